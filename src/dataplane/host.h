@@ -1,0 +1,87 @@
+/*
+ * host.h - the gateway's place in the host: device, addresses, routes, sysctls, reserved ports; all undone at exit
+ *
+ * Everything goes through netlink, /proc/sys and bpf(2); no program is called. What was changed is remembered and put
+ * back by host_down(); a value that somebody else changed meanwhile is left alone.
+ */
+#ifndef ISTHMUS_DATAPLANE_HOST_H
+#define ISTHMUS_DATAPLANE_HOST_H
+
+#include "nat64/config.h"
+
+#include <net/if.h>
+#include <stdio.h>
+
+#define HOST_DEVICE_DEFAULT "isthmus0"
+#define HOST_QUEUES_MAX 64
+
+/* What the host has to offer; read by host_facts(). */
+struct host_facts {
+	bool has_route4;	    /* there is an IPv4 default route */
+	char uplink4[IF_NAMESIZE];  /* its interface */
+	struct addr4 addr4;	    /* the primary global IPv4 address of that interface (preferred source of the route) */
+	bool has_addr4;
+};
+
+/** host_facts() - look at routes and addresses by netlink; 0 or -errno */
+MUST_CHECK int host_facts(struct host_facts *ret);
+
+/** host_interface_addr4() - the primary IPv4 address of an interface; 0, -ENODEV, -EADDRNOTAVAIL or another -errno */
+MUST_CHECK int host_interface_addr4(const char *ifname, struct addr4 *ret);
+
+struct host_plan {
+	char device[IF_NAMESIZE];
+	const struct nat64_config *nat64; /* borrowed: prefixes to route, pool to route or to steer */
+	unsigned queues;		  /* TUN queues, one per worker */
+};
+
+struct host; /* opaque */
+
+/* How a pool entry that is the host's own address gets its packets; for `isthmus status`. */
+struct host_status {
+	char device[IF_NAMESIZE];
+	unsigned mtu;
+	bool tso4, tso6, uso;		/* offloads that the kernel granted */
+	bool steering;			/* the shared address is steered by the tc program on the uplinks */
+	unsigned steered_interfaces;
+};
+
+/**
+ * host_up() - put the gateway into the host
+ * @fault:	on failure a sentence for the user: what failed, and what would help; at least 256 bytes
+ *
+ * Makes the TUN device (up, MTU such that no packet of the host's other interfaces is too big for it), routes each
+ * prefix and each pool prefix to it, answers ARP for pool addresses that lie in an on-link subnet (proxy neighbour
+ * entries), turns on forwarding for both families (keeping router advertisements accepted where they were), reserves
+ * the pool's ports on shared addresses from the host's own sockets, and lets shared pool addresses be steered.
+ *
+ * Return: 0; -errno with everything undone.
+ * Context: start-up; CAP_NET_ADMIN (and CAP_BPF for a shared pool).
+ */
+MUST_CHECK int host_up(const struct host_plan *plan, struct host **ret, char *fault, size_t fault_size);
+
+/** host_down() - undo host_up(), in reverse; NULL is fine */
+void host_down(struct host *h);
+
+/** host_queue() - descriptor of TUN queue @i, owned by @h */
+int host_queue(const struct host *h, unsigned i);
+
+void host_status(const struct host *h, struct host_status *ret);
+
+/* One line of `isthmus check --host`. */
+enum finding_level { FINDING_OK, FINDING_NOTE, FINDING_MISSING };
+struct finding {
+	enum finding_level level;
+	char what[96];	/* "TUN device" */
+	char text[256]; /* "/dev/net/tun is missing: load the module with `modprobe tun`" */
+};
+
+/**
+ * host_check() - what this machine has and lacks; changes nothing
+ * @add:	called once per finding, in the order in which an operator should read them
+ *
+ * Return: number of findings of level FINDING_MISSING.
+ */
+unsigned host_check(const struct nat64_config *nat64, void (*add)(void *ctx, const struct finding *f), void *ctx);
+
+#endif

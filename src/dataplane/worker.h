@@ -1,0 +1,34 @@
+/*
+ * worker.h - a packet thread: one TUN queue, one translator, nothing shared
+ *
+ * The worker alone touches its struct nat64. Others ask it to run a function between two packets (worker_call()).
+ */
+#ifndef ISTHMUS_DATAPLANE_WORKER_H
+#define ISTHMUS_DATAPLANE_WORKER_H
+
+#include "nat64/nat64.h"
+
+struct worker; /* opaque */
+
+/**
+ * worker_start() - make a translator and run it on its own thread
+ * @queue:	a TUN queue, owned by the caller, open as long as the worker runs
+ * @index:	0 for the first; names the thread
+ *
+ * Return: 0; -ENOMEM, -EINVAL (see nat64_new()), or another -errno.
+ * Context: start-up. The thread may be started before sandbox_enter() only if the filter is then set on all threads;
+ * so start workers after it.
+ */
+MUST_CHECK int worker_start(const struct nat64_config *c, int queue, unsigned index, struct worker **ret);
+
+/** worker_stop() - finish the packet at hand, join the thread, free everything; NULL is fine */
+void worker_stop(struct worker *w);
+
+/**
+ * worker_call() - run @fn on the worker's thread between two packets, and wait for it
+ *
+ * @fn must be short (it holds up packets) and must not call back into worker_*.
+ */
+void worker_call(struct worker *w, void (*fn)(void *ctx, struct nat64 *n), void *ctx);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * nat64.h - the pipeline of RFC 6146 section 3: packet in, what to send out
+ *
+ * One struct nat64 is one worker: its tables, its counters, its rate limits. No system call, no log, no allocation
+ * after nat64_new().
+ */
+#ifndef ISTHMUS_NAT64_NAT64_H
+#define ISTHMUS_NAT64_NAT64_H
+
+#include "nat64/config.h"
+#include "xlat/pkt.h"
+
+enum direction { DIR_64, DIR_46, DIR_COUNT };
+
+struct nat64_counters {
+	uint64_t drop[DROP_COUNT];
+	uint64_t pkts[DIR_COUNT][PROTO_COUNT];	/* translated; packets inside a GSO train counted one by one */
+	uint64_t bytes[DIR_COUNT][PROTO_COUNT]; /* translated; length of the IP packets that came in */
+	uint64_t errors[DIR_COUNT];		/* ICMP errors translated */
+	uint64_t trains[DIR_COUNT];		/* GSO trains translated whole */
+	uint64_t hairpins;			/* packets turned around inside (RFC 6146 s3.8) */
+	uint64_t icmp_sent[DIR_COUNT];		/* ICMP errors originated; [DIR_64] about IPv6 packets */
+	uint64_t split;				/* IPv4 packets cut into IPv6 fragments */
+	uint64_t passed;			/* given back to the host */
+	uint64_t probes;			/* TCP probes sent */
+};
+
+struct nat64; /* opaque */
+
+/* Where packets go. Called during nat64_packet() and nat64_tick(); the packet's memory is valid during the call. */
+struct nat64_out {
+	void (*send)(void *ctx, const struct pkt *p);
+	void *ctx;
+};
+
+/**
+ * nat64_new() - make one worker's translator
+ * @seed:	32 random bytes
+ *
+ * Return: 0; -ENOMEM; -EINVAL if the configuration breaks an invariant.
+ */
+MUST_CHECK int nat64_new(const struct nat64_config *c, const uint8_t seed[32], nsec now, struct nat64 **ret);
+void nat64_free(struct nat64 *n);
+
+/** nat64_update() - take a new configuration without touching flows it still allows; errors as state_update() */
+MUST_CHECK int nat64_update(struct nat64 *n, const struct nat64_config *c);
+
+/**
+ * nat64_packet() - translate one packet
+ * @p:		head, data, len, end and off set, with PKT_HEADROOM before data and PKT_TAILROOM after it; changed
+ * @out:	gets the translated packet, its fragments, an ICMP error, or the packet itself if it is the host's
+ *
+ * Spec: RFC 6146 s3.4 to s3.8
+ * Return: what became of it; the counters say why.
+ */
+enum verdict nat64_packet(struct nat64 *n, struct pkt *p, nsec now, const struct nat64_out *out);
+
+/** nat64_tick() - expire what is due; returns when to call again at the latest */
+nsec nat64_tick(struct nat64 *n, nsec now, const struct nat64_out *out);
+
+/** nat64_drop() - count a drop that the data plane decided (a short read, a refused write) */
+void nat64_drop(struct nat64 *n, enum drop_reason reason);
+
+const struct nat64_counters *nat64_counters(const struct nat64 *n);
+const struct state *nat64_state(const struct nat64 *n);
+
+#endif

@@ -1,0 +1,257 @@
+/*
+ * state.h - RFC 6146 tables: bindings (BIB), sessions, the IPv4 pool, the TCP machine, expiry, filtering, limits
+ *
+ * One struct state is one worker's slice: it shares nothing with the others and has no lock. It makes no system call,
+ * allocates nothing after state_new(), and is given the time and its randomness.
+ *
+ * A binding belongs to (protocol, translation prefix, IPv6 address, port); a session to (binding, IPv4 remote, port).
+ * The prefix is part of the binding so that a reply always comes from the prefix that the client used.
+ */
+#ifndef ISTHMUS_STATE_STATE_H
+#define ISTHMUS_STATE_STATE_H
+
+#include "addr/tuple.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/random.h"
+#include "base/verdict.h"
+
+#define POOL_ENTRIES_MAX 64	/* entries of nat64.pool */
+#define STATE_PREFIXES_MAX 8	/* entries of nat64.prefixes */
+
+/* Lifetimes, one per class of session (RFC 6146 s4). */
+enum lifetime {
+	LIFETIME_UDP,		   /* at least 2 min, default 5 min */
+	LIFETIME_TCP_ESTABLISHED,  /* 2 h 4 min */
+	LIFETIME_TCP_TRANSITORY,   /* 4 min */
+	LIFETIME_TCP_INCOMING_SYN, /* 6 s */
+	LIFETIME_ICMP,		   /* 60 s */
+	LIFETIME_FRAGMENT,	   /* 2 s; not a session's, used by reassembly */
+	LIFETIME_COUNT
+};
+
+enum filtering { FILTER_ENDPOINT_INDEPENDENT, FILTER_ADDRESS_DEPENDENT };
+
+/* TCP states (RFC 6146 s3.5.2.1), in the RFC's order. UDP and ICMP sessions are always TCP_NONE. */
+enum tcp_state {
+	TCP_NONE,
+	TCP_CLOSED,
+	TCP_V4_INIT,
+	TCP_V6_INIT,
+	TCP_ESTABLISHED,
+	TCP_V4_FIN,
+	TCP_V6_FIN,
+	TCP_V4_V6_FIN,
+	TCP_TRANS,
+	TCP_STATE_COUNT
+};
+
+const char *tcp_state_name(enum tcp_state s);
+
+/* A run of IPv4 transport addresses that may be lent out. Invariant: lo <= hi, prefix4_validate(prefix). */
+struct pool_entry {
+	struct prefix4 prefix; /* every address of it, network and broadcast address too if length is below 31 */
+	uint16_t lo, hi;       /* ports and ICMP identifiers, both included */
+	bool is_shared;	       /* the address is the host's own; what has no binding belongs to the host */
+};
+
+/* A binding that the operator wrote down (RFC 6146 s3.1 "manually configured"). Never expires. */
+struct static_binding {
+	enum proto proto;
+	struct addr4 out;
+	uint16_t out_port;
+	struct addr6 in;
+	uint16_t in_port;
+};
+
+struct state_config {
+	struct pool_entry pool[POOL_ENTRIES_MAX];
+	unsigned pool_len;
+	unsigned ports_per_block;	   /* power of two, 64 to 32768 */
+	unsigned subscriber_len;	   /* prefix length of a subscriber, 32 to 128 */
+	unsigned max_blocks_per_subscriber; /* at least 1 */
+	unsigned max_sessions;		   /* at least 16; bindings and subscribers are bounded by it too */
+	enum filtering filtering;
+	nsec lifetime[LIFETIME_COUNT];
+	const struct static_binding *statics; /* borrowed; must outlive the state */
+	unsigned statics_len;
+};
+
+/** state_config_default() - the values of the configuration contract, with an empty pool */
+void state_config_default(struct state_config *c);
+
+/** state_config_validate() - whether @c keeps the invariants above (each pool entry, ranges, overlaps) */
+bool state_config_validate(const struct state_config *c);
+
+struct state; /* opaque */
+
+struct binding {
+	enum proto proto;
+	uint8_t prefix;	      /* index of the translation prefix */
+	bool is_static;
+	uint8_t pool_entry;   /* index into state_config.pool */
+	struct addr6 in;      /* X' */
+	uint16_t in_port;     /* x */
+	struct addr4 out;     /* T */
+	uint16_t out_port;    /* t */
+	uint32_t sessions;    /* how many sessions use it */
+};
+
+struct session {
+	uint32_t binding;	 /* id, see state_binding() */
+	struct addr4 remote;	 /* Z */
+	uint16_t remote_port;	 /* z; of an ICMP session 0 (RFC 6146 s3.5.3 has a 3-tuple) */
+	enum tcp_state tcp;
+	nsec expires;		 /* absolute */
+	nsec created;
+	uint64_t pkts_64, pkts_46, bytes_64, bytes_46; /* as translated packets count, GSO trains as their segments */
+};
+
+/* What an IPv6 packet asks for: its tuple with the destination already taken out of the prefix. */
+struct flow64 {
+	enum proto proto;
+	uint8_t prefix;	       /* index of the translation prefix that holds the destination */
+	uint8_t tcp_flags;     /* TCP_* bits of xlat/pkt.h's byte 13; 0 for UDP and ICMP */
+	struct addr6 src;
+	uint16_t sport;
+	struct addr4 dst;
+	uint16_t dport;	       /* of an ICMP query the identifier, as sport */
+};
+
+/* What an IPv4 packet asks for. */
+struct flow46 {
+	enum proto proto;
+	uint8_t tcp_flags;
+	struct addr4 src;
+	uint16_t sport;
+	struct addr4 dst;      /* T */
+	uint16_t dport;	       /* t */
+};
+
+/* A session and its binding; valid until the next state_* call that may change the tables. */
+struct mapping {
+	struct session *session;
+	const struct binding *binding;
+};
+
+/**
+ * state_new() - make the tables
+ * @c:		copied, but for the statics array
+ * @seed:	of the port choice; secret hash key comes from it too, so it must be random (tests print it)
+ * @now:	the current time
+ *
+ * Return: 0; -ENOMEM; -EINVAL if state_config_validate() fails or a static binding lies outside the pool.
+ * Cost: allocates everything that the limits of @c allow, once.
+ */
+MUST_CHECK int state_new(const struct state_config *c, const uint8_t seed[32], nsec now, struct state **ret);
+void state_free(struct state *s);
+
+/**
+ * state_update() - change what may change without touching flows: lifetimes, filtering, max_blocks_per_subscriber
+ *
+ * Sessions get the new lifetime at their next packet.
+ *
+ * Return: 0; -EINVAL; -EBUSY if @c differs in something else (pool, block size, subscriber length, limits, statics).
+ */
+MUST_CHECK int state_update(struct state *s, const struct state_config *c);
+
+/**
+ * state_take64() - account for an IPv6 packet: find or make its binding and session, run the TCP machine
+ * @ret:	untouched on failure
+ *
+ * A new binding keeps the port's parity and its range (0-1023, 1024-65535) where the pool has one, and the subscriber's
+ * blocks come from one IPv4 address as long as it has any (paired pooling).
+ *
+ * Spec: RFC 6146 s3.5.1.1, s3.5.2.2, s3.5.3, s3.5.1; RFC 4787 REQ-1, REQ-3, REQ-4; RFC 5382 REQ-1; RFC 5508 REQ-1
+ * Drops: TCP_NOT_SYN, POOL_EXHAUSTED, SUBSCRIBER_BLOCKS, SESSIONS_FULL, BINDINGS_FULL, SUBSCRIBERS_FULL
+ * Cost: two bounded hash look-ups for an established flow; allocates nothing.
+ */
+MUST_CHECK enum drop_reason state_take64(struct state *s, const struct flow64 *f, nsec now, struct mapping *ret);
+
+/**
+ * state_take46() - account for an IPv4 packet: find its binding, find or make its session, run the TCP machine
+ *
+ * Spec: RFC 6146 s3.5.1.2, s3.5.2.2, s3.5.3 and s3.5 (filtering)
+ * Drops: 46_NO_BINDING, 46_FILTERED, TCP_NOT_SYN, TCP_SYN46_FILTERED, SESSIONS_FULL
+ */
+MUST_CHECK enum drop_reason state_take46(struct state *s, const struct flow46 *f, nsec now, struct mapping *ret);
+
+/**
+ * state_find64(), state_find46() - find the session of a packet inside an ICMP error; change and refresh nothing
+ *
+ * Spec: RFC 6146 s3.5 (ICMP errors do not refresh), RFC 5508 REQ-3
+ * Return: true, or false with *ret untouched.
+ */
+bool state_find64(const struct state *s, const struct flow64 *f, struct mapping *ret);
+bool state_find46(const struct state *s, const struct flow46 *f, struct mapping *ret);
+
+/** state_pool_find() - the pool entry that holds this address and port, or -1 */
+int state_pool_find(const struct state *s, struct addr4 a, uint16_t port);
+
+/** state_pool_has_address() - whether any entry of the pool holds this address, whatever the port */
+bool state_pool_has_address(const struct state *s, struct addr4 a);
+
+/*
+ * A probe that expiry asks for: an established TCP session was silent for its lifetime. The caller sends an empty TCP
+ * segment with ACK to the IPv6 host (RFC 6146 s3.5.2.2, ESTABLISHED); the session is already in TRANS.
+ */
+struct state_probe {
+	struct tuple4 tuple;  /* as an IPv4 packet from the remote to the pool address would have it */
+	struct addr6 in;
+	uint16_t in_port;
+	uint8_t prefix;
+};
+
+/**
+ * state_expire() - remove what is due, at most @budget timers' worth of work
+ * @probe:	called for each session that becomes TRANS by silence; may be NULL
+ *
+ * Return: the time at which to call again at the latest.
+ * Cost: bounded by @budget; never a walk of the table.
+ */
+nsec state_expire(struct state *s, nsec now, unsigned budget, void (*probe)(void *ctx, const struct state_probe *p),
+	void *ctx);
+
+/* --- looking at it; each is bounded, so a worker can answer between two packets --- */
+
+#define STATE_END UINT32_MAX
+
+/** state_binding() - the binding of that id, or NULL if there is none */
+const struct binding *state_binding(const struct state *s, uint32_t id);
+
+/**
+ * state_next_binding(), state_next_session() - the first live id at or after @from, or STATE_END
+ *
+ * Looks at 4096 slots at most; *ret_next is where to go on, STATE_END when the table is done.
+ */
+uint32_t state_next_binding(const struct state *s, uint32_t from, uint32_t *ret_next);
+uint32_t state_next_session(const struct state *s, uint32_t from, uint32_t *ret_next);
+const struct session *state_session(const struct state *s, uint32_t id);
+
+/* One row of `isthmus pool`: an address of the pool. */
+struct pool_row {
+	struct addr4 addr;
+	uint16_t lo, hi;
+	bool is_shared;
+	uint32_t blocks, blocks_lent;	    /* blocks of ports_per_block ports (the first and last may be cut by lo, hi) */
+	uint32_t ports_used[PROTO_COUNT]; /* bindings on it */
+};
+
+/** state_pool_row() - row number @i of the pool's addresses; false past the last */
+bool state_pool_row(const struct state *s, uint32_t i, struct pool_row *ret);
+
+struct state_stats {
+	uint32_t bindings[PROTO_COUNT], sessions[PROTO_COUNT];
+	uint32_t tcp[TCP_STATE_COUNT]; /* TCP sessions by state */
+	uint32_t subscribers, blocks, blocks_lent;
+	uint32_t max_sessions, max_bindings, max_subscribers;
+	uint64_t bindings_made, sessions_made, bindings_expired, sessions_expired, blocks_taken, blocks_returned, probes;
+	uint64_t bytes_of_memory;
+};
+
+void state_stats(const struct state *s, struct state_stats *ret);
+
+/** state_validate() - check every invariant of the tables against each other; slow, for tests and fuzzers */
+bool state_validate(const struct state *s);
+
+#endif
