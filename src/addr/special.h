@@ -6,17 +6,20 @@
 
 struct special4 {
 	struct prefix4 prefix;
+	bool is_global;	  /* globally reachable, by the registry */
 	const char *name; /* "private use", ... */
 	const char *spec; /* "RFC 1918" */
 };
 
 struct special6 {
 	struct prefix6 prefix;
+	bool is_global; /* globally reachable, by the registry */
 	const char *name;
 	const char *spec;
 };
 
-/** special4_find(), special6_find() - the most specific entry of the registry (RFC 6890) that holds @a, or NULL */
+/** special4_find(), special6_find() - the most specific entry of the registry (RFC 6890) that holds @a, or
+ * NULL */
 const struct special4 *special4_find(struct addr4 a);
 const struct special6 *special6_find(struct addr6 a);
 

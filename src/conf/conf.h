@@ -1,9 +1,10 @@
 /*
  * conf.h - one YAML file, checked whole before anything changes
  *
- * conf_parse() reads text; conf_resolve() fills in what only the host knows (its address, its resolvers); conf_print()
- * writes the effective configuration as YAML that conf_parse() reads back to the same struct. The supervisor hands
- * that text to its roles.
+ * conf_parse() reads text; conf_resolve() fills in what only the host knows (its address, its resolvers);
+ * conf_print() writes the effective configuration as YAML that conf_parse() reads back to the same struct.
+ * The supervisor hands that text to its roles. What is suspicious but works is a warning: conf->warnings has
+ * the lines, in the form of the faults; whoever loads a configuration shows them.
  */
 #ifndef ISTHMUS_CONF_CONF_H
 #define ISTHMUS_CONF_CONF_H
@@ -16,15 +17,18 @@
 
 #define CONF_POOL_IFNAME 16
 #define CONF_DEVICE_DEFAULT "isthmus0"
+#define CONF_INTERFACE_AUTO "auto" /* the interface of the IPv4 default route */
 
-/* Of each pool entry: the interface whose address it means, until conf_resolve() has looked it up; "" if an address was
- * given. */
+/* Of each pool entry: the interface whose address it means, until conf_resolve() has looked it up; "" if an
+ * address was given. */
 struct conf_pool_source {
-	char interface[CONF_POOL_IFNAME];
+	char interface[CONF_POOL_IFNAME]; /* CONF_INTERFACE_AUTO: of the IPv4 default route */
+	unsigned line;			  /* of the file, for messages; 0 if it is not in a file */
+	bool is_implied; /* a single port that a static binding needs beside the pool's ranges */
 };
 
 struct conf_control {
-	char socket[108];		/* path; sun_path's size */
+	char socket[108]; /* path; sun_path's size */
 	bool has_metrics;
 	struct dns_endpoint metrics;
 };
@@ -34,21 +38,35 @@ struct conf_log {
 	unsigned sinks; /* mask of enum log_sink */
 };
 
-struct conf {
-	bool has_nat64, has_dns64; /* a section may be switched off by leaving it out of a file that has others */
-	struct nat64_config nat64;
-	struct conf_pool_source pool_source[POOL_ENTRIES_MAX]; /* parallel to nat64.state.pool */
-	struct static_binding *statics; /* owned; nat64.state.statics points here */
-	unsigned workers;		/* 0: auto */
-	struct dns64_config dns64;
-	struct conf_control control;
-	struct conf_log log;
-};
-
 /* Everything found wrong; one line each, `file:line: key: what is wrong, what would be right`. */
 struct conf_errors {
 	char **lines;
 	unsigned len;
+};
+
+enum conf_fastpath { CONF_FASTPATH_AUTO, CONF_FASTPATH_OFF };
+
+/* Where the configuration came from, for messages of conf_resolve(). */
+struct conf_origin {
+	char *name;		/* of the file; owned */
+	unsigned upstream_line; /* of dns64.upstream; 0 if it is not in a file */
+	unsigned *static_lines; /* parallel to statics; owned */
+};
+
+struct conf {
+	bool has_nat64,
+		has_dns64; /* a section may be switched off by leaving it out of a file that has others */
+	struct nat64_config nat64;
+	struct conf_pool_source pool_source[POOL_ENTRIES_MAX]; /* parallel to nat64.state.pool */
+	struct static_binding *statics;			       /* owned; nat64.state.statics points here */
+	unsigned workers;				       /* 0: auto */
+	enum conf_fastpath fastpath;
+	bool ftp_alg; /* false in this version */
+	struct dns64_config dns64;
+	struct conf_control control;
+	struct conf_log log;
+	struct conf_errors warnings; /* of parsing and resolving; owned */
+	struct conf_origin origin;
 };
 
 /** conf_default() - the built-in configuration, as if no file were given */
@@ -58,31 +76,38 @@ MUST_CHECK int conf_default(struct conf **ret);
  * conf_parse() - read and check a whole configuration
  * @name:	name of the file for messages
  * @text:	@len bytes of YAML
- * @ret_errors:	every fault found, not just the first; filled on -EINVAL; free with conf_errors_fini()
+ * @ret_errors:	every fault found, not just the first; filled on -EINVAL, else empty; free with
+ * conf_errors_fini()
  *
  * Return: 0; -EINVAL (see *ret_errors); -ENOMEM. *ret untouched on failure.
  */
-MUST_CHECK int conf_parse(const char *name, const char *text, size_t len, struct conf **ret, struct conf_errors *ret_errors);
+MUST_CHECK int conf_parse(
+	const char *name, const char *text, size_t len, struct conf **ret, struct conf_errors *ret_errors);
 
 /** conf_load() - the same from a file; an unreadable file is an error line too */
 MUST_CHECK int conf_load(const char *path, struct conf **ret, struct conf_errors *ret_errors);
 
 /**
- * conf_resolve() - replace `interface:` pool entries and the default pool by addresses, and `system` upstreams by servers
+ * conf_resolve() - replace `interface:` pool entries and the default pool by addresses, and `system`
+ *upstreams by servers
  * @resolv_conf: path of the host's resolv.conf
  *
- * Return: 0; -EINVAL with *ret_errors filled (no default route, no address, no nameserver, a nameserver that is
- *	   ourselves).
+ * Return: 0; -EINVAL with *ret_errors filled (no default route, no address, no nameserver, a nameserver that
+ *is ourselves); -ENOMEM. *c is unchanged on failure, but for warnings.
  */
 MUST_CHECK int conf_resolve(struct conf *c, const char *resolv_conf, struct conf_errors *ret_errors);
 
 /** conf_print() - write the configuration as YAML that reads back to the same; 0 or -EIO */
 MUST_CHECK int conf_print(const struct conf *c, FILE *to);
 
-/** conf_changes_needing_restart() - name the first key that differs and cannot change while running; NULL if none does */
+/** conf_changes_needing_restart() - name the first key that differs and cannot change while running; NULL if
+ * none does */
 const char *conf_changes_needing_restart(const struct conf *old, const struct conf *new);
 
+/** conf_free() - free a configuration; NULL is fine */
 void conf_free(struct conf *c);
+
+/** conf_errors_fini() - free the lines; an empty (zeroed) list is fine, and the list is empty afterwards */
 void conf_errors_fini(struct conf_errors *e);
 
 #endif

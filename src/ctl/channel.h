@@ -1,8 +1,9 @@
 /*
  * channel.h - how the supervisor and a role talk: one SOCK_SEQPACKET pair per role
  *
- * A role is started as `isthmus role NAME` with its end of the pair as descriptor 3 and learns everything else from the
- * first message. Both ends treat the other as hostile: sizes, types and descriptor counts are checked.
+ * A role is started as `isthmus role NAME` with its end of the pair as descriptor 3 and learns everything
+ * else from the first message. Both ends treat the other as hostile: sizes, types and descriptor counts are
+ * checked.
  */
 #ifndef ISTHMUS_CTL_CHANNEL_H
 #define ISTHMUS_CTL_CHANNEL_H
@@ -12,36 +13,38 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CHANNEL_FD 3		  /* the role's end, after exec */
-#define CHANNEL_PAYLOAD_MAX 8192  /* bytes */
+#define CHANNEL_FD 3		 /* the role's end, after exec */
+#define CHANNEL_PAYLOAD_MAX 8192 /* bytes */
 #define CHANNEL_FDS_MAX 128
 
 enum channel_type {
 	/*
 	 * supervisor to role, first message. fds[0]: memory file with the effective configuration (YAML of
-	 * conf_print()). Then for the translator: one TUN queue per worker; for the resolver: per listen address in the
-	 * order of dns64.listen a UDP socket and a listening TCP socket.
+	 * conf_print()). Then for the translator: one TUN queue per worker; for the resolver: per listen
+	 * address in the order of dns64.listen a UDP socket and a listening TCP socket.
 	 */
 	CHANNEL_START,
-	CHANNEL_READY,	 /* role to supervisor: sandboxed and serving */
-	CHANNEL_RELOAD,	 /* supervisor to role: fds[0] is a new effective configuration */
+	CHANNEL_READY,	  /* role to supervisor: sandboxed and serving */
+	CHANNEL_RELOAD,	  /* supervisor to role: fds[0] is a new effective configuration */
 	CHANNEL_RELOADED, /* role to supervisor: payload empty if taken, else why not (text) */
-	CHANNEL_REQUEST, /* supervisor to role: payload is the client's JSON line, fds[0] the client's connection */
-	CHANNEL_STOP,	 /* supervisor to role: finish and exit 0 */
+	CHANNEL_REQUEST,  /* supervisor to role: payload is the client's JSON line, fds[0] the client's
+			     connection */
+	CHANNEL_STOP,	  /* supervisor to role: finish and exit 0 */
 	CHANNEL_TYPE_COUNT
 };
 
 struct channel_msg {
 	enum channel_type type;
-	size_t len;			      /* bytes of payload */
+	size_t len;			       /* bytes of payload */
 	char payload[CHANNEL_PAYLOAD_MAX + 1]; /* terminated by a zero that len does not count */
-	int fds[CHANNEL_FDS_MAX];	      /* owned by the receiver, close-on-exec; the receiver closes them */
+	int fds[CHANNEL_FDS_MAX]; /* owned by the receiver, close-on-exec; the receiver closes them */
 	unsigned fds_len;
 };
 
-/** channel_send() - send one message; 0; -EMSGSIZE, -EPIPE (the other side is gone), -EAGAIN (it does not read) */
-MUST_CHECK int channel_send(int fd, enum channel_type type, const void *payload, size_t len, const int *fds,
-	unsigned fds_len);
+/** channel_send() - send one message; 0; -EMSGSIZE, -EPIPE (the other side is gone), -EAGAIN (it does not
+ * read) */
+MUST_CHECK int channel_send(
+	int fd, enum channel_type type, const void *payload, size_t len, const int *fds, unsigned fds_len);
 
 /**
  * channel_recv() - receive one message
@@ -50,7 +53,8 @@ MUST_CHECK int channel_send(int fd, enum channel_type type, const void *payload,
  */
 MUST_CHECK int channel_recv(int fd, struct channel_msg *ret);
 
-/** channel_take_text() - read a whole memory file that came with a message; *ret is malloc'ed and terminated */
+/** channel_take_text() - read a whole memory file that came with a message; *ret is malloc'ed and terminated
+ */
 MUST_CHECK int channel_take_text(int memfd, char **ret, size_t *ret_len);
 
 /** channel_text_fd() - make a sealed memory file that holds @text; a descriptor or -errno */

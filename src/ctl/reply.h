@@ -1,4 +1,5 @@
-/* reply.h - answering one request on a control connection: rows of JSON, written as fast as the client reads */
+/* reply.h - answering one request on a control connection: rows of JSON, written as fast as the client reads
+ */
 #ifndef ISTHMUS_CTL_REPLY_H
 #define ISTHMUS_CTL_REPLY_H
 
@@ -19,17 +20,19 @@ struct reply; /* opaque */
  *
  * Return: 0; -ENOMEM with @fd closed.
  */
-MUST_CHECK int reply_start(struct loop *l, int fd, void (*more)(void *ctx, struct reply *r), void (*done)(void *ctx),
-	void *ctx, struct reply **ret);
+MUST_CHECK int reply_start(struct loop *l, int fd, void (*more)(void *ctx, struct reply *r),
+	void (*done)(void *ctx), void *ctx, struct reply **ret);
 
-/** reply_row() - add one row; @row is consumed (json_decref'ed). NULL @row (no memory) ends with an error line. */
+/** reply_row() - add one row; @row is consumed (json_decref'ed). NULL @row (no memory) ends with an error
+ * line. */
 void reply_row(struct reply *r, json_t *row);
 
 /** reply_end(), reply_error() - the last line; the connection closes when the client has read it */
 void reply_end(struct reply *r);
 void reply_error(struct reply *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/** reply_has_room() - false once enough is buffered (64 KiB): return from @more and wait to be called again */
+/** reply_has_room() - false once enough is buffered (64 KiB): return from @more and wait to be called again
+ */
 bool reply_has_room(const struct reply *r);
 
 #endif

@@ -33,6 +33,7 @@ struct host_plan {
 	char device[IF_NAMESIZE];
 	const struct nat64_config *nat64; /* borrowed: prefixes to route, pool to route or to steer */
 	unsigned queues;		  /* TUN queues, one per worker */
+	const char *journal;		  /* where changes are written down; see host_up(). NULL: nowhere */
 };
 
 struct host; /* opaque */
@@ -55,7 +56,10 @@ struct host_status {
  * entries), turns on forwarding for both families (keeping router advertisements accepted where they were), reserves
  * the pool's ports on shared addresses from the host's own sockets, and lets shared pool addresses be steered.
  *
- * Return: 0; -errno with everything undone.
+ * If @plan names a journal (such as /run/isthmus/host.journal), what a killed predecessor left behind is undone first,
+ * and a second gateway that uses the same file is refused.
+ *
+ * Return: 0; -errno with everything undone (-EBUSY: another gateway runs here).
  * Context: start-up; CAP_NET_ADMIN (and CAP_BPF for a shared pool).
  */
 MUST_CHECK int host_up(const struct host_plan *plan, struct host **ret, char *fault, size_t fault_size);

@@ -26,7 +26,8 @@ struct dns_prefix {
 };
 
 enum upstream_mode {
-	UPSTREAM_SYSTEM,    /* the nameservers of the host's resolv.conf; replaced by FORWARD when conf is resolved */
+	UPSTREAM_SYSTEM,    /* the nameservers of the host's resolv.conf; replaced by FORWARD when conf is
+			       resolved */
 	UPSTREAM_RECURSIVE, /* from the root servers */
 	UPSTREAM_FORWARD,   /* to the listed servers */
 };
@@ -34,7 +35,8 @@ enum upstream_mode {
 struct upstream {
 	struct dns_endpoint to;
 	bool tls;	    /* DNS over TLS (RFC 7858) */
-	char tls_name[256]; /* name that the certificate must have; empty: not checked is not allowed, see conf */
+	char tls_name[256]; /* name that the certificate must have; empty: not checked is not allowed, see
+			       conf */
 };
 
 struct dns64_config {

@@ -29,13 +29,14 @@ struct dns64_counters {
  * @sockets:	@sockets_len of them, borrowed; parallel to c->listen
  * @fault:	on failure a sentence for the user
  *
- * Opens what libunbound will need later (trust anchor, root hints, random device), so that the process can be sandboxed
- * afterwards.
+ * Opens what libunbound will need later (trust anchor, root hints, random device), so that the process can be
+ * sandboxed afterwards.
  *
  * Return: 0; -errno.
  */
-MUST_CHECK int resolver_new(const struct dns64_config *c, struct loop *l, const struct resolver_socket *sockets,
-	unsigned sockets_len, struct resolver **ret, char *fault, size_t fault_size);
+MUST_CHECK int resolver_new(const struct dns64_config *c, struct loop *l,
+	const struct resolver_socket *sockets, unsigned sockets_len, struct resolver **ret, char *fault,
+	size_t fault_size);
 void resolver_free(struct resolver *r);
 
 /** resolver_update() - new allow list, prefixes, exclusions; -EBUSY if listen, upstream or dnssec differ */
@@ -43,8 +44,8 @@ MUST_CHECK int resolver_update(struct resolver *r, const struct dns64_config *c)
 
 const struct dns64_counters *resolver_counters(const struct resolver *r);
 /** dns64_counter_at() - name, text and value of counter @i; false past the last */
-bool dns64_counter_at(const struct dns64_counters *c, unsigned i, const char **ret_name, const char **ret_text,
-	unsigned long *ret_value);
+bool dns64_counter_at(const struct dns64_counters *c, unsigned i, const char **ret_name,
+	const char **ret_text, unsigned long *ret_value);
 
 /* For `isthmus status`. */
 struct resolver_status {

@@ -1,7 +1,8 @@
 /*
  * loop.h - one event loop per process (libevent underneath): descriptors, timers, signals
  *
- * Callbacks run one at a time on the loop's thread. Packet workers do not use it: they own a thread and one queue.
+ * Callbacks run one at a time on the loop's thread. Packet workers do not use it: they own a thread and one
+ * queue.
  */
 #ifndef ISTHMUS_LOOP_LOOP_H
 #define ISTHMUS_LOOP_LOOP_H
@@ -26,8 +27,8 @@ void loop_stop(struct loop *l);
 struct event_base *loop_base(struct loop *l);
 
 /** loop_watch_fd() - call @fn while @fd is ready for any of @events (mask of enum loop_event) */
-MUST_CHECK int loop_watch_fd(struct loop *l, int fd, unsigned events, void (*fn)(void *ctx, unsigned ready), void *ctx,
-	struct loop_watch **ret);
+MUST_CHECK int loop_watch_fd(struct loop *l, int fd, unsigned events, void (*fn)(void *ctx, unsigned ready),
+	void *ctx, struct loop_watch **ret);
 
 /** loop_watch_timer() - a timer, not yet running; start it with loop_timer_set() */
 MUST_CHECK int loop_watch_timer(struct loop *l, void (*fn)(void *ctx), void *ctx, struct loop_watch **ret);
@@ -35,8 +36,8 @@ MUST_CHECK int loop_watch_timer(struct loop *l, void (*fn)(void *ctx), void *ctx
 void loop_timer_set(struct loop_watch *w, nsec after_ns);
 void loop_timer_stop(struct loop_watch *w);
 
-MUST_CHECK int loop_watch_signal(struct loop *l, int signo, void (*fn)(void *ctx, int signo), void *ctx,
-	struct loop_watch **ret);
+MUST_CHECK int loop_watch_signal(
+	struct loop *l, int signo, void (*fn)(void *ctx, int signo), void *ctx, struct loop_watch **ret);
 
 /** loop_unwatch() - stop and free; NULL is fine; the descriptor stays open */
 void loop_unwatch(struct loop_watch *w);

@@ -73,15 +73,18 @@ struct state_config {
 	unsigned max_sessions;		   /* at least 16; bindings and subscribers are bounded by it too */
 	enum filtering filtering;
 	nsec lifetime[LIFETIME_COUNT];
-	const struct static_binding *statics; /* borrowed; must outlive the state */
+	const struct static_binding *statics; /* borrowed for the call; may be NULL if statics_len is 0 */
 	unsigned statics_len;
 };
 
 /** state_config_default() - the values of the configuration contract, with an empty pool */
 void state_config_default(struct state_config *c);
 
-/** state_config_validate() - whether @c keeps the invariants above (each pool entry, ranges, overlaps) */
+/** state_config_validate() - whether @c keeps the invariants above (each pool entry, ranges, overlaps, lifetimes) */
 bool state_config_validate(const struct state_config *c);
+
+/** state_lifetime_min() - the least that state_config_validate() allows (RFC 6146 s4; RFC 7857 s2.1) */
+nsec state_lifetime_min(enum lifetime l);
 
 struct state; /* opaque */
 
@@ -101,6 +104,7 @@ struct session {
 	uint32_t binding;	 /* id, see state_binding() */
 	struct addr4 remote;	 /* Z */
 	uint16_t remote_port;	 /* z; of an ICMP session 0 (RFC 6146 s3.5.3 has a 3-tuple) */
+	bool is_filtered;	 /* V4 INIT by a SYN that filtering holds back: opens no way in; see state_take46() */
 	enum tcp_state tcp;
 	nsec expires;		 /* absolute */
 	nsec created;
@@ -128,7 +132,11 @@ struct flow46 {
 	uint16_t dport;	       /* t */
 };
 
-/* A session and its binding; valid until the next state_* call that may change the tables. */
+/*
+ * A session and its binding; valid until the next state_* call that may change the tables. A TCP segment without SYN
+ * that matches a binding but no session gets a session of state TCP_CLOSED that is in no table and dies with the next
+ * call: it is to be translated, and leaves no trace (RFC 6146 s3.5.2.2, CLOSED, "any other packet").
+ */
 struct mapping {
 	struct session *session;
 	const struct binding *binding;
@@ -136,11 +144,12 @@ struct mapping {
 
 /**
  * state_new() - make the tables
- * @c:		copied, but for the statics array
+ * @c:		copied
  * @seed:	of the port choice; secret hash key comes from it too, so it must be random (tests print it)
  * @now:	the current time
  *
- * Return: 0; -ENOMEM; -EINVAL if state_config_validate() fails or a static binding lies outside the pool.
+ * Return: 0; -ENOMEM; -EINVAL if state_config_validate() fails, a static binding lies outside the pool, or two static
+ * bindings share a transport address on either side.
  * Cost: allocates everything that the limits of @c allow, once.
  */
 MUST_CHECK int state_new(const struct state_config *c, const uint8_t seed[32], nsec now, struct state **ret);
@@ -162,6 +171,8 @@ MUST_CHECK int state_update(struct state *s, const struct state_config *c);
  * A new binding keeps the port's parity and its range (0-1023, 1024-65535) where the pool has one, and the subscriber's
  * blocks come from one IPv4 address as long as it has any (paired pooling).
  *
+ * A TCP segment without SYN needs a binding; see struct mapping for the one that has no session.
+ *
  * Spec: RFC 6146 s3.5.1.1, s3.5.2.2, s3.5.3, s3.5.1; RFC 4787 REQ-1, REQ-3, REQ-4; RFC 5382 REQ-1; RFC 5508 REQ-1
  * Drops: TCP_NOT_SYN, POOL_EXHAUSTED, SUBSCRIBER_BLOCKS, SESSIONS_FULL, BINDINGS_FULL, SUBSCRIBERS_FULL
  * Cost: two bounded hash look-ups for an established flow; allocates nothing.
@@ -171,8 +182,11 @@ MUST_CHECK enum drop_reason state_take64(struct state *s, const struct flow64 *f
 /**
  * state_take46() - account for an IPv4 packet: find its binding, find or make its session, run the TCP machine
  *
- * Spec: RFC 6146 s3.5.1.2, s3.5.2.2, s3.5.3 and s3.5 (filtering)
- * Drops: 46_NO_BINDING, 46_FILTERED, TCP_NOT_SYN, TCP_SYN46_FILTERED, SESSIONS_FULL
+ * A SYN that address-dependent filtering refuses leaves a session in V4 INIT for LIFETIME_TCP_INCOMING_SYN, so that the
+ * inside host's own SYN completes a simultaneous open; until then is_filtered says that it lets nothing in.
+ *
+ * Spec: RFC 6146 s3.5.1, s3.5.2.2, s3.5.3 (filtering included)
+ * Drops: 46_NO_BINDING, 46_FILTERED, TCP_SYN46_FILTERED, SESSIONS_FULL
  */
 MUST_CHECK enum drop_reason state_take46(struct state *s, const struct flow46 *f, nsec now, struct mapping *ret);
 
@@ -204,9 +218,11 @@ struct state_probe {
 
 /**
  * state_expire() - remove what is due, at most @budget timers' worth of work
- * @probe:	called for each session that becomes TRANS by silence; may be NULL
+ * @probe:	called for each session that becomes TRANS by silence; may be NULL; must not call the state
  *
- * Return: the time at which to call again at the latest.
+ * Nothing is removed before its time, and nothing later than about 134 ms after it if the calls come when asked for.
+ *
+ * Return: the time at which to call again at the latest; @now if the budget did not suffice.
  * Cost: bounded by @budget; never a walk of the table.
  */
 nsec state_expire(struct state *s, nsec now, unsigned budget, void (*probe)(void *ctx, const struct state_probe *p),

@@ -19,7 +19,7 @@ enum icmp_cause {
  * icmp_error_allowed() - whether an ICMP error may be sent about this packet at all
  *
  * Spec: RFC 4443 s2.4(e), RFC 1812 s4.3.2.7: not about an ICMP error, a multicast or broadcast, a fragment other than
- * the first, a source that is not one host.
+ * the first, a source that is not one host; nor an IPv6 packet whose ports lie beyond what an error can quote.
  */
 bool icmp_error_allowed(const struct pkt *about);
 
@@ -29,7 +29,11 @@ bool icmp_error_allowed(const struct pkt *about);
  * @source:	the translator's own address of that family
  * @mtu:	for ICMP_CAUSE_TOO_BIG, bytes; else 0
  *
- * Return: DROP_NONE with *p holding the error and p->v re-filled; DROP_NO_HEADROOM.
+ * Of a train of segments the first is quoted, and a partial checksum is completed, as it was on the wire.
+ *
+ * Return: DROP_NONE with *p holding the error and p->v re-filled, csum and gso state cleared; DROP_NO_HEADROOM or
+ *	   DROP_ICMP_NOT_ALLOWED (icmp_error_allowed() says no), both with *p untouched; DROP_IP4_SOURCE or
+ *	   DROP_IP6_SOURCE if @source is no host's address.
  */
 MUST_CHECK enum drop_reason icmp4_error(struct pkt *p, enum icmp_cause cause, struct addr4 source, uint16_t mtu);
 MUST_CHECK enum drop_reason icmp6_error(struct pkt *p, enum icmp_cause cause, struct addr6 source, uint32_t mtu);

@@ -102,8 +102,10 @@ struct pkt {
  *
  * Takes IPv4 or IPv6 by the version field. Trailing bytes after the IP packet are cut off (p->len shrinks). Verified:
  * every length, the IPv4 header checksum, the extension header chain, transport header lengths, that the offload
- * fields fit, and for ICMP errors the inner packet as far as it is present. Transport checksums are not verified:
- * they are only ever updated by differences, so a wrong one stays wrong (RFC 7915 s4.5 by way of RFC 6145).
+ * fields fit, and for ICMP errors the inner packet as far as it is present. TCP and UDP checksums are not verified:
+ * they are only ever updated by differences, so a wrong one stays wrong (RFC 7915 s4.5 by way of RFC 6145). That of
+ * an ICMP message is, unless it is a fragment or csum_valid is set (RFC 5508 REQ-3). A later fragment has the kind of
+ * its protocol (ICMP: L4_ICMP_OTHER) and ports 0; so may the inner packet of an ICMP error.
  *
  * Spec: RFC 791 s3.1, RFC 8200 s3 and s4, RFC 768, RFC 9293 s3.1, RFC 792, RFC 4443, RFC 7915 s4.1 and s5.1
  * Return: DROP_NONE, or the reason.

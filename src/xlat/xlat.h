@@ -24,7 +24,7 @@ struct xlat_to6 {
  * xlat_64() - translate an IPv6 packet to IPv4, in place
  * @p:		parsed (pkt_parse); kind TCP, UDP, ICMP_QUERY or ICMP_ERROR; hop limit > 1 (see below)
  * @to:		addresses and ports of the result
- * @ipv4_id:	identification for the IPv4 header when DF is clear; chosen by the caller
+ * @ipv4_id:	identification for the IPv4 header, chosen by the caller; a fragment header's own takes its place
  *
  * Checksums are updated by differences (RFC 1624), or when csum_partial only the pseudo-header's sum; offload state is
  * kept and translated (GSO_TCP6 becomes GSO_TCP4). Decrements the hop limit; the caller has checked that it is at
@@ -34,7 +34,8 @@ struct xlat_to6 {
  * Spec: RFC 7915 s5
  * Return: DROP_NONE with *p holding the IPv4 packet and p->v re-filled for it (kind, offsets, addresses, ports);
  *	   else the reason, and the packet's bytes may be changed.
- * Drops:  ICMP_TYPE, NO_HEADROOM, HOP_LIMIT (if hop limit is below 2 after all), FRAGMENT
+ * Drops:  ICMP_TYPE, PROTOCOL, FRAGMENT, NO_HEADROOM, HOP_LIMIT (if hop limit is below 2 after all), TOO_BIG (more
+ *	   than IPv4 can say), ICMP_INNER_MALFORMED (the same, inside an ICMP error)
  */
 MUST_CHECK enum drop_reason xlat_64(struct pkt *p, const struct xlat_to4 *to, uint16_t ipv4_id);
 
@@ -59,7 +60,9 @@ MUST_CHECK enum drop_reason xlat_46(struct pkt *p, const struct xlat_to6 *to);
  * A partial checksum is completed first, since the NIC cannot do that over fragments.
  *
  * Spec: RFC 7915 s4 (DF clear: the translator fragments), RFC 8200 s4.5
- * Return: number of fragments emitted.
+ * The fragments are made in the packet's own memory, one over the end of the one before; *p is used up.
+ *
+ * Return: number of fragments emitted; 0 if there is no headroom of 8 bytes for the fragment header.
  */
 unsigned xlat_split6(struct pkt *p, uint32_t id, unsigned mtu, void (*emit)(void *ctx, struct pkt *fragment),
 	void *ctx);

@@ -1,0 +1,73 @@
+# The front door. Everything here is a short call of Meson, ninja or a script in tools/ and tests/.
+#
+# `make` builds, `make demo` shows the gateway at work, `make test` runs all tests, `make help` lists the rest.
+
+BUILD	  ?= build
+TEST	  ?= build-test
+FUZZ	  ?= build-fuzz
+PREFIX	  ?= /usr/local
+DESTDIR	  ?=
+# Seconds that `make fuzz` gives each target.
+FUZZ_SECONDS ?= 60
+ISTHMUS	  = $(BUILD)/src/cmd/isthmus
+
+RELEASE_OPTIONS = --buildtype=release -Db_lto=true -Db_pie=true --prefix=$(PREFIX) --sysconfdir=/etc
+TEST_OPTIONS	= --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
+FUZZ_OPTIONS	= $(TEST_OPTIONS) -Dfuzz=true
+
+.PHONY: all help deps deps-lab test demo run install bench fuzz check-style clean
+
+all: deps $(BUILD)/build.ninja
+	ninja -C $(BUILD)
+
+help:
+	@echo 'make             build the program (release) in $(BUILD)/'
+	@echo 'make demo        an IPv6-only client reaches an IPv4-only server in a lab on this machine; needs root'
+	@echo 'make test        build with sanitizers in $(TEST)/ and run all tests; the lab needs root'
+	@echo 'make run         run the gateway on this host with the built-in configuration; needs root'
+	@echo 'make install     install under PREFIX=$(PREFIX) (DESTDIR is honoured)'
+	@echo 'make bench       measure against plain forwarding and TAYGA; needs root'
+	@echo 'make fuzz        run libFuzzer on each target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
+	@echo 'make check-style the checks of the house: layers and style'
+	@echo 'make clean       remove what was built'
+
+deps:
+	@tools/install-deps
+deps-lab:
+	@tools/install-deps --lab
+
+$(BUILD)/build.ninja:
+	meson setup $(BUILD) $(RELEASE_OPTIONS)
+$(TEST)/build.ninja:
+	meson setup $(TEST) $(TEST_OPTIONS)
+$(FUZZ)/build.ninja:
+	CC=clang meson setup $(FUZZ) $(FUZZ_OPTIONS)
+
+test: deps-lab
+	@$(MAKE) --no-print-directory $(TEST)/build.ninja
+	ninja -C $(TEST)
+	@tools/run-tests $(TEST)
+
+demo: deps-lab all
+	@ISTHMUS=$(ISTHMUS) tests/lab/demo.sh
+
+run: all
+	$(ISTHMUS) run
+
+install: all
+	DESTDIR=$(DESTDIR) meson install -C $(BUILD)
+
+bench: deps-lab all
+	@ISTHMUS=$(ISTHMUS) bench/run
+
+fuzz: deps-lab
+	@$(MAKE) --no-print-directory $(FUZZ)/build.ninja
+	ninja -C $(FUZZ)
+	@tools/run-fuzz $(FUZZ) $(FUZZ_SECONDS)
+
+check-style:
+	tools/check-layers
+	tools/check-style
+
+clean:
+	rm -rf $(BUILD) $(TEST) $(FUZZ) build-werror-gcc build-werror-clang

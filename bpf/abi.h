@@ -1,0 +1,36 @@
+/*
+ * abi.h - what the programs in bpf/ and the data plane agree on; the only header that both sides include
+ *
+ * Addresses are in network order here, as they lie in packets; ports are in host order.
+ */
+#ifndef ISTHMUS_BPF_ABI_H
+#define ISTHMUS_BPF_ABI_H
+
+#include <linux/types.h>
+
+#define STEER_RANGES_MAX 64	  /* as many as the pool has entries */
+#define STEER_FRAGMENTS_MAX 16384 /* datagrams in flight as fragments that are remembered */
+#define STEER_PRIORITY 6146	  /* of the tc filter; a number that nobody takes by chance */
+#define STEER_HANDLE 1
+
+/* Ports (and ICMP identifiers) of one shared address. Invariant: lo <= hi. */
+struct steer_range {
+	__be32 addr;
+	__u16 lo, hi;
+};
+
+struct steer_config {
+	__u32 device; /* interface index of the TUN device */
+	__u32 ranges_len;
+	struct steer_range ranges[STEER_RANGES_MAX];
+};
+
+/* One datagram whose first fragment was steered. */
+struct steer_fragment {
+	__be32 src, dst;
+	__be16 id;
+	__u8 proto;
+	__u8 zero;
+};
+
+#endif

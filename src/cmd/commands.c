@@ -1,0 +1,135 @@
+/* commands.c - the table of all commands: names, options, help */
+#include "cmd/command.h"
+
+#define ASKING (TAKES(OPTION_JSON) | TAKES(OPTION_SOCKET) | TAKES(OPTION_CONFIG))
+
+const struct command main_commands[] = {
+	{
+		.name = "run",
+		.operands = "",
+		.summary = "Start the gateway on this host, in the foreground",
+		.text = "Sets up the TUN device, addresses and routes, starts the translator and the "
+			"resolver as\n"
+			"unprivileged processes, and serves until SIGTERM or SIGINT; then undoes all of it.\n"
+			"Without a configuration file, NAT64 with 64:ff9b::/96 shares the host's own IPv4 "
+			"address,\n"
+			"and DNS64 forwards to the system's resolvers. Needs root.\n"
+			"\n"
+			"Examples:\n"
+			"  isthmus run\n"
+			"  isthmus run --config ./isthmus.yaml\n",
+		.takes = TAKES(OPTION_CONFIG),
+		.run = command_do_run,
+	},
+	{
+		.name = "check",
+		.operands = "[FILE]",
+		.summary = "Check a configuration file, or what this machine lacks",
+		.text = "Every error is one line, `file:line: key: what is wrong, what would be right`, and "
+			"the exit\n"
+			"status is 2. Without FILE, " CONFIG_PATH_DEFAULT
+			" is checked, or the built-in configuration if\n"
+			"there is no such file.\n"
+			"\n"
+			"Examples:\n"
+			"  isthmus check ./isthmus.yaml\n"
+			"  isthmus check --host              what is missing on this machine\n"
+			"  isthmus check --print             the configuration with all defaults filled in\n",
+		.takes = TAKES(OPTION_HOST) | TAKES(OPTION_PRINT) | TAKES(OPTION_JSON),
+		.operands_max = 1,
+		.run = command_do_check,
+	},
+	{
+		.name = "status",
+		.operands = "",
+		.summary = "Show what runs, since when, and how busy it is",
+		.text = "Examples:\n"
+			"  isthmus status\n"
+			"  isthmus status --json | jq .sessions\n",
+		.takes = ASKING,
+		.run = command_do_status,
+	},
+	{
+		.name = "sessions",
+		.operands = "",
+		.summary = "List the sessions: who talks to whom through the translator",
+		.text = "CLIENT is the IPv6 host, VIA the IPv4 address and port lent to it, REMOTE the IPv4 "
+			"host.\n"
+			"\n"
+			"Examples:\n"
+			"  isthmus sessions --proto tcp --limit 20\n"
+			"  isthmus sessions --client 2001:db8::5\n"
+			"  isthmus sessions --client 2001:db8:0:7::/64 --json\n",
+		.takes = ASKING | TAKES(OPTION_PROTO) | TAKES(OPTION_CLIENT) | TAKES(OPTION_LIMIT),
+		.run = command_do_sessions,
+	},
+	{
+		.name = "bib",
+		.operands = "",
+		.summary = "List the bindings: which IPv4 address and port stands for which client",
+		.text = "The binding information bases of RFC 6146, one row per binding.\n"
+			"\n"
+			"Examples:\n"
+			"  isthmus bib\n"
+			"  isthmus bib --proto udp --client 2001:db8::5\n",
+		.takes = ASKING | TAKES(OPTION_PROTO) | TAKES(OPTION_CLIENT) | TAKES(OPTION_LIMIT),
+		.run = command_do_bib,
+	},
+	{
+		.name = "pool",
+		.operands = "",
+		.summary = "Show the IPv4 addresses that are lent out, and how full they are",
+		.text = "A block is a run of ports that one subscriber borrows at a time.\n"
+			"\n"
+			"Example:\n"
+			"  isthmus pool\n",
+		.takes = ASKING | TAKES(OPTION_LIMIT),
+		.run = command_do_pool,
+	},
+	{
+		.name = "counters",
+		.operands = "",
+		.summary = "Show what was translated, dropped and answered, and why",
+		.text = "Every packet that is dropped is counted under a reason; zero counters are left "
+			"out.\n"
+			"\n"
+			"Examples:\n"
+			"  isthmus counters\n"
+			"  isthmus counters --all            the meaning of every counter\n",
+		.takes = ASKING | TAKES(OPTION_ALL),
+		.run = command_do_counters,
+	},
+	{
+		.name = "address",
+		.operands = "embed|extract|explain ...",
+		.summary = "Put an IPv4 address into an IPv6 address, take it out, or explain an address",
+		.text = "Examples:\n"
+			"  isthmus address embed 64:ff9b::/96 192.0.2.33\n"
+			"  isthmus address extract 64:ff9b::c000:221\n"
+			"  isthmus address explain 2001:db8:122:344::192.0.2.33\n",
+		.subcommands = address_commands,
+	},
+	{
+		.name = "reload",
+		.operands = "",
+		.summary = "Have the running gateway take over its changed configuration file",
+		.text = "No flow that the new configuration allows is dropped. If the file has errors "
+			"(status 2), or\n"
+			"changes something that needs a restart (status 1), nothing changes and the reason "
+			"is printed.\n"
+			"\n"
+			"Example:\n"
+			"  isthmus check /etc/isthmus/isthmus.yaml && isthmus reload\n",
+		.takes = ASKING,
+		.run = command_do_reload,
+	},
+	{
+		.name = "version",
+		.operands = "",
+		.summary = "Print the version",
+		.text = "",
+		.takes = TAKES(OPTION_JSON),
+		.run = command_do_version,
+	},
+	{ .name = NULL },
+};

@@ -1,0 +1,263 @@
+/* listing.c - `isthmus sessions`, `bib`, `pool`, `counters`: questions whose answers are tables */
+#include "cmd/client.h"
+#include "cmd/figures.h"
+#include "cmd/table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- rows of each kind --- */
+
+static void sessions_row(void *ctx, const json_t *r, const char *line)
+{
+	char expires[FIGURE_TEXT], up[FIGURE_TEXT], down[FIGURE_TEXT];
+
+	table_cell(ctx, "%s", row_text(r, "proto"));
+	table_cell(ctx, "%s", row_text(r, "client"));
+	table_cell(ctx, "%s", row_text(r, "via"));
+	table_cell(ctx, "%s", row_text(r, "remote"));
+	table_cell(ctx, "%s", row_text(r, "state")[0] ? row_text(r, "state") : "-");
+	table_cell(ctx, "%s", figure_duration(row_real(r, "expires_s"), expires));
+	table_cell(ctx, "%s", figure_bytes(row_count(r, "bytes_64"), up));
+	table_cell(ctx, "%s", figure_bytes(row_count(r, "bytes_46"), down));
+}
+
+static const struct column sessions_columns[] = {
+	{ "PROTO", ALIGN_LEFT },
+	{ "CLIENT", ALIGN_LEFT },
+	{ "VIA", ALIGN_LEFT },
+	{ "REMOTE", ALIGN_LEFT },
+	{ "STATE", ALIGN_LEFT },
+	{ "EXPIRES", ALIGN_RIGHT },
+	{ "SENT", ALIGN_RIGHT },
+	{ "RECEIVED", ALIGN_RIGHT },
+	{ NULL, ALIGN_LEFT },
+};
+
+static void bib_row(void *ctx, const json_t *r, const char *line)
+{
+	char sessions[FIGURE_TEXT];
+
+	table_cell(ctx, "%s", row_text(r, "proto"));
+	table_cell(ctx, "%s", row_text(r, "client"));
+	table_cell(ctx, "%s", row_text(r, "via"));
+	table_cell(ctx, "%s", figure_count(row_count(r, "sessions"), sessions));
+	table_cell(ctx, "%s", row_text(r, "prefix"));
+	table_cell(ctx, "%s", json_is_true(json_object_get(r, "static")) ? "static" : "dynamic");
+}
+
+static const struct column bib_columns[] = {
+	{ "PROTO", ALIGN_LEFT },
+	{ "CLIENT", ALIGN_LEFT },
+	{ "VIA", ALIGN_LEFT },
+	{ "SESSIONS", ALIGN_RIGHT },
+	{ "PREFIX", ALIGN_LEFT },
+	{ "KIND", ALIGN_LEFT },
+	{ NULL, ALIGN_LEFT },
+};
+
+static void pool_row(void *ctx, const json_t *r, const char *line)
+{
+	char text[FIGURE_TEXT];
+
+	table_cell(ctx, "%s", row_text(r, "address"));
+	table_cell(ctx, "%s", row_text(r, "ports"));
+	table_cell(ctx, "%s",
+		json_is_true(json_object_get(r, "shared")) ? "the host's own" : "the pool's alone");
+	table_cell(ctx, "%s", figure_count(row_count(r, "blocks"), text));
+	table_cell(ctx, "%s", figure_count(row_count(r, "blocks_lent"), text));
+	table_cell(ctx, "%s", figure_share(row_count(r, "blocks_lent"), row_count(r, "blocks"), text));
+	table_cell(ctx, "%s", figure_count(row_count(r, "tcp"), text));
+	table_cell(ctx, "%s", figure_count(row_count(r, "udp"), text));
+	table_cell(ctx, "%s", figure_count(row_count(r, "icmp"), text));
+}
+
+static const struct column pool_columns[] = {
+	{ "ADDRESS", ALIGN_LEFT },
+	{ "PORTS", ALIGN_LEFT },
+	{ "ADDRESS IS", ALIGN_LEFT },
+	{ "BLOCKS", ALIGN_RIGHT },
+	{ "LENT", ALIGN_RIGHT },
+	{ "USED", ALIGN_RIGHT },
+	{ "TCP", ALIGN_RIGHT },
+	{ "UDP", ALIGN_RIGHT },
+	{ "ICMP", ALIGN_RIGHT },
+	{ NULL, ALIGN_LEFT },
+};
+
+/* --- asking --- */
+
+struct listing {
+	const char *cmd, *role;
+	const struct column *columns;
+	void (*row)(void *ctx, const json_t *row, const char *line);
+	const char *nothing; /* said on stderr when there is no row */
+};
+
+/* read_limit() - the value of --limit; false if it is no number */
+static bool read_limit(const char *text, json_int_t *ret)
+{
+	char *end;
+
+	errno = 0;
+	long long v = strtoll(text, &end, 10);
+	if (errno != 0 || end == text || *end != '\0' || v < 0)
+		return false;
+	*ret = v;
+	return true;
+}
+
+/* make_args() - the arguments that the options ask for; NULL with a message if one makes no sense */
+static json_t *make_args(const char *cmd, const struct options *o)
+{
+	json_t *args = json_object();
+	json_int_t limit;
+
+	if (option_is_set(o, OPTION_PROTO))
+		json_object_set_new(args, "proto", json_string(o->value[OPTION_PROTO]));
+	if (option_is_set(o, OPTION_CLIENT))
+		json_object_set_new(args, "client", json_string(o->value[OPTION_CLIENT]));
+	if (!option_is_set(o, OPTION_LIMIT))
+		return args;
+	if (read_limit(o->value[OPTION_LIMIT], &limit)) {
+		json_object_set_new(args, "limit", json_integer(limit));
+		return args;
+	}
+	json_decref(args);
+	fprintf(stderr, "isthmus %s: --limit wants a number of rows, not \"%s\"\n", cmd,
+		o->value[OPTION_LIMIT]);
+	return NULL;
+}
+
+static int show(const struct options *o, const struct listing *l)
+{
+	const char *path;
+	char why[512];
+	bool is_json = option_is_set(o, OPTION_JSON);
+	int status = client_socket(o, &path);
+
+	if (status != STATUS_OK)
+		return status;
+	json_t *args = make_args(l->cmd, o);
+	if (!args)
+		return STATUS_USAGE;
+	struct table *t = is_json ? NULL : table_new(stdout, l->columns);
+	struct question q = { .cmd = l->cmd,
+		.role = l->role,
+		.args = args,
+		.row = is_json ? client_print_row : l->row,
+		.ctx = t };
+	enum client_answer answer = client_ask(path, &q, why, sizeof(why));
+	unsigned long rows = table_end(t);
+	json_decref(args);
+	if (answer != CLIENT_COMPLETE)
+		return client_complain(why);
+	if (rows == 0 && !is_json)
+		fprintf(stderr, "%s\n", l->nothing);
+	return STATUS_OK;
+}
+
+int command_do_sessions(const struct options *o)
+{
+	static const struct listing l = { "sessions", "translator", sessions_columns, sessions_row,
+		"No sessions." };
+
+	return show(o, &l);
+}
+
+int command_do_bib(const struct options *o)
+{
+	static const struct listing l = { "bib", "translator", bib_columns, bib_row, "No bindings." };
+
+	return show(o, &l);
+}
+
+int command_do_pool(const struct options *o)
+{
+	static const struct listing l = { "pool", "translator", pool_columns, pool_row,
+		"The pool is empty." };
+
+	return show(o, &l);
+}
+
+/* --- counters: of both roles, by group --- */
+
+struct counters {
+	struct table *table;
+	bool with_zeros;
+	bool is_json;
+};
+
+static const struct column counters_columns[] = {
+	{ "GROUP", ALIGN_LEFT },
+	{ "VALUE", ALIGN_RIGHT },
+	{ "COUNTER", ALIGN_LEFT },
+	{ "MEANING", ALIGN_LEFT },
+	{ NULL, ALIGN_LEFT },
+};
+
+static void counters_row(void *ctx, const json_t *r, const char *line)
+{
+	struct counters *c = ctx;
+	char value[FIGURE_TEXT];
+	const char *spec = row_text(r, "spec");
+
+	if (!c->with_zeros && row_count(r, "value") == 0)
+		return;
+	if (c->is_json) {
+		puts(line);
+		return;
+	}
+	table_cell(c->table, "%s", row_text(r, "group"));
+	table_cell(c->table, "%s", figure_count(row_count(r, "value"), value));
+	table_cell(c->table, "%s", row_text(r, "name"));
+	table_cell(c->table, "%s%s%s%s", row_text(r, "text"), spec[0] ? " (" : "", spec, spec[0] ? ")" : "");
+}
+
+/* roles_row() - remember which roles there are */
+static void roles_row(void *ctx, const json_t *r, const char *line)
+{
+	json_array_extend(ctx, json_object_get(r, "roles"));
+}
+
+/* ask_counters() - ask every role that exists; the first failure is kept in @why */
+static enum client_answer ask_counters(const char *path, struct counters *c, char *why, size_t size)
+{
+	json_t *roles = json_array();
+	struct question q = { .cmd = "status", .role = "supervisor", .row = roles_row, .ctx = roles };
+	enum client_answer answer = client_ask(path, &q, why, size);
+
+	for (size_t i = 0; answer == CLIENT_COMPLETE && i < json_array_size(roles); i++) {
+		struct question each = {
+			.cmd = "counters",
+			.role = row_text(json_array_get(roles, i), "name"),
+			.row = counters_row,
+			.ctx = c,
+		};
+
+		answer = client_ask(path, &each, why, size);
+	}
+	json_decref(roles);
+	return answer;
+}
+
+int command_do_counters(const struct options *o)
+{
+	const char *path;
+	char why[512];
+	struct counters c = { .with_zeros = option_is_set(o, OPTION_ALL),
+		.is_json = option_is_set(o, OPTION_JSON) };
+	int status = client_socket(o, &path);
+
+	if (status != STATUS_OK)
+		return status;
+	c.table = c.is_json ? NULL : table_new(stdout, counters_columns);
+	enum client_answer answer = ask_counters(path, &c, why, sizeof(why));
+	unsigned long rows = table_end(c.table);
+	if (answer != CLIENT_COMPLETE)
+		return client_complain(why);
+	if (rows == 0 && !c.is_json)
+		fprintf(stderr, "All counters are zero.\n");
+	return STATUS_OK;
+}

@@ -1,0 +1,421 @@
+/*
+ * show_translator.c - rows about the translator: status, counters, and listings of sessions, bindings and the
+ * pool
+ *
+ * A listing is made in steps. In each, one worker copies at most LISTING_ROWS rows from where it stopped,
+ * between two packets; then they are formatted and written as the client reads. So a listing of a million
+ * sessions never holds up packets for longer than a step, and needs no memory of its own size. What changes
+ * during the listing may show or not.
+ */
+#include "cmd/show_translator.h"
+
+#include "ctl/reply.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LISTING_ROWS 128   /* rows copied per step */
+#define LISTING_LOOKS 1024 /* rows that a step looks at, taken by the filter or not */
+#define LISTING_SCANS 8	   /* empty stretches of 4096 slots that a step walks over */
+
+struct row {
+	struct binding binding;
+	struct session session; /* sessions only */
+	struct pool_row pool;	/* pool only */
+};
+
+struct filter {
+	bool has_proto;
+	enum proto proto;
+	bool has_client;
+	struct prefix6 client;
+	json_int_t limit; /* rows left to show; 0 or more */
+};
+
+struct listing {
+	struct translator *t;
+	void (*copy)(void *ctx, struct nat64 *n);
+	json_t *(*format)(const struct listing *l, const struct row *r);
+	struct filter filter;
+	nsec now;
+	unsigned worker; /* the one being asked */
+	uint32_t cursor; /* where it goes on; STATE_END when it is done */
+	struct row rows[LISTING_ROWS];
+	unsigned rows_len;
+};
+
+static bool filter_takes(const struct filter *f, const struct binding *b)
+{
+	if (f->has_proto && f->proto != b->proto)
+		return false;
+	return !f->has_client || prefix6_contains(f->client, b->in);
+}
+
+/* --- on the worker's thread --- */
+
+/* Adds row @id to l->rows if the filter takes it. */
+static void copy_session(struct listing *l, const struct state *s, uint32_t id)
+{
+	const struct session *session = state_session(s, id);
+	const struct binding *binding = state_binding(s, session->binding);
+
+	if (filter_takes(&l->filter, binding))
+		l->rows[l->rows_len++] = (struct row){ .binding = *binding, .session = *session };
+}
+
+static void copy_binding(struct listing *l, const struct state *s, uint32_t id)
+{
+	const struct binding *binding = state_binding(s, id);
+
+	if (filter_takes(&l->filter, binding))
+		l->rows[l->rows_len++] = (struct row){ .binding = *binding };
+}
+
+static void copy_ids(struct listing *l, const struct state *s,
+	uint32_t (*next)(const struct state *s, uint32_t from, uint32_t *ret_next),
+	void (*copy)(struct listing *l, const struct state *s, uint32_t id))
+{
+	unsigned looks = 0;
+
+	while (l->rows_len < LISTING_ROWS && l->cursor != STATE_END && looks < LISTING_LOOKS) {
+		uint32_t id = next(s, l->cursor, &l->cursor);
+
+		if (id == STATE_END) {
+			looks += LISTING_LOOKS / LISTING_SCANS;
+			continue;
+		}
+		looks++;
+		copy(l, s, id);
+	}
+}
+
+static void copy_sessions(void *ctx, struct nat64 *n)
+{
+	copy_ids(ctx, nat64_state(n), state_next_session, copy_session);
+}
+
+static void copy_bindings(void *ctx, struct nat64 *n)
+{
+	copy_ids(ctx, nat64_state(n), state_next_binding, copy_binding);
+}
+
+static void copy_pool(void *ctx, struct nat64 *n)
+{
+	struct listing *l = ctx;
+
+	while (l->rows_len < LISTING_ROWS && l->cursor != STATE_END) {
+		if (state_pool_row(nat64_state(n), l->cursor, &l->rows[l->rows_len].pool)) {
+			l->rows_len++;
+			l->cursor++;
+		} else {
+			l->cursor = STATE_END;
+		}
+	}
+}
+
+/* --- formatting --- */
+
+static double seconds_of(nsec ns)
+{
+	return (double)(ns / MSEC) / 1000;
+}
+
+static json_t *format_binding(const struct listing *l, const struct row *r)
+{
+	const struct binding *b = &r->binding;
+	char client[ENDPOINT6_TEXT], via[ENDPOINT4_TEXT], prefix[PREFIX6_TEXT];
+
+	return json_pack("{s:s, s:s, s:s, s:b, s:I, s:s}", "proto", proto_name(b->proto), "client",
+		endpoint6_text(b->in, b->in_port, client), "via", endpoint4_text(b->out, b->out_port, via),
+		"static", b->is_static, "sessions", (json_int_t)b->sessions, "prefix",
+		prefix6_text(l->t->conf->nat64.prefixes[b->prefix], prefix));
+}
+
+static json_t *format_session(const struct listing *l, const struct row *r)
+{
+	const struct binding *b = &r->binding;
+	const struct session *s = &r->session;
+	char client[ENDPOINT6_TEXT], via[ENDPOINT4_TEXT], remote[ENDPOINT4_TEXT], prefix[PREFIX6_TEXT];
+	nsec left = s->expires > l->now ? s->expires - l->now : 0;
+
+	return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:f, s:f, s:I, s:I, s:I, s:I, s:s}", "proto",
+		proto_name(b->proto), "client", endpoint6_text(b->in, b->in_port, client), "via",
+		endpoint4_text(b->out, b->out_port, via), "remote",
+		b->proto == PROTO_ICMP ? addr4_text(s->remote, remote)
+				       : endpoint4_text(s->remote, s->remote_port, remote),
+		"state", s->tcp == TCP_NONE ? NULL : tcp_state_name(s->tcp), "expires_s", seconds_of(left),
+		"age_s", seconds_of(l->now - s->created), "pkts_64", (json_int_t)s->pkts_64, "pkts_46",
+		(json_int_t)s->pkts_46, "bytes_64", (json_int_t)s->bytes_64, "bytes_46",
+		(json_int_t)s->bytes_46, "prefix",
+		prefix6_text(l->t->conf->nat64.prefixes[b->prefix], prefix));
+}
+
+static json_t *format_pool(const struct listing *l, const struct row *r)
+{
+	const struct pool_row *p = &r->pool;
+	char address[ADDR4_TEXT], ports[16];
+
+	snprintf(ports, sizeof(ports), "%u-%u", p->lo, p->hi);
+	return json_pack("{s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I}", "address", addr4_text(p->addr, address),
+		"ports", ports, "shared", p->is_shared, "blocks", (json_int_t)p->blocks, "blocks_lent",
+		(json_int_t)p->blocks_lent, "tcp", (json_int_t)p->ports_used[PROTO_TCP], "udp",
+		(json_int_t)p->ports_used[PROTO_UDP], "icmp", (json_int_t)p->ports_used[PROTO_ICMP]);
+}
+
+/* --- the steps of a listing --- */
+
+static bool listing_step(struct listing *l)
+{
+	l->rows_len = 0;
+	l->now = clock_now();
+	worker_call(l->t->workers[l->worker], l->copy, l);
+	if (l->cursor == STATE_END && l->rows_len == 0) {
+		l->worker++;
+		l->cursor = 0;
+	}
+	return l->worker < l->t->workers_len;
+}
+
+static void listing_more(void *ctx, struct reply *r)
+{
+	struct listing *l = ctx;
+
+	while (reply_has_room(r)) {
+		if (l->filter.limit == 0 || !listing_step(l)) {
+			reply_end(r);
+			return;
+		}
+		for (unsigned i = 0; i < l->rows_len && l->filter.limit > 0; i++, l->filter.limit--)
+			reply_row(r, l->format(l, &l->rows[i]));
+	}
+}
+
+/* filter_parse() - the arguments of a listing; a sentence fragment about what is wrong, or NULL */
+static const char *filter_parse(const json_t *args, struct filter *ret)
+{
+	const char *proto = json_string_value(json_object_get(args, "proto"));
+	const char *client = json_string_value(json_object_get(args, "client"));
+	const json_t *limit = json_object_get(args, "limit");
+
+	*ret = (struct filter){ .limit = INT64_MAX };
+	for (enum proto p = 0; proto && p < PROTO_COUNT; p++) {
+		if (strcmp(proto, proto_name(p)) == 0) {
+			ret->has_proto = true;
+			ret->proto = p;
+		}
+	}
+	if (proto && !ret->has_proto)
+		return "proto must be tcp, udp or icmp";
+	if (client && prefix6_parse(client, &ret->client) < 0)
+		return "client must be an IPv6 address or prefix";
+	ret->has_client = client;
+	if (limit && (!json_is_integer(limit) || json_integer_value(limit) < 0))
+		return "limit must be a number of rows";
+	if (limit)
+		ret->limit = json_integer_value(limit);
+	return NULL;
+}
+
+static void listing_start(struct translator *t, const json_t *args, int fd,
+	void (*copy)(void *, struct nat64 *), json_t *(*format)(const struct listing *, const struct row *))
+{
+	struct listing *l = calloc(1, sizeof(*l));
+	struct reply *r;
+
+	if (!l) {
+		close(fd);
+		return;
+	}
+	l->t = t;
+	l->copy = copy;
+	l->format = format;
+	const char *wrong = filter_parse(args, &l->filter);
+	if (wrong) {
+		free(l);
+		if (reply_start(t->loop, fd, NULL, NULL, NULL, &r) == 0)
+			reply_error(r, "%s", wrong);
+		return;
+	}
+	if (reply_start(t->loop, fd, listing_more, free, l, &r) < 0)
+		free(l);
+}
+
+void show_sessions(void *ctx, const json_t *args, int fd)
+{
+	listing_start(ctx, args, fd, copy_sessions, format_session);
+}
+
+void show_bib(void *ctx, const json_t *args, int fd)
+{
+	listing_start(ctx, args, fd, copy_bindings, format_binding);
+}
+
+void show_pool(void *ctx, const json_t *args, int fd)
+{
+	listing_start(ctx, args, fd, copy_pool, format_pool);
+}
+
+/* --- sums over all workers --- */
+
+struct sums {
+	struct nat64_counters counters;
+	struct state_stats stats;
+};
+
+/* Every field of both structs is a count, so sums may be taken word by word; static_assert keeps it so. */
+static void add_words(uint64_t *to, const uint64_t *from, size_t words)
+{
+	for (size_t i = 0; i < words; i++)
+		to[i] += from[i];
+}
+
+static void add_stats(struct state_stats *to, const struct state_stats *s)
+{
+	for (enum proto p = 0; p < PROTO_COUNT; p++) {
+		to->bindings[p] += s->bindings[p];
+		to->sessions[p] += s->sessions[p];
+	}
+	to->subscribers += s->subscribers;
+	to->blocks += s->blocks;
+	to->blocks_lent += s->blocks_lent;
+	to->max_sessions += s->max_sessions;
+	to->bindings_made += s->bindings_made;
+	to->sessions_made += s->sessions_made;
+	to->bindings_expired += s->bindings_expired;
+	to->sessions_expired += s->sessions_expired;
+	to->bytes_of_memory += s->bytes_of_memory;
+}
+
+static void sum_worker(void *ctx, struct nat64 *n)
+{
+	struct sums *sums = ctx;
+	struct state_stats stats;
+
+	_Static_assert(sizeof(struct nat64_counters) % sizeof(uint64_t) == 0, "counters are 64-bit words");
+	add_words((uint64_t *)&sums->counters, (const uint64_t *)nat64_counters(n),
+		sizeof(struct nat64_counters) / sizeof(uint64_t));
+	state_stats(nat64_state(n), &stats);
+	add_stats(&sums->stats, &stats);
+}
+
+static struct sums sum_all(struct translator *t)
+{
+	struct sums sums = { 0 };
+
+	for (unsigned i = 0; i < t->workers_len; i++)
+		worker_call(t->workers[i], sum_worker, &sums);
+	return sums;
+}
+
+static uint64_t sum_protos(const uint64_t v[PROTO_COUNT])
+{
+	uint64_t sum = 0;
+
+	for (enum proto p = 0; p < PROTO_COUNT; p++)
+		sum += v[p];
+	return sum;
+}
+
+static uint64_t sum_drops(const struct nat64_counters *c)
+{
+	uint64_t sum = 0;
+
+	for (enum drop_reason r = DROP_NONE + 1; r < DROP_COUNT; r++) {
+		/* These two count errors that were not sent; the packet itself is counted under its own
+		 * reason. */
+		if (r != DROP_ICMP_RATE_LIMIT && r != DROP_ICMP_NOT_ALLOWED)
+			sum += c->drop[r];
+	}
+	return sum;
+}
+
+static json_t *by_proto(const uint32_t v[PROTO_COUNT])
+{
+	return json_pack("{s:I, s:I, s:I}", "tcp", (json_int_t)v[PROTO_TCP], "udp", (json_int_t)v[PROTO_UDP],
+		"icmp", (json_int_t)v[PROTO_ICMP]);
+}
+
+void show_status(void *ctx, const json_t *args, int fd)
+{
+	struct translator *t = ctx;
+	struct sums sums = sum_all(t);
+	const struct nat64_counters *c = &sums.counters;
+	struct reply *r;
+
+	if (reply_start(t->loop, fd, NULL, NULL, NULL, &r) < 0)
+		return;
+	reply_row(r,
+		json_pack("{s:s, s:I, s:f, s:I, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+			"role", "translator", "pid", (json_int_t)getpid(), "uptime_s",
+			seconds_of(clock_now() - t->since), "workers", (json_int_t)t->workers_len, "sessions",
+			by_proto(sums.stats.sessions), "bindings", by_proto(sums.stats.bindings),
+			"max_sessions", (json_int_t)sums.stats.max_sessions, "subscribers",
+			(json_int_t)sums.stats.subscribers, "blocks", (json_int_t)sums.stats.blocks,
+			"blocks_lent", (json_int_t)sums.stats.blocks_lent, "pkts_64",
+			(json_int_t)sum_protos(c->pkts[DIR_64]), "pkts_46",
+			(json_int_t)sum_protos(c->pkts[DIR_46]), "bytes_64",
+			(json_int_t)sum_protos(c->bytes[DIR_64]), "bytes_46",
+			(json_int_t)sum_protos(c->bytes[DIR_46]), "dropped", (json_int_t)sum_drops(c),
+			"memory_bytes", (json_int_t)sums.stats.bytes_of_memory));
+	reply_end(r);
+}
+
+static void counter_row(struct reply *r, const char *group, const char *name, uint64_t value,
+	const char *text, const char *spec)
+{
+	reply_row(r, json_pack("{s:s, s:s, s:I, s:s, s:s}", "group", group, "name", name, "value",
+			     (json_int_t)value, "text", text, "spec", spec));
+}
+
+static void translated_rows(struct reply *r, const struct nat64_counters *c)
+{
+	static const char *const direction[DIR_COUNT] = { "64", "46" };
+	static const char *const towards[DIR_COUNT] = { "IPv6 to IPv4", "IPv4 to IPv6" };
+	char name[64], text[96];
+
+	for (enum direction d = 0; d < DIR_COUNT; d++) {
+		for (enum proto p = 0; p < PROTO_COUNT; p++) {
+			snprintf(name, sizeof(name), "pkts_%s_%s", direction[d], proto_name(p));
+			snprintf(text, sizeof(text), "%s packets translated %s", proto_name(p), towards[d]);
+			counter_row(r, "translated", name, c->pkts[d][p], text, "");
+			snprintf(name, sizeof(name), "bytes_%s_%s", direction[d], proto_name(p));
+			snprintf(text, sizeof(text), "bytes of %s packets translated %s", proto_name(p),
+				towards[d]);
+			counter_row(r, "translated", name, c->bytes[d][p], text, "");
+		}
+		snprintf(name, sizeof(name), "trains_%s", direction[d]);
+		snprintf(text, sizeof(text), "segment trains (TSO, USO) translated whole %s", towards[d]);
+		counter_row(r, "translated", name, c->trains[d], text, "");
+		snprintf(name, sizeof(name), "errors_%s", direction[d]);
+		snprintf(text, sizeof(text), "ICMP errors translated %s", towards[d]);
+		counter_row(r, "icmp", name, c->errors[d], text, "RFC 7915 s4.2, s5.2");
+		snprintf(name, sizeof(name), "sent_%s", d == DIR_64 ? "v6" : "v4");
+		snprintf(text, sizeof(text), "ICMP%s errors originated", d == DIR_64 ? "v6" : "v4");
+		counter_row(r, "icmp", name, c->icmp_sent[d], text, "");
+	}
+	counter_row(r, "other", "hairpins", c->hairpins, "packets turned around between two IPv6 hosts",
+		"RFC 6146 s3.8");
+	counter_row(r, "other", "split", c->split, "IPv4 packets without DF cut into IPv6 fragments",
+		"RFC 7915 s4");
+	counter_row(r, "other", "passed", c->passed,
+		"packets given back to the host, whose address the pool shares", "");
+	counter_row(r, "other", "probes", c->probes, "probes sent to silent TCP connections",
+		"RFC 6146 s3.5.2.2");
+}
+
+void show_counters(void *ctx, const json_t *args, int fd)
+{
+	struct translator *t = ctx;
+	struct sums sums = sum_all(t);
+	struct reply *r;
+
+	if (reply_start(t->loop, fd, NULL, NULL, NULL, &r) < 0)
+		return;
+	translated_rows(r, &sums.counters);
+	for (enum drop_reason reason = DROP_NONE + 1; reason < DROP_COUNT; reason++)
+		counter_row(r, "drop", drop_name(reason), sums.counters.drop[reason], drop_text(reason),
+			drop_spec(reason));
+	reply_end(r);
+}

@@ -1,0 +1,30 @@
+/* show_translator.h - what the translator's process answers on the control socket (rows: docs/control.md) */
+#ifndef ISTHMUS_CMD_SHOW_TRANSLATOR_H
+#define ISTHMUS_CMD_SHOW_TRANSLATOR_H
+
+#include "conf/conf.h"
+#include "dataplane/worker.h"
+#include "loop/loop.h"
+
+#include <jansson.h>
+
+#define TRANSLATOR_WORKERS_MAX 64
+
+/* The control side of the translator's process. */
+struct translator {
+	struct loop *loop;
+	const struct conf *conf; /* the one in force; see role.h for how long it lives */
+	nsec since;		 /* when the process started */
+	unsigned workers_len;
+	int queues[TRANSLATOR_WORKERS_MAX];
+	struct worker *workers[TRANSLATOR_WORKERS_MAX];
+};
+
+/* Commands: @ctx is a struct translator; see struct role_command. */
+void show_status(void *ctx, const json_t *args, int fd);
+void show_counters(void *ctx, const json_t *args, int fd);
+void show_sessions(void *ctx, const json_t *args, int fd);
+void show_bib(void *ctx, const json_t *args, int fd);
+void show_pool(void *ctx, const json_t *args, int fd);
+
+#endif

@@ -1,0 +1,259 @@
+/* status.c - `isthmus status`, `isthmus reload`, `isthmus version` */
+#include "cmd/client.h"
+#include "cmd/figures.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LABEL "  %-11s "
+
+/* The answers to the three questions; NULL where nobody answered. */
+struct picture {
+	json_t *supervisor, *translator, *resolver;
+};
+
+static void keep_row(void *ctx, const json_t *row, const char *line)
+{
+	json_t **to = ctx;
+
+	json_decref(*to);
+	*to = json_deep_copy(row);
+}
+
+/* --- as text --- */
+
+/* print_joined() - the strings of an array, with commas */
+static void print_joined(const char *label, const json_t *strings)
+{
+	size_t n = json_array_size(strings);
+
+	if (n == 0)
+		return;
+	printf(LABEL, label);
+	for (size_t i = 0; i < n; i++)
+		printf("%s%s", i > 0 ? ", " : "", json_string_value(json_array_get(strings, i)));
+	printf("\n");
+}
+
+static void print_device(const json_t *d)
+{
+	if (!json_is_object(d))
+		return;
+	printf(LABEL "%s, MTU %llu, offloads%s%s%s%s\n", "device", row_text(d, "name"), row_count(d, "mtu"),
+		json_is_true(json_object_get(d, "tso4")) ? " TSO4" : "",
+		json_is_true(json_object_get(d, "tso6")) ? " TSO6" : "",
+		json_is_true(json_object_get(d, "uso")) ? " USO" : "",
+		json_is_true(json_object_get(d, "tso4")) || json_is_true(json_object_get(d, "tso6"))
+			? ""
+			: " none");
+	if (json_is_true(json_object_get(d, "steering")))
+		printf(LABEL "packets to the shared address are steered on %llu interface%s\n", "",
+			row_count(d, "steered_interfaces"),
+			row_count(d, "steered_interfaces") == 1 ? "" : "s");
+}
+
+static void print_roles(const json_t *roles)
+{
+	char up[FIGURE_TEXT];
+
+	for (size_t i = 0; i < json_array_size(roles); i++) {
+		const json_t *r = json_array_get(roles, i);
+		unsigned long long restarts = row_count(r, "restarts");
+
+		printf(LABEL "%s, process %llu, for %s", row_text(r, "name"), row_text(r, "state"),
+			row_count(r, "pid"), figure_duration(row_real(r, "uptime_s"), up));
+		if (restarts > 0)
+			printf(", started again %llu time%s", restarts, restarts == 1 ? "" : "s");
+		printf("\n");
+	}
+}
+
+static void print_supervisor(const json_t *s)
+{
+	char up[FIGURE_TEXT];
+	const char *config = row_text(s, "config");
+
+	printf("isthmus %s, process %llu, up %s%s\n", row_text(s, "version"), row_count(s, "pid"),
+		figure_duration(row_real(s, "uptime_s"), up),
+		json_is_true(json_object_get(s, "ready")) ? "" : ", still starting");
+	printf(LABEL "%s\n", "config", config[0] ? config : "built in");
+	print_joined("prefixes", json_object_get(s, "prefixes"));
+	print_joined("DNS64 on", json_object_get(s, "listen"));
+	print_device(json_object_get(s, "device"));
+	print_roles(json_object_get(s, "roles"));
+}
+
+static unsigned long long sum_protos(const json_t *by_proto)
+{
+	return row_count(by_proto, "tcp") + row_count(by_proto, "udp") + row_count(by_proto, "icmp");
+}
+
+static void print_protos(const char *label, const json_t *by_proto)
+{
+	char all[FIGURE_TEXT], tcp[FIGURE_TEXT], udp[FIGURE_TEXT], icmp[FIGURE_TEXT];
+
+	printf(LABEL "%s (TCP %s, UDP %s, ICMP %s)", label, figure_count(sum_protos(by_proto), all),
+		figure_count(row_count(by_proto, "tcp"), tcp), figure_count(row_count(by_proto, "udp"), udp),
+		figure_count(row_count(by_proto, "icmp"), icmp));
+}
+
+static void print_direction(const json_t *t, const char *label, const char *pkts, const char *bytes)
+{
+	char a[FIGURE_TEXT], b[FIGURE_TEXT];
+
+	printf(LABEL "%s packets, %s\n", label, figure_count(row_count(t, pkts), a),
+		figure_bytes(row_count(t, bytes), b));
+}
+
+static void print_translator(const json_t *t)
+{
+	char a[FIGURE_TEXT], b[FIGURE_TEXT], c[FIGURE_TEXT];
+	const json_t *sessions = json_object_get(t, "sessions");
+
+	if (!t)
+		return;
+	printf("translator\n");
+	print_protos("sessions", sessions);
+	printf(", %s of %s\n", figure_share(sum_protos(sessions), row_count(t, "max_sessions"), a),
+		figure_count(row_count(t, "max_sessions"), b));
+	print_protos("bindings", json_object_get(t, "bindings"));
+	printf("\n" LABEL "%s, with %s of %s port blocks\n", "subscribers",
+		figure_count(row_count(t, "subscribers"), a), figure_count(row_count(t, "blocks_lent"), b),
+		figure_count(row_count(t, "blocks"), c));
+	print_direction(t, "IPv6 to 4", "pkts_64", "bytes_64");
+	print_direction(t, "IPv4 to 6", "pkts_46", "bytes_46");
+	printf(LABEL "%s packets (see `isthmus counters`)\n", "dropped",
+		figure_count(row_count(t, "dropped"), a));
+	printf(LABEL "%s for tables, %llu worker%s\n", "memory",
+		figure_bytes(row_count(t, "memory_bytes"), a), row_count(t, "workers"),
+		row_count(t, "workers") == 1 ? "" : "s");
+}
+
+static void print_resolver(const json_t *r)
+{
+	char a[FIGURE_TEXT], b[FIGURE_TEXT], c[FIGURE_TEXT], d[FIGURE_TEXT];
+
+	if (!r)
+		return;
+	printf("resolver\n");
+	printf(LABEL "%s over UDP, %s over TCP\n", "queries", figure_count(row_count(r, "queries_udp"), a),
+		figure_count(row_count(r, "queries_tcp"), b));
+	printf(LABEL "%s of %s answers\n", "synthesized",
+		figure_count(row_count(r, "answers_synthesized"), a),
+		figure_count(row_count(r, "answered"), b));
+	printf(LABEL "%s of %s queries, %s of %s TCP clients\n", "at work on",
+		figure_count(row_count(r, "queries_open"), a),
+		figure_count(row_count(r, "queries_open_max"), b),
+		figure_count(row_count(r, "tcp_clients"), c),
+		figure_count(row_count(r, "tcp_clients_max"), d));
+}
+
+/* --- asking --- */
+
+static bool has_role(const json_t *supervisor, const char *name)
+{
+	const json_t *roles = json_object_get(supervisor, "roles");
+
+	for (size_t i = 0; i < json_array_size(roles); i++) {
+		if (strcmp(row_text(json_array_get(roles, i), "name"), name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* ask_role() - a role that cannot answer now is said so, and is no failure of the command */
+static void ask_role(const char *path, const char *name, json_t **ret)
+{
+	char why[512];
+	struct question q = { .cmd = "status", .role = name, .row = keep_row, .ctx = ret };
+
+	if (client_ask(path, &q, why, sizeof(why)) != CLIENT_COMPLETE)
+		fprintf(stderr, "isthmus: %s\n", why);
+}
+
+static void print_json(const json_t *row)
+{
+	if (row && json_dumpf(row, stdout, JSON_COMPACT) == 0)
+		putchar('\n');
+}
+
+static void print_picture(const struct picture *p, bool is_json)
+{
+	if (is_json) {
+		print_json(p->supervisor);
+		print_json(p->translator);
+		print_json(p->resolver);
+		return;
+	}
+	print_supervisor(p->supervisor);
+	print_translator(p->translator);
+	print_resolver(p->resolver);
+}
+
+int command_do_status(const struct options *o)
+{
+	struct picture p = { NULL, NULL, NULL };
+	const char *path;
+	char why[512];
+	int status = client_socket(o, &path);
+
+	if (status != STATUS_OK)
+		return status;
+	struct question q = { .cmd = "status", .role = "supervisor", .row = keep_row, .ctx = &p.supervisor };
+	if (client_ask(path, &q, why, sizeof(why)) != CLIENT_COMPLETE) {
+		json_decref(p.supervisor);
+		return client_complain(why);
+	}
+	if (has_role(p.supervisor, "translator"))
+		ask_role(path, "translator", &p.translator);
+	if (has_role(p.supervisor, "resolver"))
+		ask_role(path, "resolver", &p.resolver);
+	print_picture(&p, option_is_set(o, OPTION_JSON));
+	json_decref(p.supervisor);
+	json_decref(p.translator);
+	json_decref(p.resolver);
+	return STATUS_OK;
+}
+
+/* --- reload --- */
+
+struct faults {
+	bool is_json;
+	unsigned len;
+};
+
+static void fault_row(void *ctx, const json_t *row, const char *line)
+{
+	struct faults *f = ctx;
+
+	f->len++;
+	if (f->is_json)
+		puts(line);
+	else
+		fprintf(stderr, "%s\n", row_text(row, "fault"));
+}
+
+int command_do_reload(const struct options *o)
+{
+	struct faults f = { .is_json = option_is_set(o, OPTION_JSON) };
+	struct question q = { .cmd = "reload", .role = "supervisor", .row = fault_row, .ctx = &f };
+	const char *path;
+	char why[512];
+	int status = client_socket(o, &path);
+
+	if (status != STATUS_OK)
+		return status;
+	enum client_answer answer = client_ask(path, &q, why, sizeof(why));
+	if (answer == CLIENT_COMPLETE) {
+		puts(f.is_json ? "{\"reloaded\":true}" : "The new configuration is in force.");
+		return STATUS_OK;
+	}
+	client_complain(why);
+	return f.len > 0 ? STATUS_USAGE : STATUS_FAILED;
+}
+
+int command_do_version(const struct options *o)
+{
+	printf(option_is_set(o, OPTION_JSON) ? "{\"version\":\"%s\"}\n" : "isthmus %s\n", ISTHMUS_VERSION);
+	return STATUS_OK;
+}

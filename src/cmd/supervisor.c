@@ -1,0 +1,422 @@
+/*
+ * supervisor.c - the daemon's first process: it holds what needs root, and keeps the roles alive
+ *
+ * Purpose. `isthmus run` needs root for a handful of things: the TUN device, routes and sysctls, port 53, the
+ *control socket. This process does them, hands the results to the roles as descriptors, and from then on
+ *reads nothing that came from the network.
+ *
+ * Structure. @stages is the start-up: each stage has a name, a way up and a way down. It is walked forward
+ *until the end or the first failure, and then what went up goes down in reverse; so an error at any point,
+ *and a normal stop, leave the host as it was. Between up and down runs one event loop.
+ *
+ *	configuration -> log -> loop -> signals -> control socket -> host -> sockets -> roles
+ *
+ * The control socket comes before the host is touched, because it is also what tells a second `isthmus run`
+ *that one is running already.
+ *
+ * Life cycle. Starting, until every role has said CHANNEL_READY (the service manager is told then); serving;
+ *stopping, after SIGTERM or SIGINT: the roles are asked to finish, those that have not within STOP_PATIENCE
+ *are killed. A role that dies before it was ever ready stops the whole start-up with status 1: the log has
+ *its reason.
+ *
+ * Events. SIGCHLD: reap and restart (process.c). SIGHUP and `isthmus reload`: reload.c. Requests: control.c.
+ *
+ * If this process dies, the kernel ends the roles (PR_SET_PDEATHSIG, end of the channel); the device and its
+ *routes go with the last descriptor.
+ *
+ * Not done: restarting itself, and reopening sockets at a reload (a changed listen address needs a restart).
+ */
+#include "cmd/supervisor.h"
+
+#include "base/log.h"
+#include "ctl/channel.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define STOP_PATIENCE (3 * NSEC)
+#define RESOLV_CONF "/etc/resolv.conf"
+#define WORKERS_AUTO                                                                                         \
+	1 /* one queue: a worker per processor needs the kernel to steer by our hash, which it is not told   \
+	     yet */
+
+static const char *const role_names[ROLE_COUNT] = {
+	[ROLE_TRANSLATOR] = "translator", [ROLE_RESOLVER] = "resolver"
+};
+
+int supervisor_config_fd(const struct conf *c)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		return -ENOMEM;
+	int err = conf_print(c, f);
+	if (fclose(f) != 0 && err == 0)
+		err = -ENOMEM;
+	if (err == 0)
+		err = channel_text_fd(text, len);
+	free(text);
+	return err;
+}
+
+/* --- configuration and log --- */
+
+static void print_errors(const struct conf_errors *e)
+{
+	for (unsigned i = 0; i < e->len; i++)
+		fprintf(stderr, "%s\n", e->lines[i]);
+}
+
+static int read_conf(const char *path, struct conf **ret, struct conf_errors *errors)
+{
+	struct conf *c = NULL;
+	int err = path ? conf_load(path, &c, errors) : conf_default(&c);
+
+	if (err < 0)
+		return err;
+	err = conf_resolve(c, RESOLV_CONF, errors);
+	if (err < 0) {
+		conf_free(c);
+		return err;
+	}
+	*ret = c;
+	return 0;
+}
+
+static int conf_up(struct supervisor *s)
+{
+	struct conf_errors errors = { 0 };
+	int err = read_conf(s->config_path, &s->conf, &errors);
+
+	if (err < 0) {
+		s->status = STATUS_USAGE;
+		print_errors(&errors);
+	}
+	conf_errors_fini(&errors);
+	return err;
+}
+
+static void conf_down(struct supervisor *s)
+{
+	conf_free(s->conf);
+	s->conf = NULL;
+}
+
+static int log_up(struct supervisor *s)
+{
+	if (log_open("supervisor", s->conf->log.level, s->conf->log.sinks) < 0)
+		log_warning("the journal cannot be reached; logging goes on without it");
+	log_info("isthmus %s starts with %s%s", ISTHMUS_VERSION,
+		s->config_path ? "" : "the built-in configuration", s->config_path ? s->config_path : "");
+	return 0;
+}
+
+static void log_down(struct supervisor *s)
+{
+	log_info("isthmus has stopped");
+}
+
+/* --- loop and signals --- */
+
+static void begin_stop(struct supervisor *s)
+{
+	s->is_stopping = true;
+	notify_send("STOPPING=1");
+	loop_timer_set(s->patience, STOP_PATIENCE);
+	for (unsigned i = 0; i < ROLE_COUNT; i++) {
+		if (s->roles[i])
+			process_stop(s->roles[i]);
+	}
+}
+
+static void kill_roles(struct supervisor *s)
+{
+	for (unsigned i = 0; i < ROLE_COUNT; i++) {
+		if (s->roles[i])
+			process_kill(s->roles[i]);
+	}
+}
+
+static void on_patience_over(void *ctx)
+{
+	log_warning("some role does not stop; killing it");
+	kill_roles(ctx);
+}
+
+static void on_stop_signal(void *ctx, int signo)
+{
+	struct supervisor *s = ctx;
+
+	if (s->is_stopping) {
+		kill_roles(s);
+		return;
+	}
+	log_info("stopping, because of SIG%s", sigabbrev_np(signo));
+	begin_stop(s);
+}
+
+static void on_reload_signal(void *ctx, int signo)
+{
+	reload_begin(ctx, NULL);
+}
+
+static void on_child_signal(void *ctx, int signo)
+{
+	struct supervisor *s = ctx;
+
+	for (unsigned i = 0; i < ROLE_COUNT; i++) {
+		if (s->roles[i])
+			process_reap(s->roles[i]);
+	}
+}
+
+static int loop_up(struct supervisor *s)
+{
+	int err = loop_new(&s->loop);
+
+	return err < 0 ? err : loop_watch_timer(s->loop, on_patience_over, s, &s->patience);
+}
+
+static void loop_down(struct supervisor *s)
+{
+	loop_unwatch(s->patience);
+	loop_free(s->loop);
+}
+
+static const struct {
+	int signo;
+	void (*fn)(void *ctx, int signo);
+} signal_table[SIGNAL_WATCHES] = {
+	{ SIGTERM, on_stop_signal },
+	{ SIGINT, on_stop_signal },
+	{ SIGHUP, on_reload_signal },
+	{ SIGCHLD, on_child_signal },
+};
+
+static int signals_up(struct supervisor *s)
+{
+	signal(SIGPIPE, SIG_IGN);
+	for (unsigned i = 0; i < SIGNAL_WATCHES; i++) {
+		int err = loop_watch_signal(
+			s->loop, signal_table[i].signo, signal_table[i].fn, s, &s->signals[i]);
+
+		if (err < 0)
+			return err;
+	}
+	return 0;
+}
+
+static void signals_down(struct supervisor *s)
+{
+	for (unsigned i = 0; i < SIGNAL_WATCHES; i++)
+		loop_unwatch(s->signals[i]);
+}
+
+/* --- control socket, host, sockets --- */
+
+static int control_up(struct supervisor *s)
+{
+	return control_new(s, &s->control);
+}
+
+static void control_down(struct supervisor *s)
+{
+	control_free(s->control);
+	reload_free(s->reload);
+}
+
+static int host_stage_up(struct supervisor *s)
+{
+	char fault[512] = "";
+	struct host_plan plan = { .device = HOST_DEVICE_DEFAULT, .nat64 = &s->conf->nat64 };
+
+	if (!s->conf->has_nat64)
+		return 0;
+	plan.queues = s->conf->workers > 0 ? s->conf->workers : WORKERS_AUTO;
+	if (plan.queues > HOST_QUEUES_MAX)
+		plan.queues = HOST_QUEUES_MAX;
+	int err = host_up(&plan, &s->host, fault, sizeof(fault));
+	if (err < 0) {
+		log_error("%s", fault);
+		return err;
+	}
+	for (unsigned i = 0; i < plan.queues; i++)
+		s->fds[ROLE_TRANSLATOR][i] = host_queue(s->host, i);
+	s->fds_len[ROLE_TRANSLATOR] = plan.queues;
+	return 0;
+}
+
+static void host_stage_down(struct supervisor *s)
+{
+	host_down(s->host);
+}
+
+static int sockets_up(struct supervisor *s)
+{
+	if (!s->conf->has_dns64)
+		return 0;
+	int err = dns_sockets_open(s);
+	if (err < 0)
+		return err;
+	for (unsigned i = 0; i < s->sockets_len; i++) {
+		s->fds[ROLE_RESOLVER][2 * i] = s->sockets[i].udp;
+		s->fds[ROLE_RESOLVER][2 * i + 1] = s->sockets[i].tcp;
+	}
+	s->fds_len[ROLE_RESOLVER] = 2 * s->sockets_len;
+	return 0;
+}
+
+/* --- roles --- */
+
+static int role_config_fd(void *ctx)
+{
+	struct supervisor *s = ctx;
+
+	return supervisor_config_fd(s->conf);
+}
+
+/* roles_are() - whether every role that exists is in this state */
+static bool roles_are(const struct supervisor *s, enum process_state state)
+{
+	struct process_info info;
+
+	for (unsigned i = 0; i < ROLE_COUNT; i++) {
+		if (!s->roles[i])
+			continue;
+		process_info(s->roles[i], &info);
+		if (info.state != state)
+			return false;
+	}
+	return true;
+}
+
+static bool has_failed_role(const struct supervisor *s)
+{
+	struct process_info info;
+
+	for (unsigned i = 0; i < ROLE_COUNT; i++) {
+		if (!s->roles[i])
+			continue;
+		process_info(s->roles[i], &info);
+		if (info.state == PROCESS_FAILED)
+			return true;
+	}
+	return false;
+}
+
+static void on_role_changed(void *ctx)
+{
+	struct supervisor *s = ctx;
+
+	if (s->is_stopping) {
+		if (roles_are(s, PROCESS_STOPPED))
+			loop_stop(s->loop);
+		return;
+	}
+	reload_changed(s);
+	if (has_failed_role(s)) {
+		s->status = STATUS_FAILED;
+		begin_stop(s);
+		return;
+	}
+	if (!s->is_ready && roles_are(s, PROCESS_READY)) {
+		s->is_ready = true;
+		log_info("isthmus is ready");
+		notify_send("READY=1");
+	}
+}
+
+static void on_role_reloaded(void *ctx, const char *name, const char *fault)
+{
+	reload_answered(ctx, name, fault);
+}
+
+static int role_new(struct supervisor *s, enum role_id id)
+{
+	struct process_plan plan = {
+		.name = role_names[id],
+		.fds = s->fds[id],
+		.fds_len = s->fds_len[id],
+		.config_fd = role_config_fd,
+		.changed = on_role_changed,
+		.reloaded = on_role_reloaded,
+		.ctx = s,
+	};
+
+	return process_new(s->loop, &plan, &s->roles[id]);
+}
+
+static int roles_up(struct supervisor *s)
+{
+	const bool wanted[ROLE_COUNT] = {
+		[ROLE_TRANSLATOR] = s->conf->has_nat64, [ROLE_RESOLVER] = s->conf->has_dns64
+	};
+
+	for (unsigned i = 0; i < ROLE_COUNT; i++) {
+		int err = wanted[i] ? role_new(s, (enum role_id)i) : 0;
+
+		if (err < 0)
+			return err;
+	}
+	for (unsigned i = 0; i < ROLE_COUNT; i++) {
+		if (s->roles[i] && !s->is_stopping)
+			process_start(s->roles[i]);
+	}
+	return s->is_stopping ? -ECHILD : 0; /* one failed at once; the log has said why */
+}
+
+static void roles_down(struct supervisor *s)
+{
+	for (unsigned i = 0; i < ROLE_COUNT; i++)
+		process_free(s->roles[i]);
+}
+
+/* --- all of it --- */
+
+static const struct {
+	const char *name;
+	int (*up)(struct supervisor *s);
+	void (*down)(struct supervisor *s); /* accepts a stage that came up by half */
+} stages[] = {
+	{ "configuration", conf_up, conf_down },
+	{ "log", log_up, log_down },
+	{ "event loop", loop_up, loop_down },
+	{ "signals", signals_up, signals_down },
+	{ "control socket", control_up, control_down },
+	{ "host", host_stage_up, host_stage_down },
+	{ "DNS sockets", sockets_up, dns_sockets_close },
+	{ "roles", roles_up, roles_down },
+};
+
+static void unwind(struct supervisor *s, size_t reached)
+{
+	while (reached > 0)
+		stages[--reached].down(s);
+}
+
+int supervisor_run(const char *config_path)
+{
+	struct supervisor s = { .config_path = config_path, .started = clock_now() };
+	size_t reached = 0;
+	int err = 0;
+
+	while (err == 0 && reached < ARRAY_LEN(stages)) {
+		err = stages[reached].up(&s);
+		if (err < 0 && s.status != STATUS_USAGE)
+			log_error("cannot start, the stage \"%s\" failed: %s", stages[reached].name,
+				strerror(-err));
+		reached++; /* a stage that failed may have come up by half */
+	}
+	if (err == 0)
+		err = loop_run(s.loop);
+	if (err < 0 && s.status == STATUS_OK)
+		s.status = STATUS_FAILED;
+	unwind(&s, reached);
+	return s.status;
+}

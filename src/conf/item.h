@@ -1,0 +1,36 @@
+/* item.h - values that are one piece of text: addresses, prefixes, endpoints, upstreams */
+#ifndef ISTHMUS_CONF_ITEM_H
+#define ISTHMUS_CONF_ITEM_H
+
+#include "conf/conf.h"
+
+#define ITEM_TEXT 384 /* the longest item: an upstream with its TLS name */
+#define ITEM_WHY 640  /* the longest complaint */
+
+struct conf_item {
+	size_t size; /* bytes of the value */
+	/* Reads @text; false: @why says what is wrong and what would be right, *to is untouched. */
+	bool (*read)(const char *text, void *to, char why[static ITEM_WHY]);
+	/* Writes the text that reads back to the same. */
+	void (*write)(const void *from, char text[static ITEM_TEXT]);
+};
+
+extern const struct conf_item item_translation_prefix; /* struct prefix6, fit for RFC 6052 */
+extern const struct conf_item item_prefix6, item_prefix4;
+extern const struct conf_item item_prefix;   /* struct dns_prefix: of either family */
+extern const struct conf_item item_endpoint; /* struct dns_endpoint: address and port, of either family */
+extern const struct conf_item item_endpoint4, item_endpoint6; /* struct dns_endpoint of one family */
+extern const struct conf_item item_ports;		      /* struct conf_ports */
+extern const struct conf_item item_upstream;		      /* struct upstream */
+extern const struct conf_item item_interface;		      /* char[CONF_POOL_IFNAME] */
+extern const struct conf_item item_socket;		      /* char[108], an absolute path */
+
+struct conf_ports {
+	uint16_t lo, hi; /* both included; 1 <= lo <= hi */
+};
+
+/** number_parse() - a whole number without sign or blanks, at most @max; true, or false with *ret untouched
+ */
+MUST_CHECK bool number_parse(const char *text, uint64_t max, uint64_t *ret);
+
+#endif

@@ -1,0 +1,422 @@
+/*
+ * keys.c - every key of the configuration, one row each
+ *
+ * The rows stand in the order of the documentation and of the printed configuration. `standard` is written as
+ * an operator would write it and read by the same code.
+ */
+#include "base/bytes.h"
+#include "conf/key.h"
+#include "conf/plan.h"
+#include "conf/pool.h"
+#include "conf/shape.h"
+
+#define AT(member) offsetof(struct conf, member)
+#define POOL_AT(member) offsetof(struct pool_draft, member)
+#define STATIC_AT(member) offsetof(struct static_draft, member)
+#define CHOICES(rows) (&(const struct conf_choices){ rows, ARRAY_LEN(rows) })
+#define KEYS(rows)                                                                                           \
+	{                                                                                                    \
+		rows, ARRAY_LEN(rows)                                                                        \
+	}
+#define DAYS(n) ((n)*86400u)
+
+/* --- words --- */
+
+static const struct conf_choice filtering_words[] = {
+	{ "endpoint-independent", FILTER_ENDPOINT_INDEPENDENT, NULL },
+	{ "address-dependent", FILTER_ADDRESS_DEPENDENT, NULL },
+};
+
+#define FASTPATH_LATER "the eBPF fast path comes in a later version, write auto or off"
+static const struct conf_choice fastpath_words[] = {
+	{ "auto", CONF_FASTPATH_AUTO, NULL },
+	{ "off", CONF_FASTPATH_OFF, NULL },
+	{ "xdp", 0, FASTPATH_LATER },
+	{ "tc", 0, FASTPATH_LATER },
+};
+
+static const struct conf_choice protocol_words[] = {
+	{ "tcp", PROTO_TCP, NULL },
+	{ "udp", PROTO_UDP, NULL },
+	{ "icmp", PROTO_ICMP, NULL },
+};
+
+static const struct conf_choice dnssec_words[] = {
+	{ "validate", true, NULL },
+	{ "off", false, NULL },
+};
+
+static const struct conf_choice level_words[] = {
+	{ "error", LOG_LEVEL_ERROR, NULL },
+	{ "warning", LOG_LEVEL_WARNING, NULL },
+	{ "info", LOG_LEVEL_INFO, NULL },
+	{ "debug", LOG_LEVEL_DEBUG, NULL },
+};
+
+static const struct conf_choice sink_words[] = {
+	{ "stderr", LOG_TO_STDERR, NULL },
+	{ "syslog", LOG_TO_SYSLOG, NULL },
+	{ "journal", LOG_TO_JOURNAL, NULL },
+};
+
+static const struct conf_number power_of_two = { .is_power_of_two = true };
+static const struct conf_number worker_count = { .zero_word = "auto",
+	.offered_max = 1,
+	.later = "several workers come in a later version, write auto or 1" };
+
+/* --- nat64 --- */
+
+static const struct conf_key lifetime_rows[] = {
+	{ .path = "nat64.lifetimes.udp",
+		.shape = &shape_duration,
+		.at = AT(nat64.state.lifetime[LIFETIME_UDP]),
+		.min = 120,
+		.max = DAYS(30),
+		.of = "RFC 4787 REQ-5",
+		.standard = "5m",
+		.help = "How long a UDP session lasts after its last packet." },
+	{ .path = "nat64.lifetimes.tcp-established",
+		.shape = &shape_duration,
+		.at = AT(nat64.state.lifetime[LIFETIME_TCP_ESTABLISHED]),
+		.min = 7440,
+		.max = DAYS(30),
+		.of = "RFC 5382 REQ-5",
+		.standard = "2h4m",
+		.help = "How long an established TCP connection may be silent." },
+	{ .path = "nat64.lifetimes.tcp-transitory",
+		.shape = &shape_duration,
+		.at = AT(nat64.state.lifetime[LIFETIME_TCP_TRANSITORY]),
+		.min = 240,
+		.max = DAYS(30),
+		.of = "RFC 5382 REQ-5",
+		.standard = "4m",
+		.help = "How long a TCP connection may be silent while it opens, closes or was reset." },
+	{ .path = "nat64.lifetimes.tcp-incoming-syn",
+		.shape = &shape_duration,
+		.at = AT(nat64.state.lifetime[LIFETIME_TCP_INCOMING_SYN]),
+		.min = 6,
+		.max = 60,
+		.of = "RFC 5382 REQ-4",
+		.standard = "6s",
+		.help = "How long an unsolicited TCP SYN from the IPv4 side waits for the IPv6 side's." },
+	{ .path = "nat64.lifetimes.icmp",
+		.shape = &shape_duration,
+		.at = AT(nat64.state.lifetime[LIFETIME_ICMP]),
+		.min = 60,
+		.max = DAYS(30),
+		.of = "RFC 5508 REQ-2",
+		.standard = "1m",
+		.help = "How long an ICMP echo session lasts after its last packet." },
+	{ .path = "nat64.lifetimes.fragment",
+		.shape = &shape_duration,
+		.at = AT(nat64.state.lifetime[LIFETIME_FRAGMENT]),
+		.min = 2,
+		.max = 60,
+		.of = "RFC 6146 s4",
+		.standard = "2s",
+		.help = "How long fragments wait for the rest of their packet." },
+};
+const struct conf_keys conf_lifetime_keys = KEYS(lifetime_rows);
+
+static const struct conf_key pool_rows[] = {
+	{ .path = "nat64.pool[].address",
+		.shape = &shape_item,
+		.at = POOL_AT(prefix),
+		.of = &item_prefix4,
+		.help = "One IPv4 address, or a prefix (/16 or longer) all of whose addresses are lent "
+			"out." },
+	{ .path = "nat64.pool[].interface",
+		.shape = &shape_item,
+		.at = POOL_AT(interface),
+		.of = &item_interface,
+		.help = "Share the host's own address: the primary IPv4 address of this interface; auto is "
+			"the interface of the "
+			"IPv4 default route." },
+	{ .path = "nat64.pool[].shared",
+		.shape = &shape_flag,
+		.at = POOL_AT(is_shared),
+		.standard = "false",
+		.help = "The address is the host's own: what has no binding belongs to the host." },
+	{ .path = "nat64.pool[].ports",
+		.shape = &shape_item,
+		.at = POOL_AT(ports),
+		.of = &item_ports,
+		.help = "The range of ports, and of ICMP identifiers, that is lent out: 1024-65535 if not "
+			"written, of a shared "
+			"address 49152-65535." },
+};
+const struct conf_keys conf_pool_keys = KEYS(pool_rows);
+
+static const struct conf_key static_rows[] = {
+	{ .path = "nat64.static[].protocol",
+		.shape = &shape_choice,
+		.at = STATIC_AT(proto),
+		.of = CHOICES(protocol_words),
+		.is_required = true,
+		.help = "tcp, udp or icmp." },
+	{ .path = "nat64.static[].outside",
+		.shape = &shape_item,
+		.at = STATIC_AT(outside),
+		.of = &item_endpoint4,
+		.is_required = true,
+		.help = "The IPv4 address and port (of icmp the identifier). The address is in the pool; the "
+			"port may "
+			"lie outside the pool's range." },
+	{ .path = "nat64.static[].inside",
+		.shape = &shape_item,
+		.at = STATIC_AT(inside),
+		.of = &item_endpoint6,
+		.is_required = true,
+		.help = "The IPv6 address and port (of icmp the identifier) of the host that is reached." },
+};
+const struct conf_keys conf_static_keys = KEYS(static_rows);
+
+static const struct conf_key nat64_rows[] = {
+	{ .path = "nat64.prefixes",
+		.shape = &shape_list,
+		.at = AT(nat64.prefixes),
+		.len_at = AT(nat64.prefixes_len),
+		.min = 1,
+		.max = STATE_PREFIXES_MAX,
+		.of = &item_translation_prefix,
+		.standard = "[64:ff9b::/96]",
+		.change = CONF_CHANGE_RESTART,
+		.check = plan_check_prefixes,
+		.help = "The IPv6 prefixes that stand for the IPv4 internet (RFC 6052); the length is 32, "
+			"40, 48, 56, 64 or 96." },
+	{ .path = "nat64.pool",
+		.shape = &shape_pool,
+		.min = 1,
+		.max = POOL_ENTRIES_MAX,
+		.standard = "[{ interface: auto }]",
+		.change = CONF_CHANGE_RESTART,
+		.help = "The IPv4 addresses and ports to lend out." },
+	{ .path = "nat64.ports-per-block",
+		.shape = &shape_number,
+		.at = AT(nat64.state.ports_per_block),
+		.min = 64,
+		.max = 32768,
+		.of = &power_of_two,
+		.standard = "512",
+		.change = CONF_CHANGE_RESTART,
+		.help = "Ports are lent to a subscriber in blocks of this many; a power of two." },
+	{ .path = "nat64.subscriber",
+		.shape = &shape_number,
+		.at = AT(nat64.state.subscriber_len),
+		.min = 32,
+		.max = 128,
+		.standard = "64",
+		.change = CONF_CHANGE_RESTART,
+		.help = "The length of the IPv6 prefix that counts as one subscriber." },
+	{ .path = "nat64.max-blocks-per-subscriber",
+		.shape = &shape_number,
+		.at = AT(nat64.state.max_blocks_per_subscriber),
+		.min = 1,
+		.max = 65535,
+		.standard = "8",
+		.help = "How many blocks one subscriber may hold at a time." },
+	{ .path = "nat64.filtering",
+		.shape = &shape_choice,
+		.at = AT(nat64.state.filtering),
+		.of = CHOICES(filtering_words),
+		.standard = "endpoint-independent",
+		.help = "Who may answer through a binding: anybody (endpoint-independent), or only addresses "
+			"that the IPv6 host "
+			"has sent to (address-dependent)." },
+	{ .path = "nat64.max-sessions",
+		.shape = &shape_number,
+		.at = AT(nat64.state.max_sessions),
+		.min = 16,
+		.max = 1u << 26,
+		.standard = "1000000",
+		.change = CONF_CHANGE_RESTART,
+		.help = "How many sessions there may be at a time; their memory is taken at the start." },
+	{ .path = "nat64.static",
+		.shape = &shape_statics,
+		.max = CONF_STATICS_MAX,
+		.standard = "[]",
+		.change = CONF_CHANGE_RESTART,
+		.help = "Bindings that always exist, so that IPv4 hosts can reach an IPv6 host." },
+	{ .path = "nat64.lifetimes",
+		.shape = &shape_mapping,
+		.of = &conf_lifetime_keys,
+		.standard = "{}",
+		.help = "How long sessions live without packets." },
+	{ .path = "nat64.deny",
+		.shape = &shape_list,
+		.at = AT(nat64.deny),
+		.len_at = AT(nat64.deny_len),
+		.max = NAT64_DENY_MAX,
+		.of = &item_prefix4,
+		.standard = "[0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/4, 240.0.0.0/4]",
+		.help = "IPv4 destinations that are never translated to." },
+	{ .path = "nat64.allow-non-global",
+		.shape = &shape_flag,
+		.at = AT(nat64.allow_non_global),
+		.standard = "false",
+		.help = "Let 64:ff9b::/96 stand for private and documentation IPv4 addresses too, which RFC "
+			"6052 s3.1 forbids; "
+			"other prefixes always may." },
+	{ .path = "nat64.ftp-alg",
+		.shape = &shape_flag,
+		.at = AT(ftp_alg),
+		.of = "the FTP gateway comes in a later version, write false or remove the key",
+		.standard = "false",
+		.help = "Translate the addresses inside FTP control connections (RFC 6384)." },
+	{ .path = "nat64.workers",
+		.shape = &shape_number,
+		.at = AT(workers),
+		.min = 1,
+		.max = 256,
+		.of = &worker_count,
+		.standard = "auto",
+		.change = CONF_CHANGE_RESTART,
+		.help = "How many threads translate." },
+	{ .path = "nat64.fastpath",
+		.shape = &shape_choice,
+		.at = AT(fastpath),
+		.of = CHOICES(fastpath_words),
+		.standard = "auto",
+		.help = "The eBPF cache of established flows: auto uses what this version and the kernel "
+			"have." },
+};
+const struct conf_keys conf_nat64_keys = KEYS(nat64_rows);
+
+/* --- dns64 --- */
+
+static const struct conf_key dns64_rows[] = {
+	{ .path = "dns64.listen",
+		.shape = &shape_list,
+		.at = AT(dns64.listen),
+		.len_at = AT(dns64.listen_len),
+		.min = 1,
+		.max = DNS64_LISTEN_MAX,
+		.of = &item_endpoint,
+		.standard = "[\"[::]:53\", \"0.0.0.0:53\"]",
+		.change = CONF_CHANGE_RESTART,
+		.help = "Addresses and ports of the resolver, UDP and TCP." },
+	{ .path = "dns64.allow",
+		.shape = &shape_list,
+		.at = AT(dns64.allow),
+		.len_at = AT(dns64.allow_len),
+		.min = 1,
+		.max = DNS64_ALLOW_MAX,
+		.of = &item_prefix,
+		.standard = "[\"::1/128\", \"fc00::/7\", \"2001:db8::/32\", 127.0.0.0/8]",
+		.help = "Clients that are answered; all others are refused." },
+	{ .path = "dns64.upstream",
+		.shape = &shape_upstreams,
+		.min = 1,
+		.max = DNS64_UPSTREAM_MAX,
+		.standard = "[system]",
+		.change = CONF_CHANGE_RESTART,
+		.help = "Who is asked: system (the name servers of the host's resolv.conf), recursive (the "
+			"root servers "
+			"downward), or servers such as 192.0.2.53, \"[2001:db8::53]:5353\" or "
+			"\"tls://9.9.9.9#dns.quad9.net\"." },
+	{ .path = "dns64.prefixes",
+		.shape = &shape_list,
+		.at = AT(dns64.prefixes),
+		.len_at = AT(dns64.prefixes_len),
+		.min = 1,
+		.max = DNS64_PREFIX_MAX,
+		.of = &item_translation_prefix,
+		.standard = "[64:ff9b::/96]",
+		.help = "The prefixes of synthesized AAAA records, one record for each; if not written, "
+			"those of nat64.prefixes." },
+	{ .path = "dns64.exclude-aaaa",
+		.shape = &shape_list,
+		.at = AT(dns64.exclude_aaaa),
+		.len_at = AT(dns64.exclude_aaaa_len),
+		.max = DNS64_EXCLUDE_MAX,
+		.of = &item_prefix6,
+		.standard = "[\"::ffff:0:0/96\"]",
+		.help = "AAAA records in these ranges count as absent (RFC 6147 s5.1.4)." },
+	{ .path = "dns64.exclude-a",
+		.shape = &shape_list,
+		.at = AT(dns64.exclude_a),
+		.len_at = AT(dns64.exclude_a_len),
+		.max = DNS64_EXCLUDE_MAX,
+		.of = &item_prefix4,
+		.standard = "[]",
+		.help = "A records in these ranges are not used for synthesis." },
+	{ .path = "dns64.dnssec",
+		.shape = &shape_switch,
+		.at = AT(dns64.dnssec_validate),
+		.of = CHOICES(dnssec_words),
+		.standard = "validate",
+		.change = CONF_CHANGE_RESTART,
+		.help = "validate checks the signatures of answers and refuses forged ones; off believes the "
+			"upstream." },
+	{ .path = "dns64.allow-non-global",
+		.shape = &shape_flag,
+		.at = AT(dns64.allow_non_global),
+		.standard = "false",
+		.help = "Synthesize from private and documentation IPv4 addresses with 64:ff9b::/96 too; if "
+			"not written, as "
+			"nat64.allow-non-global." },
+};
+const struct conf_keys conf_dns64_keys = KEYS(dns64_rows);
+
+/* --- control and log --- */
+
+static const struct conf_key control_rows[] = {
+	{ .path = "control.socket",
+		.shape = &shape_item,
+		.at = AT(control.socket),
+		.of = &item_socket,
+		.standard = "/run/isthmus/control.sock",
+		.change = CONF_CHANGE_RESTART,
+		.help = "The socket that isthmus status and the other commands talk to." },
+	{ .path = "control.metrics",
+		.shape = &shape_later,
+		.of = "the metrics endpoint comes in a later version, remove the key",
+		.help = "Where Prometheus metrics are served; comes in a later version." },
+};
+const struct conf_keys conf_control_keys = KEYS(control_rows);
+
+static const struct conf_key log_rows[] = {
+	{ .path = "log.level",
+		.shape = &shape_choice,
+		.at = AT(log.level),
+		.of = CHOICES(level_words),
+		.standard = "info",
+		.help = "The least important lines that are written: error, warning, info or debug." },
+	{ .path = "log.to",
+		.shape = &shape_words,
+		.at = AT(log.sinks),
+		.min = 1,
+		.max = 3,
+		.of = CHOICES(sink_words),
+		.standard = "[stderr]",
+		.change = CONF_CHANGE_RESTART,
+		.help = "Where lines go: stderr, syslog, journal." },
+	{ .path = "log.bindings",
+		.shape = &shape_later,
+		.of = "the binding log comes in a later version, remove the key",
+		.help = "The log of who had which IPv4 address and ports; comes in a later version." },
+};
+const struct conf_keys conf_log_keys = KEYS(log_rows);
+
+/* --- sections --- */
+
+const struct conf_section conf_sections[CONF_SECTIONS] = {
+	{ .name = "nat64",
+		.keys = KEYS(nat64_rows),
+		.is_optional = true,
+		.presence_at = AT(has_nat64),
+		.finish = plan_check_nat64,
+		.help = "Stateful NAT64." },
+	{ .name = "dns64",
+		.keys = KEYS(dns64_rows),
+		.is_optional = true,
+		.presence_at = AT(has_dns64),
+		.finish = plan_check_dns64,
+		.help = "The resolver that synthesizes AAAA records." },
+	{ .name = "control", .keys = KEYS(control_rows), .help = "The control socket." },
+	{ .name = "log", .keys = KEYS(log_rows), .help = "The log." },
+	{ .name = "siit", .later = "stateless translation comes in a later version, remove the section" },
+	{ .name = "clat",
+		.later = "the customer side of 464XLAT comes in a later version, remove the section" },
+	{ .name = "relay", .later = "the layer 7 relays come in a later version, remove the section" },
+};

@@ -1,0 +1,45 @@
+/* pool.h - IPv4 addresses to lend out, and the bindings written down: their keys and their checks */
+#ifndef ISTHMUS_CONF_POOL_H
+#define ISTHMUS_CONF_POOL_H
+
+#include "conf/item.h"
+#include "conf/reading.h"
+
+#define CONF_STATICS_MAX 4096
+#define CONF_POOL_LEN_MIN 16 /* shortest prefix length of a pool entry: 65536 addresses */
+
+/* Ports of an entry that names none. Those of a shared address are the dynamic range of RFC 6335 s6. */
+#define CONF_PORTS_OWN ((struct conf_ports){ 1024, 65535 })
+#define CONF_PORTS_SHARED ((struct conf_ports){ 49152, 65535 })
+
+/* One entry of nat64.pool as it is written; base of conf_pool_keys. */
+struct pool_draft {
+	struct prefix4 prefix;
+	char interface[CONF_POOL_IFNAME];
+	bool is_shared;
+	struct conf_ports ports; /* lo 0: not written */
+};
+
+/* One entry of nat64.static as it is written; base of conf_static_keys. */
+struct static_draft {
+	unsigned proto;
+	struct dns_endpoint outside, inside;
+};
+
+#define CONF_POOL_BLOCKS_MAX (1u << 24) /* blocks that the whole pool may be cut into */
+
+/** pool_address_fault() - why an address cannot be lent out, or NULL */
+const char *pool_address_fault(struct addr4 a);
+
+/**
+ * pool_check() - check pool entries and static bindings against each other, as far as their addresses are
+ * known
+ *
+ * A static binding's port may lie outside the ranges of its address: an entry of that one port is added to
+ * the pool then. Such entries are not printed, they follow from the static bindings.
+ *
+ * Entries that could not be read have lo > hi, static bindings out_port 0; both are passed over.
+ */
+void pool_check(struct conf_reading *r);
+
+#endif

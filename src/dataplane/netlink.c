@@ -1,0 +1,570 @@
+/*
+ * netlink.c - rtnetlink requests, over libmnl
+ *
+ * One socket, one request at a time: send, then read until the acknowledgement or the end of the dump. Two
+ * shapes carry everything: netlink_ask() (a change; the answer is an errno) and netlink_dump() (a list; a
+ * callback per message). Every message is a fixed header and attributes; attributes from the kernel are
+ * looked up by attr_find(), which checks the length it needs. A dump that the kernel marks as interrupted by
+ * a change is asked for again.
+ *
+ * Deliberately not done: listening for changes. The gateway's host is looked at when it starts.
+ *
+ * Standards: RFC 3549; Linux rtnetlink(7).
+ */
+#include "dataplane/netlink.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+
+#define MESSAGE_BYTES 1024 /* of a request; the largest of ours has some 100 */
+#define ANSWER_BYTES 32768 /* the largest piece of a dump that the kernel sends */
+#define DUMP_TRIES 5
+
+struct netlink {
+	struct mnl_socket *socket;
+	unsigned port;
+	unsigned sequence;
+};
+
+int netlink_open(struct netlink **ret)
+{
+	struct netlink *n = calloc(1, sizeof(*n));
+	int r = 0;
+
+	if (!n)
+		return -ENOMEM;
+	n->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	if (!n->socket || mnl_socket_bind(n->socket, 0, MNL_SOCKET_AUTOPID) < 0)
+		r = -errno;
+	if (r < 0) {
+		netlink_close(n);
+		return r;
+	}
+	n->port = mnl_socket_get_portid(n->socket);
+	*ret = n;
+	return 0;
+}
+
+void netlink_close(struct netlink *n)
+{
+	if (!n)
+		return;
+	if (n->socket)
+		mnl_socket_close(n->socket);
+	free(n);
+}
+
+/* --- the two shapes --- */
+
+typedef void (*netlink_each)(void *ctx, const struct nlmsghdr *m);
+
+/* The messages of one dump, one after the other, each aligned as netlink aligns them. */
+struct message_list {
+	uint8_t *bytes; /* owned */
+	size_t len;
+};
+
+static int message_append(struct message_list *list, const struct nlmsghdr *m)
+{
+	size_t padded = ((size_t)m->nlmsg_len + MNL_ALIGNTO - 1) & ~(size_t)(MNL_ALIGNTO - 1);
+	uint8_t *more = realloc(list->bytes, list->len + padded);
+
+	if (!more)
+		return -ENOMEM;
+	bytes_zero(more + list->len, padded);
+	bytes_copy(more + list->len, m, m->nlmsg_len);
+	list->bytes = more;
+	list->len += padded;
+	return 0;
+}
+
+/* The errno of an acknowledgement or of the end of a dump, both of which begin with an int. */
+static int message_result(const struct nlmsghdr *m)
+{
+	int code = 0;
+
+	if (mnl_nlmsg_get_payload_len(m) >= sizeof(code))
+		bytes_copy(&code, mnl_nlmsg_get_payload(m), sizeof(code));
+	return code;
+}
+
+/* Take one message: 1 to go on, 0 when the answer is complete, -errno. @list is NULL if only an
+ * acknowledgement is due. */
+static int message_take(const struct nlmsghdr *m, struct message_list *list, bool *interrupted)
+{
+	if (m->nlmsg_type == NLMSG_ERROR || m->nlmsg_type == NLMSG_DONE)
+		return message_result(m);
+	if (m->nlmsg_flags & NLM_F_DUMP_INTR)
+		*interrupted = true;
+	if (m->nlmsg_type < NLMSG_MIN_TYPE || !list)
+		return 1;
+	int r = message_append(list, m);
+
+	return r < 0 ? r : 1;
+}
+
+static int answer_read(struct netlink *n, struct message_list *list)
+{
+	_Alignas(struct nlmsghdr) char buf[ANSWER_BYTES];
+	bool interrupted = false;
+
+	for (;;) {
+		ssize_t got = mnl_socket_recvfrom(n->socket, buf, sizeof(buf));
+
+		if (got < 0 && errno != EINTR)
+			return -errno;
+		int left = (int)got;
+
+		for (const struct nlmsghdr *m = (const void *)buf; mnl_nlmsg_ok(m, left);
+			m = mnl_nlmsg_next(m, &left)) {
+			int r = m->nlmsg_seq == n->sequence ? message_take(m, list, &interrupted) : 1;
+
+			if (r <= 0)
+				return r == 0 && interrupted ? -EINTR : r;
+		}
+	}
+}
+
+static int request_send(struct netlink *n, struct nlmsghdr *m, uint16_t flags)
+{
+	m->nlmsg_flags = (uint16_t)(m->nlmsg_flags | NLM_F_REQUEST | flags);
+	m->nlmsg_seq = ++n->sequence;
+	return mnl_socket_sendto(n->socket, m, m->nlmsg_len) < 0 ? -errno : 0;
+}
+
+static int netlink_ask(struct netlink *n, struct nlmsghdr *m)
+{
+	int r = request_send(n, m, NLM_F_ACK);
+
+	return r < 0 ? r : answer_read(n, NULL);
+}
+
+static int dump_read(struct netlink *n, struct nlmsghdr *m, struct message_list *list)
+{
+	int r = -EINTR;
+
+	for (unsigned tries = 0; tries < DUMP_TRIES && r == -EINTR; tries++) {
+		list->len = 0;
+		r = request_send(n, m, NLM_F_DUMP);
+		if (r == 0)
+			r = answer_read(n, list);
+	}
+	return r;
+}
+
+static int netlink_dump(struct netlink *n, struct nlmsghdr *m, netlink_each each, void *ctx)
+{
+	struct message_list list = { 0 };
+	int r = dump_read(n, m, &list);
+	int left = (int)list.len;
+
+	if (r == 0)
+		for (const struct nlmsghdr *at = (const void *)list.bytes; mnl_nlmsg_ok(at, left);
+			at = mnl_nlmsg_next(at, &left))
+			each(ctx, at);
+	free(list.bytes);
+	return r;
+}
+
+/* --- attributes --- */
+
+struct attr_search {
+	unsigned type;
+	size_t need;
+	const struct nlattr *found;
+};
+
+static int on_attr(const struct nlattr *a, void *ctx)
+{
+	struct attr_search *s = ctx;
+
+	if (mnl_attr_get_type(a) == s->type && mnl_attr_get_payload_len(a) >= s->need)
+		s->found = a;
+	return MNL_CB_OK;
+}
+
+/* An attribute of at least @need bytes among those that follow a fixed header of @skip bytes, or NULL. */
+static const struct nlattr *attr_find(const struct nlmsghdr *m, unsigned skip, unsigned type, size_t need)
+{
+	struct attr_search s = { .type = type, .need = need };
+
+	mnl_attr_parse(m, skip, on_attr, &s);
+	return s.found;
+}
+
+static const struct nlattr *attr_find_nested(const struct nlattr *outer, unsigned type)
+{
+	struct attr_search s = { .type = type };
+
+	mnl_attr_parse_nested(outer, on_attr, &s);
+	return s.found;
+}
+
+static uint32_t attr_u32(const struct nlattr *a, uint32_t otherwise)
+{
+	return a ? mnl_attr_get_u32(a) : otherwise;
+}
+
+static struct addr4 attr_addr4(const struct nlattr *a)
+{
+	return a ? addr4_at(mnl_attr_get_payload(a)) : (struct addr4){ 0 };
+}
+
+static void attr_put_addr4(struct nlmsghdr *m, uint16_t type, struct addr4 a)
+{
+	uint8_t bytes[4];
+
+	addr4_put(bytes, a);
+	mnl_attr_put(m, type, sizeof(bytes), bytes);
+}
+
+static void attr_text(const struct nlattr *a, char *to, size_t size)
+{
+	char text[64];
+	size_t len = mnl_attr_get_payload_len(a);
+
+	if (len >= sizeof(text))
+		len = sizeof(text) - 1;
+	bytes_copy(text, mnl_attr_get_payload(a), len);
+	text[len] = '\0';
+	text_copy(to, size, text);
+}
+
+static bool has_header(const struct nlmsghdr *m, size_t size)
+{
+	return mnl_nlmsg_get_payload_len(m) >= size;
+}
+
+/* --- interfaces --- */
+
+struct link_walk {
+	void (*each)(void *ctx, const struct link *l);
+	void *ctx;
+};
+
+static void slave_kind_get(const struct nlmsghdr *m, struct link *l)
+{
+	const struct nlattr *info = attr_find(m, sizeof(struct ifinfomsg), IFLA_LINKINFO, 0);
+	const struct nlattr *kind = info ? attr_find_nested(info, IFLA_INFO_SLAVE_KIND) : NULL;
+
+	if (kind)
+		attr_text(kind, l->slave_kind, sizeof(l->slave_kind));
+}
+
+static void on_link(void *ctx, const struct nlmsghdr *m)
+{
+	const struct link_walk *w = ctx;
+	struct ifinfomsg h;
+
+	if (m->nlmsg_type != RTM_NEWLINK || !has_header(m, sizeof(h)))
+		return;
+	bytes_copy(&h, mnl_nlmsg_get_payload(m), sizeof(h));
+	struct link l = { .index = (unsigned)h.ifi_index, .flags = h.ifi_flags, .type = h.ifi_type };
+	const struct nlattr *name = attr_find(m, sizeof(h), IFLA_IFNAME, 1);
+
+	if (!name)
+		return;
+	attr_text(name, l.name, sizeof(l.name));
+	l.mtu = attr_u32(attr_find(m, sizeof(h), IFLA_MTU, 4), 0);
+	slave_kind_get(m, &l);
+	w->each(w->ctx, &l);
+}
+
+static struct nlmsghdr *message_start(
+	char *buf, uint16_t type, uint16_t flags, const void *header, size_t len)
+{
+	struct nlmsghdr *m = mnl_nlmsg_put_header(buf);
+
+	m->nlmsg_type = type;
+	m->nlmsg_flags = flags;
+	bytes_copy(mnl_nlmsg_put_extra_header(m, len), header, len);
+	return m;
+}
+
+int netlink_links(struct netlink *n, void (*each)(void *ctx, const struct link *l), void *ctx)
+{
+	_Alignas(struct nlmsghdr) char buf[MESSAGE_BYTES];
+	struct ifinfomsg h = { .ifi_family = AF_UNSPEC };
+	struct link_walk w = { each, ctx };
+
+	return netlink_dump(n, message_start(buf, RTM_GETLINK, 0, &h, sizeof(h)), on_link, &w);
+}
+
+int netlink_link_set(struct netlink *n, unsigned index, unsigned mtu, bool up, enum link_auto6 auto6)
+{
+	_Alignas(struct nlmsghdr) char buf[MESSAGE_BYTES];
+	struct ifinfomsg h = { .ifi_family = AF_UNSPEC, .ifi_index = (int)index, .ifi_change = IFF_UP };
+
+	h.ifi_flags = up ? IFF_UP : 0;
+	struct nlmsghdr *m = message_start(buf, RTM_NEWLINK, 0, &h, sizeof(h));
+
+	mnl_attr_put_u32(m, IFLA_MTU, mtu);
+	if (auto6 == LINK_AUTO6_NONE) {
+		struct nlattr *spec = mnl_attr_nest_start(m, IFLA_AF_SPEC);
+		struct nlattr *inet6 = mnl_attr_nest_start(m, AF_INET6);
+
+		mnl_attr_put_u8(m, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+		mnl_attr_nest_end(m, inet6);
+		mnl_attr_nest_end(m, spec);
+	}
+	return netlink_ask(n, m);
+}
+
+/* --- addresses --- */
+
+struct addr_walk {
+	void (*each4)(void *ctx, const struct link_addr4 *a);
+	void (*each6)(void *ctx, const struct link_addr6 *a);
+	void *ctx;
+};
+
+static void on_addr4(void *ctx, const struct nlmsghdr *m)
+{
+	const struct addr_walk *w = ctx;
+	struct ifaddrmsg h;
+
+	if (m->nlmsg_type != RTM_NEWADDR || !has_header(m, sizeof(h)))
+		return;
+	bytes_copy(&h, mnl_nlmsg_get_payload(m), sizeof(h));
+	const struct nlattr *local = attr_find(m, sizeof(h), IFA_LOCAL, 4);
+
+	if (h.ifa_family != AF_INET || !local || h.ifa_prefixlen > 32)
+		return;
+	uint32_t flags = attr_u32(attr_find(m, sizeof(h), IFA_FLAGS, 4), h.ifa_flags);
+	struct link_addr4 a = {
+		.index = h.ifa_index, .addr = attr_addr4(local), .prefix_len = h.ifa_prefixlen
+	};
+
+	a.is_primary = (flags & IFA_F_SECONDARY) == 0 && h.ifa_scope == RT_SCOPE_UNIVERSE;
+	w->each4(w->ctx, &a);
+}
+
+static void on_addr6(void *ctx, const struct nlmsghdr *m)
+{
+	const struct addr_walk *w = ctx;
+	struct ifaddrmsg h;
+
+	if (m->nlmsg_type != RTM_NEWADDR || !has_header(m, sizeof(h)))
+		return;
+	bytes_copy(&h, mnl_nlmsg_get_payload(m), sizeof(h));
+	const struct nlattr *address = attr_find(m, sizeof(h), IFA_ADDRESS, 16);
+
+	if (h.ifa_family != AF_INET6 || !address)
+		return;
+	uint32_t flags = attr_u32(attr_find(m, sizeof(h), IFA_FLAGS, 4), h.ifa_flags);
+	struct link_addr6 a = { .index = h.ifa_index, .addr = addr6_at(mnl_attr_get_payload(address)) };
+
+	a.is_global = h.ifa_scope == RT_SCOPE_UNIVERSE && (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) == 0;
+	w->each6(w->ctx, &a);
+}
+
+static int addrs_dump(struct netlink *n, uint8_t family, netlink_each on_addr, struct addr_walk *w)
+{
+	_Alignas(struct nlmsghdr) char buf[MESSAGE_BYTES];
+	struct ifaddrmsg h = { .ifa_family = family };
+
+	return netlink_dump(n, message_start(buf, RTM_GETADDR, 0, &h, sizeof(h)), on_addr, w);
+}
+
+int netlink_addrs4(struct netlink *n, void (*each)(void *ctx, const struct link_addr4 *a), void *ctx)
+{
+	struct addr_walk w = { .each4 = each, .ctx = ctx };
+
+	return addrs_dump(n, AF_INET, on_addr4, &w);
+}
+
+int netlink_addrs6(struct netlink *n, void (*each)(void *ctx, const struct link_addr6 *a), void *ctx)
+{
+	struct addr_walk w = { .each6 = each, .ctx = ctx };
+
+	return addrs_dump(n, AF_INET6, on_addr6, &w);
+}
+
+int netlink_addr4_add(struct netlink *n, unsigned index, struct addr4 a)
+{
+	_Alignas(struct nlmsghdr) char buf[MESSAGE_BYTES];
+	struct ifaddrmsg h = {
+		.ifa_family = AF_INET, .ifa_prefixlen = 32, .ifa_scope = RT_SCOPE_HOST, .ifa_index = index
+	};
+	struct nlmsghdr *m = message_start(buf, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &h, sizeof(h));
+
+	attr_put_addr4(m, IFA_LOCAL, a);
+	attr_put_addr4(m, IFA_ADDRESS, a);
+	int r = netlink_ask(n, m);
+
+	return r == -EEXIST ? 0 : r;
+}
+
+/* --- routes --- */
+
+/* The interface of a route: its own, or that of the first of several next hops. */
+static unsigned route_interface(const struct nlmsghdr *m)
+{
+	const struct nlattr *several =
+		attr_find(m, sizeof(struct rtmsg), RTA_MULTIPATH, sizeof(struct rtnexthop));
+	struct rtnexthop hop;
+
+	if (!several)
+		return attr_u32(attr_find(m, sizeof(struct rtmsg), RTA_OIF, 4), 0);
+	bytes_copy(&hop, mnl_attr_get_payload(several), sizeof(hop));
+	return (unsigned)hop.rtnh_ifindex;
+}
+
+static void on_route4(void *ctx, const struct nlmsghdr *m)
+{
+	struct default_route4 *best = ctx;
+	struct rtmsg h;
+
+	if (m->nlmsg_type != RTM_NEWROUTE || !has_header(m, sizeof(h)))
+		return;
+	bytes_copy(&h, mnl_nlmsg_get_payload(m), sizeof(h));
+	uint32_t table = attr_u32(attr_find(m, sizeof(h), RTA_TABLE, 4), h.rtm_table);
+	uint32_t metric = attr_u32(attr_find(m, sizeof(h), RTA_PRIORITY, 4), 0);
+
+	if (h.rtm_family != AF_INET || h.rtm_dst_len != 0 || h.rtm_type != RTN_UNICAST ||
+		table != RT_TABLE_MAIN)
+		return;
+	if ((best->found && best->metric <= metric) || route_interface(m) == 0)
+		return;
+	*best = (struct default_route4){ .found = true, .index = route_interface(m), .metric = metric };
+	best->source = attr_addr4(attr_find(m, sizeof(h), RTA_PREFSRC, 4));
+	best->gateway = attr_addr4(attr_find(m, sizeof(h), RTA_GATEWAY, 4));
+}
+
+int netlink_default_route4(struct netlink *n, struct default_route4 *ret)
+{
+	_Alignas(struct nlmsghdr) char buf[MESSAGE_BYTES];
+	struct rtmsg h = { .rtm_family = AF_INET };
+	struct default_route4 best = { 0 };
+	int r = netlink_dump(n, message_start(buf, RTM_GETROUTE, 0, &h, sizeof(h)), on_route4, &best);
+
+	if (r == 0)
+		*ret = best;
+	return r;
+}
+
+static int route_add(struct netlink *n, unsigned index, struct rtmsg h, const uint8_t *address, size_t len)
+{
+	_Alignas(struct nlmsghdr) char buf[MESSAGE_BYTES];
+
+	h.rtm_table = RT_TABLE_MAIN;
+	h.rtm_protocol = NETLINK_ROUTE_ORIGIN;
+	h.rtm_type = RTN_UNICAST;
+	struct nlmsghdr *m = message_start(buf, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &h, sizeof(h));
+
+	mnl_attr_put(m, RTA_DST, len, address);
+	mnl_attr_put_u32(m, RTA_OIF, index);
+	return netlink_ask(n, m);
+}
+
+int netlink_route4_add(struct netlink *n, unsigned index, struct prefix4 p)
+{
+	uint8_t address[4];
+
+	addr4_put(address, p.addr);
+	return route_add(n, index,
+		(struct rtmsg){ .rtm_family = AF_INET, .rtm_dst_len = p.len, .rtm_scope = RT_SCOPE_LINK },
+		address, sizeof(address));
+}
+
+int netlink_route6_add(struct netlink *n, unsigned index, struct prefix6 p)
+{
+	uint8_t address[16];
+
+	addr6_put(address, p.addr);
+	return route_add(n, index, (struct rtmsg){ .rtm_family = AF_INET6, .rtm_dst_len = p.len }, address,
+		sizeof(address));
+}
+
+/* --- proxy neighbours --- */
+
+static int proxy_ask(struct netlink *n, uint16_t type, uint16_t flags, unsigned index, struct addr4 a)
+{
+	_Alignas(struct nlmsghdr) char buf[MESSAGE_BYTES];
+	struct ndmsg h = { .ndm_family = AF_INET, .ndm_ifindex = (int)index, .ndm_flags = NTF_PROXY };
+	struct nlmsghdr *m = message_start(buf, type, flags, &h, sizeof(h));
+
+	attr_put_addr4(m, NDA_DST, a);
+	return netlink_ask(n, m);
+}
+
+int netlink_proxy_add(struct netlink *n, unsigned index, struct addr4 a)
+{
+	return proxy_ask(n, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL, index, a);
+}
+
+int netlink_proxy_del(struct netlink *n, unsigned index, struct addr4 a)
+{
+	return proxy_ask(n, RTM_DELNEIGH, 0, index, a);
+}
+
+struct proxy_search {
+	unsigned index;
+	struct addr4 addr;
+	int found;
+};
+
+static void on_proxy(void *ctx, const struct nlmsghdr *m)
+{
+	struct proxy_search *s = ctx;
+	struct ndmsg h;
+
+	if (m->nlmsg_type != RTM_NEWNEIGH || !has_header(m, sizeof(h)))
+		return;
+	bytes_copy(&h, mnl_nlmsg_get_payload(m), sizeof(h));
+	const struct nlattr *dst = attr_find(m, sizeof(h), NDA_DST, 4);
+
+	if (h.ndm_family == AF_INET && (h.ndm_flags & NTF_PROXY) && (unsigned)h.ndm_ifindex == s->index &&
+		dst && addr4_eq(attr_addr4(dst), s->addr))
+		s->found = 1;
+}
+
+int netlink_proxy_has(struct netlink *n, unsigned index, struct addr4 a)
+{
+	_Alignas(struct nlmsghdr) char buf[MESSAGE_BYTES];
+	struct ndmsg h = { .ndm_family = AF_INET, .ndm_flags = NTF_PROXY };
+	struct proxy_search s = { .index = index, .addr = a };
+	int r = netlink_dump(n, message_start(buf, RTM_GETNEIGH, 0, &h, sizeof(h)), on_proxy, &s);
+
+	return r < 0 ? r : s.found;
+}
+
+/* --- tc filters --- */
+
+/* A filter is announced as one message per instance, and by one without a handle for its chain; count the
+ * former. */
+static void on_filter(void *ctx, const struct nlmsghdr *m)
+{
+	int *count = ctx;
+	struct tcmsg h;
+
+	if (m->nlmsg_type != RTM_NEWTFILTER || !has_header(m, sizeof(h)))
+		return;
+	bytes_copy(&h, mnl_nlmsg_get_payload(m), sizeof(h));
+	*count += h.tcm_handle != 0;
+}
+
+int netlink_tc_filters(struct netlink *n, unsigned index)
+{
+	static const uint32_t parents[] = { TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS),
+		TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS) };
+	int count = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(parents); i++) {
+		_Alignas(struct nlmsghdr) char buf[MESSAGE_BYTES];
+		struct tcmsg h = {
+			.tcm_family = AF_UNSPEC, .tcm_ifindex = (int)index, .tcm_parent = parents[i]
+		};
+		int r = netlink_dump(
+			n, message_start(buf, RTM_GETTFILTER, 0, &h, sizeof(h)), on_filter, &count);
+
+		if (r < 0)
+			return r;
+	}
+	return count;
+}

@@ -1,0 +1,88 @@
+/* netlink.h - rtnetlink as the data plane needs it: interfaces, addresses, routes, proxy neighbours, tc
+ * filters */
+#ifndef ISTHMUS_DATAPLANE_NETLINK_H
+#define ISTHMUS_DATAPLANE_NETLINK_H
+
+#include "addr/addr.h"
+
+#include <net/if.h>
+
+/* The origin that our routes carry (rtm_protocol), so that `ip route` shows them as one family: "proto 64".
+ */
+#define NETLINK_ROUTE_ORIGIN 64
+
+struct netlink; /* a socket; opaque */
+
+MUST_CHECK int netlink_open(struct netlink **ret);
+void netlink_close(struct netlink *n);
+
+struct link {
+	unsigned index;
+	char name[IF_NAMESIZE];
+	unsigned flags; /* IFF_* */
+	unsigned mtu;
+	unsigned type;	     /* ARPHRD_* */
+	char slave_kind[16]; /* "bridge", "bond", "vrf", ... if it is enslaved; else "" */
+};
+
+struct link_addr4 {
+	unsigned index;
+	struct addr4 addr;
+	uint8_t prefix_len;
+	bool is_primary; /* neither secondary nor of less than global scope */
+};
+
+struct link_addr6 {
+	unsigned index;
+	struct addr6 addr;
+	bool is_global; /* scope beyond the link, neither tentative nor a failed duplicate */
+};
+
+struct default_route4 {
+	bool found;
+	unsigned index; /* of the interface; the route with the lowest metric in table main */
+	uint32_t metric;
+	struct addr4 source;  /* preferred source, 0.0.0.0 if the route names none */
+	struct addr4 gateway; /* 0.0.0.0 if there is none */
+};
+
+/**
+ * netlink_links(), netlink_addrs4(), netlink_addrs6() - call @each once per interface or address
+ *
+ * Return: 0; -errno. The list is complete before the first call, so @each may use @n.
+ */
+MUST_CHECK int netlink_links(struct netlink *n, void (*each)(void *ctx, const struct link *l), void *ctx);
+MUST_CHECK int netlink_addrs4(
+	struct netlink *n, void (*each)(void *ctx, const struct link_addr4 *a), void *ctx);
+MUST_CHECK int netlink_addrs6(
+	struct netlink *n, void (*each)(void *ctx, const struct link_addr6 *a), void *ctx);
+
+/** netlink_default_route4() - the IPv4 default route; 0 with ret->found false if there is none */
+MUST_CHECK int netlink_default_route4(struct netlink *n, struct default_route4 *ret);
+
+/** netlink_link_set() - set MTU, up or down, and whether the kernel gives it an IPv6 link-local address by
+ * itself */
+enum link_auto6 { LINK_AUTO6_KEEP, LINK_AUTO6_NONE };
+MUST_CHECK int netlink_link_set(
+	struct netlink *n, unsigned index, unsigned mtu, bool up, enum link_auto6 auto6);
+
+/** netlink_addr4_add() - give an interface an address of host scope with length 32; 0, also if it has it;
+ * -errno */
+MUST_CHECK int netlink_addr4_add(struct netlink *n, unsigned index, struct addr4 a);
+
+/** netlink_route*_add() - route a prefix to an interface; -EEXIST if there is such a route already */
+MUST_CHECK int netlink_route4_add(struct netlink *n, unsigned index, struct prefix4 p);
+MUST_CHECK int netlink_route6_add(struct netlink *n, unsigned index, struct prefix6 p);
+
+/** netlink_proxy_add(), netlink_proxy_del() - answer ARP requests for @a on an interface; -EEXIST if it does
+ * already */
+MUST_CHECK int netlink_proxy_add(struct netlink *n, unsigned index, struct addr4 a);
+MUST_CHECK int netlink_proxy_del(struct netlink *n, unsigned index, struct addr4 a);
+
+/** netlink_proxy_has() - whether such an entry exists; the kernel's add does not tell. 1, 0, or -errno */
+MUST_CHECK int netlink_proxy_has(struct netlink *n, unsigned index, struct addr4 a);
+
+/** netlink_tc_filters() - number of filters on an interface's clsact qdisc, both directions; -errno */
+MUST_CHECK int netlink_tc_filters(struct netlink *n, unsigned index);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * engine.h - questions put to the world, through libunbound: its cache, recursion, forwarding and validation
+ *
+ * One engine, one thread, one event loop. The engine knows nothing of clients or of synthesis.
+ */
+#ifndef ISTHMUS_DNS64_ENGINE_H
+#define ISTHMUS_DNS64_ENGINE_H
+
+#include "dns64/resolver.h"
+#include "dns64/synth.h"
+#include "loop/loop.h"
+
+#define ENGINE_HELD_MAX                                                                                      \
+	(64u << 20) /* bytes of answers that wait for their other half, over all questions                   \
+		     */
+
+struct engine; /* opaque */
+
+/* One question; belongs to the caller, who zeroes it first and may not move it while it is open. */
+struct engine_ask {
+	struct lookup result; /* is_done once answered; its bytes live until engine_drop() */
+	bool is_open;	      /* asked, not yet answered */
+	struct engine *engine;
+	int id; /* libunbound's, for ub_cancel() */
+	uint8_t *bytes;
+	void (*done)(void *ctx);
+	void *ctx;
+	bool is_starting;		/* inside engine_start() */
+	struct engine_ask *prev, *next; /* answered, waiting for done() to be called */
+	bool is_ready;
+};
+
+/**
+ * engine_new() - make a libunbound context and load everything that it will ever read from files
+ * @counters:	the engine adds to those that start with upstream_; must outlive it
+ * @fault:	on failure, a sentence for the user
+ *
+ * Return: 0; -EINVAL if the upstreams cannot be used together; -ENOENT if the trust anchor is missing; -EIO
+ *if libunbound refuses. Context: start-up; reads files.
+ */
+MUST_CHECK int engine_new(const struct dns64_config *c, struct loop *l, struct dns64_counters *counters,
+	struct engine **ret, char *fault, size_t fault_size);
+void engine_free(struct engine *e); /* every ask must have been dropped */
+
+/**
+ * engine_start() - ask one question of class IN
+ * @a:		zeroed
+ * @done:	called from the loop, never from here, when the answer is there
+ *
+ * If the answer is known at once (cache), a->result.is_done is true on return and @done is not called.
+ */
+void engine_start(struct engine *e, struct engine_ask *a, const struct dns_question *q,
+	void (*done)(void *ctx), void *ctx);
+
+/** engine_drop() - forget the question, answered or not, and its answer; a zeroed or dropped one is fine */
+void engine_drop(struct engine_ask *a);
+
+#endif

@@ -1,0 +1,176 @@
+/*
+ * engine_config.c - libunbound's configuration, generated
+ *
+ * It goes through a file that lives in memory only, because several options (local zones, forward zones) do
+ * not work through ub_ctx_set_option().
+ */
+#include "dns64/engine_config.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+/*
+ * Everything that does not depend on the configuration. Sizes: the caches are what libunbound fills at most;
+ * outgoing-range is the number of questions under way over UDP, each with its own descriptor and random port,
+ * and together with the TCP connections to upstreams and clients it stays below the usual limit of 1024
+ * descriptors.
+ */
+static const char fixed[] = "server:\n"
+			    " username: \"\"\n"
+			    " chroot: \"\"\n"
+			    " directory: \"\"\n"
+			    " use-syslog: no\n"
+			    " log-time-ascii: no\n"
+			    " verbosity: 0\n"
+			    " do-ip4: yes\n"
+			    " do-ip6: yes\n"
+			    " outgoing-range: 400\n"
+			    " outgoing-num-tcp: 40\n"
+			    " msg-cache-size: 64m\n"
+			    " rrset-cache-size: 128m\n"
+			    " key-cache-size: 16m\n"
+			    " neg-cache-size: 4m\n"
+			    " edns-buffer-size: 1232\n" /* what crosses every path unfragmented */
+			    " cache-max-negative-ttl: 3600\n"
+			    " minimal-responses: yes\n"
+			    " rrset-roundrobin: yes\n"
+			    " qname-minimisation: yes\n" /* RFC 9156 */
+			    " aggressive-nsec: yes\n"	 /* RFC 8198 */
+			    " harden-dnssec-stripped: yes\n"
+			    " harden-glue: yes\n"
+			    " unwanted-reply-threshold: 10000000\n"
+			    " local-zone: \"" WARM_UP_NAME "\" static\n";
+
+/*
+ * Names that the public tree does not have, but a network's own servers may. libunbound answers them itself
+ * unless told otherwise; a forwarder must pass them on, and must not ask the signed root to deny them.
+ */
+static const char forwarded_names[] = " unblock-lan-zones: yes\n" /* the reverse zones of RFC 6303 */
+				      " insecure-lan-zones: yes\n"
+				      " local-zone: \"test.\" nodefault\n"	/* RFC 6761 s6.2 */
+				      " local-zone: \"home.arpa.\" nodefault\n" /* RFC 8375 */
+				      " domain-insecure: \"test.\"\n"
+				      " domain-insecure: \"home.arpa.\"\n"
+				      " domain-insecure: \"internal.\"\n";
+
+static int fail(char *fault, size_t size, int err, const char *text)
+{
+	snprintf(fault, size, "%s", text);
+	return err;
+}
+
+bool engine_config_is_tls(const struct dns64_config *c)
+{
+	return c->upstream_mode == UPSTREAM_FORWARD && c->upstream_len > 0 && c->upstream[0].tls;
+}
+
+/* The name goes between quotes into the text: only what a host name is made of. */
+static bool is_host_name(const char *s)
+{
+	return s[0] != '\0' &&
+	       strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") == strlen(s);
+}
+
+static int check_forward(const struct dns64_config *c, char *fault, size_t size)
+{
+	if (c->upstream_len == 0)
+		return fail(fault, size, -EINVAL, "there is no upstream resolver to forward to");
+	for (unsigned i = 0; i < c->upstream_len; i++) {
+		if (c->upstream[i].tls != c->upstream[0].tls)
+			return fail(fault, size, -EINVAL,
+				"upstreams with and without TLS cannot be mixed: use one kind for all");
+		if (c->upstream[i].tls && !is_host_name(c->upstream[i].tls_name))
+			return fail(fault, size, -EINVAL,
+				"a TLS upstream needs the name in its certificate: tls://ADDRESS#NAME");
+	}
+	if (engine_config_is_tls(c) && access(CA_BUNDLE_PATH, R_OK) < 0)
+		return fail(fault, size, -ENOENT,
+			"cannot read " CA_BUNDLE_PATH ": TLS upstreams need it (package ca-certificates)");
+	return 0;
+}
+
+int engine_config_check(const struct dns64_config *c, char *fault, size_t fault_size)
+{
+	if (c->upstream_mode == UPSTREAM_SYSTEM)
+		return fail(fault, fault_size, -EINVAL, "the system's upstream resolvers were not looked up");
+	if (c->dnssec_validate && access(ROOT_KEY_PATH, R_OK) < 0)
+		return fail(fault, fault_size, -ENOENT,
+			"cannot read " ROOT_KEY_PATH
+			": validation needs it (package dns-root-data), or set dnssec: off");
+	if (c->upstream_mode == UPSTREAM_FORWARD)
+		return check_forward(c, fault, fault_size);
+	return 0;
+}
+
+static bool is_loopback(const struct dns_endpoint *e)
+{
+	if (e->is4)
+		return e->a4.v >> 24 == 127;
+	return e->a6.hi == 0 && e->a6.lo == 1;
+}
+
+static void write_forward(FILE *f, const struct dns64_config *c)
+{
+	fprintf(f, "forward-zone:\n name: \".\"\n");
+	if (engine_config_is_tls(c))
+		fprintf(f, " forward-tls-upstream: yes\n");
+	for (unsigned i = 0; i < c->upstream_len; i++) {
+		const struct upstream *u = &c->upstream[i];
+		char text[ADDR6_TEXT];
+
+		if (u->to.is4)
+			addr4_text(u->to.a4, text);
+		else
+			addr6_text(u->to.a6, text);
+		fprintf(f, " forward-addr: \"%s@%u%s%s\"\n", text, (unsigned)u->to.port, u->tls ? "#" : "",
+			u->tls ? u->tls_name : "");
+	}
+}
+
+/*
+ * libunbound picks its source ports itself and binds them, which goes past the kernel's list of reserved
+ * ports. The translator lends those ports of the host's own address to its clients, so an answer that came
+ * back to one of them would be translated and lost.
+ */
+static void write_reserved(FILE *f, const char *reserved)
+{
+	while (*reserved) {
+		size_t len = strspn(reserved, "0123456789-");
+
+		if (len > 0)
+			fprintf(f, " outgoing-port-avoid: %.*s\n", (int)len, reserved);
+		reserved += len;
+		reserved += strcspn(reserved, "0123456789");
+	}
+}
+
+static bool has_loopback_upstream(const struct dns64_config *c)
+{
+	for (unsigned i = 0; i < c->upstream_len; i++)
+		if (is_loopback(&c->upstream[i].to))
+			return true;
+	return false;
+}
+
+void engine_config_write(FILE *f, const struct dns64_config *c, const char *reserved)
+{
+	bool forwards = c->upstream_mode == UPSTREAM_FORWARD;
+
+	fputs(fixed, f);
+	write_reserved(f, reserved);
+	fprintf(f, " module-config: \"%s\"\n", c->dnssec_validate ? "validator iterator" : "iterator");
+	if (c->dnssec_validate)
+		fprintf(f, " trust-anchor-file: \"%s\"\n", ROOT_KEY_PATH);
+	/* Loopback addresses in the world's delegations are an attack; as a configured upstream they are a
+	 * wish. */
+	fprintf(f, " do-not-query-localhost: %s\n", forwards && has_loopback_upstream(c) ? "no" : "yes");
+	if (engine_config_is_tls(c))
+		fprintf(f, " tls-cert-bundle: \"%s\"\n", CA_BUNDLE_PATH);
+	if (!forwards) {
+		if (access(ROOT_HINTS_PATH, R_OK) == 0) /* else the list that libunbound was built with */
+			fprintf(f, " root-hints: \"%s\"\n", ROOT_HINTS_PATH);
+		return;
+	}
+	fputs(forwarded_names, f);
+	write_forward(f, c);
+}

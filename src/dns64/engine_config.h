@@ -1,0 +1,35 @@
+/* engine_config.h - the text that configures libunbound; private to the engine */
+#ifndef ISTHMUS_DNS64_ENGINE_CONFIG_H
+#define ISTHMUS_DNS64_ENGINE_CONFIG_H
+
+#include "dns64/config.h"
+
+#include <stdio.h>
+
+/* Installed by Debian's dns-root-data and ca-certificates. */
+#define ROOT_KEY_PATH "/usr/share/dns/root.key"
+#define ROOT_HINTS_PATH "/usr/share/dns/root.hints"
+#define CA_BUNDLE_PATH "/etc/ssl/certs/ca-certificates.crt"
+#define RESERVED_PORTS_PATH "/proc/sys/net/ipv4/ip_local_reserved_ports"
+
+/* A name that the text makes local, so that asking for it builds everything and sends nothing. */
+#define WARM_UP_NAME "warm-up.isthmus.invalid."
+
+/**
+ * engine_config_check() - whether the configuration can be turned into text
+ * @fault:	on failure, a sentence for the user
+ *
+ * Return: 0; -EINVAL; -ENOENT if a file that it needs is missing.
+ */
+MUST_CHECK int engine_config_check(const struct dns64_config *c, char *fault, size_t fault_size);
+
+/**
+ * engine_config_write() - write the text
+ * @reserved:	the kernel's list of reserved ports, such as "49152-65535,8080"; "" for none
+ */
+void engine_config_write(FILE *f, const struct dns64_config *c, const char *reserved);
+
+/** engine_config_is_tls() - whether the upstreams are asked over TLS */
+bool engine_config_is_tls(const struct dns64_config *c);
+
+#endif

@@ -1,0 +1,83 @@
+/* query.c - reading what clients send */
+#include "dns64/query.h"
+
+#define EDNS_VERSION(ttl) ((ttl) >> 16 & 0xff) /* RFC 6891 s6.1.3 */
+
+bool query_is_answered(enum query_fault f, enum dns_rcode *ret)
+{
+	static const enum dns_rcode codes[QUERY_FAULT_COUNT] = {
+		[QUERY_OK] = RCODE_NOERROR,
+		[QUERY_OPCODE] = RCODE_NOTIMP,
+		[QUERY_MALFORMED] = RCODE_FORMERR,
+		[QUERY_BAD_VERSION] = RCODE_BADVERS,
+		[QUERY_CLASS] = RCODE_NOTIMP,
+		[QUERY_TRANSFER] = RCODE_REFUSED,
+		[QUERY_META_TYPE] = RCODE_NOTIMP,
+	};
+
+	if (f == QUERY_SHORT || f == QUERY_RESPONSE)
+		return false;
+	*ret = codes[f];
+	return true;
+}
+
+/* RFC 6891 s6.1.1: at most one OPT record, owned by the root. */
+static enum query_fault read_edns(const struct dns_msg *m, struct query *q)
+{
+	struct dns_walk w = dns_walk_section(m, SECTION_ADDITIONAL);
+	enum query_fault fault = QUERY_OK;
+	struct dns_rr rr;
+
+	while (dns_walk_next(&w, &rr)) {
+		if (rr.type != TYPE_OPT)
+			continue;
+		if (q->has_edns || m->bytes[rr.owner_at] != 0)
+			return QUERY_MALFORMED;
+		q->has_edns = true;
+		q->udp_size = rr.class < DNS_UDP_PLAIN_MAX ? DNS_UDP_PLAIN_MAX : rr.class; /* s6.2.3 */
+		q->ask.dnssec_ok = rr.ttl & DNS_OPT_DO;
+		if (EDNS_VERSION(rr.ttl) > 0)
+			fault = QUERY_BAD_VERSION;
+	}
+	return fault;
+}
+
+static enum query_fault check_question(const struct dns_question *q)
+{
+	if (q->type == 0 || q->type == TYPE_OPT)
+		return QUERY_MALFORMED;
+	if (q->class != CLASS_IN)
+		return QUERY_CLASS;
+	if (q->type == TYPE_AXFR || q->type == TYPE_IXFR)
+		return QUERY_TRANSFER;
+	if (q->type >= TYPE_META_FIRST && q->type < TYPE_ANY)
+		return QUERY_META_TYPE;
+	return QUERY_OK;
+}
+
+enum query_fault query_parse(const uint8_t *bytes, size_t len, struct query *ret)
+{
+	struct dns_msg m;
+
+	if (len < DNS_HEADER_LEN)
+		return QUERY_SHORT;
+	*ret = (struct query){
+		.id = be16_at(bytes),
+		.flags = be16_at(bytes + 2),
+		.udp_size = DNS_UDP_PLAIN_MAX,
+	};
+	ret->ask.checking_disabled = ret->flags & DNS_CD;
+	if (ret->flags & DNS_QR)
+		return QUERY_RESPONSE;
+	if (ret->flags & DNS_OPCODE)
+		return QUERY_OPCODE;
+	if (!dns_msg_parse(bytes, len, &m))
+		return QUERY_MALFORMED;
+	ret->ask.question = m.question;
+	ret->has_question = true;
+	if (m.count[SECTION_ANSWER] > 0)
+		return QUERY_MALFORMED;
+	enum query_fault fault = read_edns(&m, ret);
+
+	return fault != QUERY_OK ? fault : check_question(&m.question);
+}

@@ -1,0 +1,66 @@
+/* reply.c - header, question, sections, OPT */
+#include "dns64/reply.h"
+
+/* RFC 8914 s4: extended errors that we know the reason for. */
+#define EDE_NONE (-1)
+#define EDE_DNSSEC_BOGUS 6
+#define EDE_NSEC_MISSING 12
+#define EDE_LEN 6 /* bytes that the option takes in OPT */
+
+size_t reply_limit(const struct query *q)
+{
+	return q->udp_size < SERVER_UDP_MAX ? q->udp_size : SERVER_UDP_MAX;
+}
+
+static int ede_of(const struct reply *r)
+{
+	if (!r->verdict)
+		return EDE_NONE;
+	if (r->verdict->kind == SYNTH_BOGUS)
+		return EDE_DNSSEC_BOGUS;
+	return r->verdict->kind == SYNTH_UNPROVEN ? EDE_NSEC_MISSING : EDE_NONE;
+}
+
+static uint16_t flags_of(const struct reply *r, uint16_t rcode)
+{
+	const struct synth_verdict *v = r->verdict;
+	unsigned flags = DNS_QR | DNS_RA | (rcode & DNS_RCODE);
+
+	flags |= r->query->flags & (DNS_OPCODE | DNS_RD | DNS_CD);
+	if (v && v->is_authentic)
+		flags |= DNS_AD;
+	if (v && v->is_authoritative)
+		flags |= DNS_AA;
+	return (uint16_t)flags;
+}
+
+static void begin(const struct reply *r, struct dns_wr *d, uint8_t *buf, size_t limit)
+{
+	dns_wr_begin(d, buf, limit);
+	if (r->query->has_question)
+		dns_wr_question(d, &r->query->ask.question);
+}
+
+size_t reply_build(const struct reply *r, uint8_t *buf, size_t limit, bool *ret_cut)
+{
+	uint16_t rcode = r->verdict ? r->verdict->rcode : r->rcode;
+	struct dns_opt opt = {
+		.udp_size = SERVER_UDP_MAX,
+		.rcode = rcode,
+		.dnssec_ok = r->query->ask.dnssec_ok,
+		.ede = ede_of(r),
+	};
+	size_t opt_len = !r->query->has_edns ? 0 : DNS_OPT_LEN + (opt.ede >= 0 ? EDE_LEN : 0u);
+	struct dns_wr d;
+
+	begin(r, &d, buf, limit - opt_len);
+	if (r->verdict)
+		synth_write(r->in, r->verdict, &d);
+	*ret_cut = d.w.full;
+	if (d.w.full)
+		begin(r, &d, buf, limit - opt_len);
+	d.w.end = buf + limit;
+	if (opt_len > 0)
+		dns_wr_opt(&d, &opt);
+	return dns_wr_end(&d, r->query->id, (uint16_t)(flags_of(r, rcode) | (*ret_cut ? DNS_TC : 0)));
+}

@@ -1,0 +1,27 @@
+/* reply.h - whole replies as bytes (pure) */
+#ifndef ISTHMUS_DNS64_REPLY_H
+#define ISTHMUS_DNS64_REPLY_H
+
+#include "dns64/query.h"
+
+struct reply {
+	const struct query *query;
+	uint16_t rcode;			     /* extended code; used if verdict is NULL */
+	const struct synth_input *in;	     /* with verdict */
+	const struct synth_verdict *verdict; /* NULL: no more than header, question and OPT */
+};
+
+/** reply_limit() - how long a reply over UDP may be: what the client takes, at most SERVER_UDP_MAX */
+size_t reply_limit(const struct query *q);
+
+/**
+ * reply_build() - write a reply
+ * @buf:	@limit bytes; @limit is at least 512
+ * @ret_cut:	the reply did not fit and became header, question and OPT with TC set
+ *
+ * Spec: RFC 1035 s4.1.1, RFC 2181 s9, RFC 4035 s3.2, RFC 6891 s6.1 and s7, RFC 8914
+ * Return: length of the reply.
+ */
+size_t reply_build(const struct reply *r, uint8_t *buf, size_t limit, bool *ret_cut);
+
+#endif

@@ -1,0 +1,190 @@
+/*
+ * resolver.c - DNS64: a resolver that synthesizes AAAA records (RFC 6147)
+ *
+ * Purpose. IPv6-only hosts ask here; names that have only IPv4 addresses get IPv6 addresses that lead to the
+ *translator.
+ *
+ * The way of a query, one file each:
+ *
+ *	udp.c, tcp.c	bytes from a client, and the way back to it
+ *	query.c		checked, or refused				pure
+ *	synth_plan.c	what to ask for it				pure
+ *	engine.c	asked: libunbound's cache, or the world
+ *	synth.c		what the answer is				pure
+ *	synth_write.c	the answer's records				pure
+ *	reply.c		the whole reply					pure
+ *	serve.c		brings the above together, with time limits
+ *
+ * with name.c, wire.c, wire_write.c and reverse.c (names, messages, reverse names; pure) underneath. Policy
+ *is applied after the cache: libunbound holds what the world said, and what a client is given is decided for
+ *each reply. A new policy therefore takes effect with the next reply (resolver_update()), and the cache is
+ *never wrong for anybody.
+ *
+ * Life cycle: resolver_new() opens everything and serves from then on; the process may be sandboxed after it;
+ * resolver_free() closes clients, and leaves the sockets that it was lent to whoever lent them.
+ *
+ * Limits: QUERIES_OPEN_MAX, TCP_CLIENTS_MAX, ENGINE_HELD_MAX; each has a counter that says when it was met.
+ *
+ * Deliberately not done here: service for anybody but the configured clients; authoritative zones, apart from
+ * ipv4only.arpa and the reverse zones of the prefixes; classes other than IN; zone transfer; dynamic update.
+ *
+ * Standards: RFC 6147, RFC 8880, RFC 1034, RFC 1035, RFC 2181, RFC 2308, RFC 4035 s3.2, RFC 6891, RFC 7766.
+ */
+#include "dns64/serve.h"
+
+#include "addr/embed.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+bool resolver_allows(const struct resolver *r, const struct dns_endpoint *client)
+{
+	for (unsigned i = 0; i < r->config.allow_len; i++) {
+		const struct dns_prefix *p = &r->config.allow[i];
+
+		if (p->is4 != client->is4)
+			continue;
+		if (p->is4 ? prefix4_contains(p->p4, client->a4) : prefix6_contains(p->p6, client->a6))
+			return true;
+	}
+	return false;
+}
+
+/* What conf/ has checked already; the counts are bounds of our arrays, so they are checked again. */
+static int check_config(const struct dns64_config *c, char *fault, size_t fault_size)
+{
+	bool fits = c->listen_len <= DNS64_LISTEN_MAX && c->allow_len <= DNS64_ALLOW_MAX &&
+		    c->upstream_len <= DNS64_UPSTREAM_MAX && c->prefixes_len <= DNS64_PREFIX_MAX &&
+		    c->exclude_aaaa_len <= DNS64_EXCLUDE_MAX && c->exclude_a_len <= DNS64_EXCLUDE_MAX;
+
+	if (!fits) {
+		snprintf(fault, fault_size, "too many entries in a list of the dns64 section");
+		return -EINVAL;
+	}
+	for (unsigned i = 0; i < c->prefixes_len; i++) {
+		const char *why = embed_prefix_fault(c->prefixes[i]);
+
+		if (why) {
+			snprintf(fault, fault_size, "a DNS64 prefix cannot be used: %s", why);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+static int start_sockets(struct resolver *r, const struct resolver_socket *sockets, unsigned sockets_len)
+{
+	for (unsigned i = 0; i < sockets_len; i++) {
+		r->sockets_len = i + 1;
+		int err = udp_start(r, &r->udp[i], sockets[i].udp);
+
+		if (err == 0)
+			err = tcp_start(r, &r->tcp[i], sockets[i].tcp);
+		if (err < 0)
+			return err;
+	}
+	return 0;
+}
+
+int resolver_new(const struct dns64_config *c, struct loop *l, const struct resolver_socket *sockets,
+	unsigned sockets_len, struct resolver **ret, char *fault, size_t fault_size)
+{
+	int err = check_config(c, fault, fault_size);
+
+	if (err < 0)
+		return err;
+	ASSERT(sockets_len <= DNS64_LISTEN_MAX);
+	struct resolver *r = calloc(1, sizeof(*r));
+
+	if (!r) {
+		snprintf(fault, fault_size, "out of memory");
+		return -ENOMEM;
+	}
+	r->config = *c;
+	r->loop = l;
+	err = serve_start(r);
+	if (err < 0)
+		snprintf(fault, fault_size, "out of memory");
+	if (err == 0)
+		err = engine_new(c, l, &r->counters, &r->engine, fault, fault_size);
+	if (err == 0) {
+		err = start_sockets(r, sockets, sockets_len);
+		if (err < 0)
+			snprintf(fault, fault_size, "cannot watch a socket: %s", strerror(-err));
+	}
+	if (err < 0) {
+		resolver_free(r);
+		return err;
+	}
+	*ret = r;
+	return 0;
+}
+
+void resolver_free(struct resolver *r)
+{
+	if (!r)
+		return;
+	for (unsigned i = 0; i < r->sockets_len; i++)
+		udp_stop(&r->udp[i]);
+	tcp_stop(r); /* first, so that the end of a query does not start to read the next one */
+	serve_stop(r);
+	engine_free(r->engine);
+	free(r);
+}
+
+static bool same_endpoint(const struct dns_endpoint *a, const struct dns_endpoint *b)
+{
+	if (a->is4 != b->is4 || a->port != b->port)
+		return false;
+	return a->is4 ? addr4_eq(a->a4, b->a4) : addr6_eq(a->a6, b->a6);
+}
+
+static bool same_upstream(const struct upstream *a, const struct upstream *b)
+{
+	return a->tls == b->tls && same_endpoint(&a->to, &b->to) &&
+	       (!a->tls || strcmp(a->tls_name, b->tls_name) == 0);
+}
+
+/* Whether everything that is fixed at start stays as it is. */
+static bool same_service(const struct dns64_config *a, const struct dns64_config *b)
+{
+	if (a->listen_len != b->listen_len || a->upstream_mode != b->upstream_mode ||
+		a->upstream_len != b->upstream_len || a->dnssec_validate != b->dnssec_validate)
+		return false;
+	for (unsigned i = 0; i < a->listen_len; i++)
+		if (!same_endpoint(&a->listen[i], &b->listen[i]))
+			return false;
+	for (unsigned i = 0; i < a->upstream_len; i++)
+		if (!same_upstream(&a->upstream[i], &b->upstream[i]))
+			return false;
+	return true;
+}
+
+int resolver_update(struct resolver *r, const struct dns64_config *c)
+{
+	char fault[128];
+	int err = check_config(c, fault, sizeof(fault));
+
+	if (err < 0)
+		return err;
+	if (!same_service(&r->config, c))
+		return -EBUSY;
+	r->config = *c;
+	return 0;
+}
+
+const struct dns64_counters *resolver_counters(const struct resolver *r)
+{
+	return &r->counters;
+}
+
+void resolver_status(const struct resolver *r, struct resolver_status *ret)
+{
+	*ret = (struct resolver_status){
+		.queries_open = r->open_len,
+		.tcp_clients = r->clients_len,
+		.queries_open_max = QUERIES_OPEN_MAX,
+		.tcp_clients_max = TCP_CLIENTS_MAX,
+	};
+}

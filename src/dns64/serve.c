@@ -1,0 +1,381 @@
+/*
+ * serve.c - from a message to its reply, whatever it came over
+ *
+ * Structure. A query whose answer is not known at once lives in a struct open_query, which is in one of two
+ *rings of its resolver, oldest first, so that one timer serves all deadlines:
+ *
+ *	PHASE_PATIENT --AAAA_PATIENCE--> PHASE_LATE --QUERY_TIME--> answered from what is there
+ *	any phase --all lookups that are needed are done--> answered
+ *
+ * AAAA and A are asked for at the same time (RFC 6147 s5.1.8), except when the cache knows the AAAA answer at
+ *once and it settles the matter. While the query is patient, only a AAAA answer can settle it. When it is
+ *late, an A answer from which AAAA records can be made is enough: a server that drops AAAA queries is treated
+ *like one that answers them with an error (s5.1.3). An A answer that leads nowhere goes on waiting for AAAA.
+ *
+ * Limits. QUERIES_OPEN_MAX queries are open at once; the next one is told SERVFAIL, so that its client tries
+ *another server at once instead of waiting. RD=0 asks for what the cache holds; libunbound cannot be asked
+ *that way, and telling clients what others have asked for is unwise, so it is refused, except for local
+ *names.
+ */
+#include "dns64/serve.h"
+
+#include "base/log.h"
+#include "dns64/ipv4only.h"
+#include "dns64/reverse.h"
+
+#include <stdlib.h>
+
+/* --- replies --- */
+
+static void send_reply(struct resolver *r, const struct reply *reply, const struct reply_path *path)
+{
+	size_t limit = path->tcp ? DNS_MESSAGE_MAX : reply_limit(reply->query);
+	bool is_cut, is_sent;
+	size_t len = reply_build(reply, r->reply, limit, &is_cut);
+
+	is_sent = path->tcp ? tcp_send(path->tcp, r->reply, len) : udp_send(path, r->reply, len);
+	r->counters.truncated += is_cut;
+	r->counters.answered += is_sent;
+	r->counters.send_failed += !is_sent;
+}
+
+static void send_code(
+	struct resolver *r, const struct query *q, enum dns_rcode code, const struct reply_path *path)
+{
+	struct reply reply = { .query = q, .rcode = (uint16_t)code };
+
+	send_reply(r, &reply, path);
+}
+
+/* --- counting --- */
+
+static void count_query(struct dns64_counters *c, const struct query *q, const struct reply_path *path)
+{
+	unsigned long *by_type = &c->queries_other;
+
+	switch (q->ask.question.type) {
+	case TYPE_A:
+		by_type = &c->queries_a;
+		break;
+	case TYPE_AAAA:
+		by_type = &c->queries_aaaa;
+		break;
+	case TYPE_PTR:
+		by_type = &c->queries_ptr;
+		break;
+	case TYPE_HTTPS:
+		by_type = &c->queries_https;
+		break;
+	case TYPE_ANY:
+		by_type = &c->queries_any;
+		break;
+	default:
+		break;
+	}
+	++*by_type;
+	c->queries_dnssec_ok += q->ask.dnssec_ok;
+	c->queries_checking_disabled += q->ask.checking_disabled;
+}
+
+static void count_fault(struct dns64_counters *c, enum query_fault f)
+{
+	unsigned long *by_fault[QUERY_FAULT_COUNT] = {
+		[QUERY_SHORT] = &c->ignored_short,
+		[QUERY_RESPONSE] = &c->ignored_response,
+		[QUERY_OPCODE] = &c->refused_opcode,
+		[QUERY_MALFORMED] = &c->refused_malformed,
+		[QUERY_BAD_VERSION] = &c->refused_edns_version,
+		[QUERY_CLASS] = &c->refused_class,
+		[QUERY_TRANSFER] = &c->refused_transfer,
+		[QUERY_META_TYPE] = &c->refused_meta_type,
+	};
+
+	++*by_fault[f];
+}
+
+static unsigned long *local_counter(struct dns64_counters *c, const struct synth_plan *p)
+{
+	bool is_ipv4only = p->local == LOCAL_PTR || dns_name_equal(&p->zone, &ipv4only_arpa);
+
+	return is_ipv4only ? &c->answers_ipv4only : &c->answers_reverse_zone;
+}
+
+static void count_verdict(struct dns64_counters *c, const struct synth_plan *p, const struct synth_verdict *v)
+{
+	unsigned long *by_kind[SYNTH_KIND_COUNT] = {
+		[SYNTH_NATIVE] = &c->answers_native,
+		[SYNTH_SYNTHESIZED] = &c->answers_synthesized,
+		[SYNTH_NODATA] = &c->answers_nodata,
+		[SYNTH_NXDOMAIN] = &c->answers_nxdomain,
+		[SYNTH_FAILED] = &c->failed_upstream,
+		[SYNTH_BOGUS] = &c->failed_bogus,
+		[SYNTH_UNPROVEN] = &c->failed_unproven,
+		[SYNTH_OTHER] = &c->answers_other_rcode,
+		[SYNTH_PTR] = &c->answers_ptr,
+		[SYNTH_LOCAL] = local_counter(c, p),
+	};
+	unsigned long *by_note[NOTE_COUNT] = {
+		[NOTE_CHECKING_DISABLED] = &c->unsynthesized_checking_disabled,
+		[NOTE_NO_A] = &c->unsynthesized_no_a,
+		[NOTE_A_EXCLUDED] = &c->unsynthesized_a_excluded,
+		[NOTE_A_NOT_GLOBAL] = &c->unsynthesized_a_not_global,
+	};
+
+	++*by_kind[v->kind];
+	if (by_note[v->note])
+		++*by_note[v->note];
+	c->excluded_aaaa += v->has_excluded;
+}
+
+static void send_verdict(struct resolver *r, const struct query *q, const struct synth_input *in,
+	const struct synth_verdict *v, const struct reply_path *path)
+{
+	struct reply reply = { .query = q, .in = in, .verdict = v };
+
+	count_verdict(&r->counters, in->plan, v);
+	send_reply(r, &reply, path);
+}
+
+/* --- open queries --- */
+
+static void arm_deadline(struct resolver *r)
+{
+	static const nsec time_of[PHASE_COUNT] = { AAAA_PATIENCE, QUERY_TIME };
+	nsec now = clock_now(), next = UINT64_MAX;
+
+	for (unsigned p = 0; p < PHASE_COUNT; p++) {
+		const struct open_query *oldest = r->open[p].next;
+
+		if (oldest != &r->open[p] && oldest->started + time_of[p] < next)
+			next = oldest->started + time_of[p];
+	}
+	if (next != UINT64_MAX)
+		loop_timer_set(r->deadline, next > now ? next - now : 0);
+}
+
+static void unlink_query(struct open_query *o)
+{
+	o->prev->next = o->next;
+	o->next->prev = o->prev;
+}
+
+static void link_query(struct open_query *o, enum query_phase phase)
+{
+	struct open_query *head = &o->resolver->open[phase];
+
+	o->phase = phase;
+	o->prev = head->prev;
+	o->next = head;
+	o->prev->next = o;
+	head->prev = o;
+}
+
+static void close_query(struct open_query *o)
+{
+	struct tcp_client *tcp = o->path.tcp;
+
+	engine_drop(&o->first);
+	engine_drop(&o->second);
+	unlink_query(o);
+	o->resolver->open_len--;
+	free(o);
+	if (tcp)
+		tcp_release(tcp); /* last: it may read and serve the next query */
+}
+
+/* What is known now; a lookup that is given up counts as done and failed. */
+static void judge_now(const struct open_query *o, const struct synth_policy *p, struct synth_input *in,
+	struct synth_verdict *v)
+{
+	*in = (struct synth_input){
+		.policy = p,
+		.query = &o->query.ask,
+		.plan = &o->plan,
+		.first = &o->first.result,
+		.second = &o->second.result,
+	};
+	synth_judge(in, v);
+}
+
+static bool is_settled(const struct open_query *o, const struct synth_verdict *v)
+{
+	if (o->first.result.is_done)
+		return v->kind != SYNTH_NEED_A;
+	return o->phase == PHASE_LATE && o->second.result.is_done && v->kind == SYNTH_SYNTHESIZED;
+}
+
+static void answer_query(struct open_query *o, const struct synth_input *in, const struct synth_verdict *v)
+{
+	struct resolver *r = o->resolver;
+
+	if (!o->first.result.is_done && o->plan.kind == PLAN_AAAA)
+		r->counters.aaaa_timeouts++;
+	if (o->path.tcp && tcp_is_closed(o->path.tcp))
+		r->counters.abandoned_tcp++;
+	else
+		send_verdict(r, &o->query, in, v, &o->path);
+	close_query(o);
+}
+
+/* Answers if enough is known; true if it did, and @o is gone then. */
+static bool try_answer(struct open_query *o)
+{
+	struct synth_policy p = synth_policy_of(&o->resolver->config);
+	struct synth_verdict v;
+	struct synth_input in;
+
+	judge_now(o, &p, &in, &v);
+	if (!is_settled(o, &v))
+		return false;
+	answer_query(o, &in, &v);
+	return true;
+}
+
+static void on_lookup(void *ctx)
+{
+	(void)try_answer(ctx);
+}
+
+/* The last moment: whatever is not there counts as failed. */
+static void give_up(struct open_query *o)
+{
+	struct synth_policy p = synth_policy_of(&o->resolver->config);
+	struct synth_verdict v;
+	struct synth_input in;
+
+	o->resolver->counters.query_timeouts++;
+	o->second.result.rcode = o->second.result.is_done ? o->second.result.rcode : RCODE_SERVFAIL;
+	o->second.result.is_done = true;
+	judge_now(o, &p, &in, &v);
+	answer_query(o, &in, &v);
+}
+
+static void on_deadline(void *ctx)
+{
+	struct resolver *r = ctx;
+	struct open_query *late = &r->open[PHASE_LATE], *patient = &r->open[PHASE_PATIENT];
+	nsec now = clock_now();
+
+	while (late->next != late && now - late->next->started >= QUERY_TIME)
+		give_up(late->next);
+	while (patient->next != patient && now - patient->next->started >= AAAA_PATIENCE) {
+		struct open_query *o = patient->next;
+
+		unlink_query(o);
+		link_query(o, PHASE_LATE);
+		(void)try_answer(o);
+	}
+	arm_deadline(r);
+}
+
+static void start_query(struct resolver *r, const struct query *q, const struct synth_plan *plan,
+	const struct reply_path *path)
+{
+	struct open_query *o = r->open_len < QUERIES_OPEN_MAX ? calloc(1, sizeof(*o)) : NULL;
+
+	if (!o) {
+		r->counters.refused_full++;
+		send_code(r, q, RCODE_SERVFAIL, path);
+		return;
+	}
+	o->resolver = r;
+	o->started = clock_now();
+	o->query = *q;
+	o->path = *path;
+	o->plan = *plan;
+	link_query(o, PHASE_PATIENT);
+	if (r->open_len++ == 0)
+		arm_deadline(r);
+	if (path->tcp)
+		tcp_hold(path->tcp);
+
+	engine_start(r->engine, &o->first, &plan->first, on_lookup, o);
+	if ((o->first.result.is_done && try_answer(o)) || plan->kind != PLAN_AAAA)
+		return;
+	struct dns_question a = plan->first;
+
+	a.type = TYPE_A;
+	engine_start(r->engine, &o->second, &a, on_lookup, o);
+	if (o->second.result.is_done)
+		(void)try_answer(o);
+}
+
+/* --- messages --- */
+
+static void serve_query(struct resolver *r, const struct query *q, const struct reply_path *path)
+{
+	struct synth_policy policy = synth_policy_of(&r->config);
+	struct synth_plan plan;
+
+	synth_plan(&policy, &q->ask, &plan);
+	if (plan.kind == PLAN_LOCAL) {
+		struct synth_input in = { .policy = &policy, .query = &q->ask, .plan = &plan };
+		struct synth_verdict v;
+
+		synth_judge(&in, &v);
+		send_verdict(r, q, &in, &v, path);
+	} else if (!(q->flags & DNS_RD)) {
+		r->counters.refused_not_recursive++;
+		send_code(r, q, RCODE_REFUSED, path);
+	} else {
+		start_query(r, q, &plan, path);
+	}
+}
+
+static void count_transport(struct resolver *r, const struct reply_path *path)
+{
+	if (path->tcp)
+		r->counters.queries_tcp++;
+	else
+		r->counters.queries_udp++;
+}
+
+void serve_message(struct resolver *r, const uint8_t *bytes, size_t len, const struct reply_path *path)
+{
+	enum dns_rcode code;
+	struct query q;
+	enum query_fault f = query_parse(bytes, len, &q);
+
+	count_transport(r, path);
+	if (f == QUERY_OK) {
+		count_query(&r->counters, &q, path);
+		serve_query(r, &q, path);
+		return;
+	}
+	count_fault(&r->counters, f);
+	if (query_is_answered(f, &code))
+		send_code(r, &q, code, path);
+}
+
+/* Never longer than what came: header and question, without OPT, so that a forged source gains nothing. */
+void serve_stranger(struct resolver *r, const uint8_t *bytes, size_t len, const struct reply_path *path)
+{
+	enum dns_rcode code;
+	struct query q;
+	enum query_fault f = query_parse(bytes, len, &q);
+
+	count_transport(r, path);
+	if (!query_is_answered(f, &code)) {
+		count_fault(&r->counters, f);
+		return;
+	}
+	r->counters.refused_stranger++;
+	q.has_edns = false;
+	send_code(r, &q, RCODE_REFUSED, path);
+}
+
+int serve_start(struct resolver *r)
+{
+	for (unsigned p = 0; p < PHASE_COUNT; p++)
+		r->open[p].prev = r->open[p].next = &r->open[p];
+	return loop_watch_timer(r->loop, on_deadline, r, &r->deadline);
+}
+
+void serve_stop(struct resolver *r)
+{
+	for (unsigned p = 0; p < PHASE_COUNT; p++)
+		while (r->open[p].next && r->open[p].next != &r->open[p])
+			close_query(r->open[p].next);
+	loop_unwatch(r->deadline);
+	r->deadline = NULL;
+}

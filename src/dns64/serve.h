@@ -1,0 +1,112 @@
+/* serve.h - what the parts of a running resolver know of each other; private to the module */
+#ifndef ISTHMUS_DNS64_SERVE_H
+#define ISTHMUS_DNS64_SERVE_H
+
+#include "dns64/engine.h"
+#include "dns64/reply.h"
+#include "dns64/resolver.h"
+#include "dns64/sockaddr.h"
+
+#define QUERIES_OPEN_MAX 4096 /* being resolved at once */
+#define TCP_CLIENTS_MAX 256   /* connections at once */
+#define TCP_STRANGERS_MAX 32  /* of these, from clients that are not allowed: they are told so, and closed */
+#define AAAA_PATIENCE (3 * NSEC) /* then an A answer is used without the AAAA answer (RFC 6147 s5.1.3) */
+#define QUERY_TIME (10 * NSEC)	 /* then the client is told SERVFAIL; most have asked again before */
+#define TCP_IDLE (10 * NSEC)	 /* RFC 7766 s6.2.3: "on the order of a few seconds" */
+
+struct tcp_client;
+struct open_query;
+
+struct udp_socket {
+	struct resolver *resolver;
+	struct loop_watch *watch;
+	int fd;
+};
+
+struct tcp_listener {
+	struct resolver *resolver;
+	struct loop_watch *watch;
+	int fd;
+};
+
+/* Where a reply goes: over UDP back to `peer` from the address that was asked, or over TCP. */
+struct reply_path {
+	struct tcp_client *tcp; /* NULL: UDP */
+	struct udp_socket *udp;
+	union sockaddr_any peer;
+	struct addr4 local4; /* the address that was asked, of the family of `peer` */
+	struct addr6 local6;
+	int interface; /* for link-local addresses, which mean nothing without; else 0 */
+};
+
+/* Queries whose answer is not known yet, oldest first; each phase is a ring with this head. */
+enum query_phase {
+	PHASE_PATIENT, /* younger than AAAA_PATIENCE */
+	PHASE_LATE,
+	PHASE_COUNT
+};
+
+struct open_query {
+	struct open_query *prev, *next;
+	struct resolver *resolver;
+	enum query_phase phase;
+	nsec started;
+	struct query query;
+	struct reply_path path;
+	struct synth_plan plan;
+	struct engine_ask first, second;
+};
+
+struct resolver {
+	struct dns64_config config;
+	struct loop *loop;
+	struct engine *engine;
+	struct udp_socket udp[DNS64_LISTEN_MAX];
+	struct tcp_listener tcp[DNS64_LISTEN_MAX];
+	unsigned sockets_len;
+	struct open_query open[PHASE_COUNT]; /* heads; only prev and next are used */
+	unsigned open_len;
+	struct loop_watch *deadline;
+	struct tcp_client *clients; /* a list, linked through the clients */
+	unsigned clients_len;
+	unsigned strangers_len;
+	struct dns64_counters counters;
+	uint8_t reply[DNS_MESSAGE_MAX]; /* the one being sent */
+};
+
+/* --- resolver.c --- */
+
+/** resolver_allows() - whether the configuration lets this client ask */
+bool resolver_allows(const struct resolver *r, const struct dns_endpoint *client);
+
+/* --- serve.c --- */
+
+/** serve_message() - take a message from a client that is allowed; the reply may be sent before this returns
+ */
+void serve_message(struct resolver *r, const uint8_t *bytes, size_t len, const struct reply_path *path);
+
+/** serve_stranger() - refuse a message from a client that is not allowed */
+void serve_stranger(struct resolver *r, const uint8_t *bytes, size_t len, const struct reply_path *path);
+
+MUST_CHECK int serve_start(struct resolver *r); /* 0 or -ENOMEM */
+void serve_stop(struct resolver *r);		/* forgets all open queries; fine if never started */
+
+/* --- udp.c --- */
+
+MUST_CHECK int udp_start(struct resolver *r, struct udp_socket *s, int fd);
+void udp_stop(struct udp_socket *s);
+/** udp_send() - false if the network did not take it */
+bool udp_send(const struct reply_path *path, const uint8_t *bytes, size_t len);
+
+/* --- tcp.c --- */
+
+MUST_CHECK int tcp_start(struct resolver *r, struct tcp_listener *l, int fd);
+void tcp_stop(struct resolver *r); /* listeners and clients; after serve_stop() */
+/** tcp_send() - queue a reply; false if the connection is gone */
+bool tcp_send(struct tcp_client *c, const uint8_t *bytes, size_t len);
+/** tcp_hold(), tcp_release() - a query of this connection is open, and is not any more */
+void tcp_hold(struct tcp_client *c);
+void tcp_release(struct tcp_client *c);
+bool tcp_is_closed(const struct tcp_client *c);
+
+#endif

@@ -1,0 +1,223 @@
+/* synth_write.c - answers as bytes: one writer for each body of a verdict (RFC 6147 s5.4) */
+#include "dns64/synth.h"
+
+#include "addr/embed.h"
+#include "dns64/ipv4only.h"
+#include "dns64/synth_record.h"
+
+/* RFC 4035 s3.2.1: what only a client that set DO wants; what was asked for is never left out. */
+static bool is_dnssec(uint16_t type)
+{
+	return type == TYPE_RRSIG || type == TYPE_NSEC || type == TYPE_NSEC3;
+}
+
+static bool is_wanted(const struct synth_query *q, uint16_t type)
+{
+	if (type == TYPE_OPT)
+		return false; /* hop by hop: RFC 6891 s6.2.4 */
+	return q->dnssec_ok || !is_dnssec(type) || q->question.type == type || q->question.type == TYPE_ANY;
+}
+
+static uint16_t covered_type(const struct dns_msg *m, const struct dns_rr *rr)
+{
+	return be16_at(dns_rr_rdata(m, rr)); /* RFC 4034 s3.1.1; the layout of RRSIG was checked */
+}
+
+static bool is_left_out(const struct synth_input *in, const struct synth_verdict *v, const struct dns_rr *rr)
+{
+	const struct dns_msg *m = &v->from->msg;
+
+	if (!is_wanted(in->query, rr->type))
+		return true;
+	if (!v->drops_excluded)
+		return false;
+	if (rr->type == TYPE_AAAA)
+		return synth_aaaa_is_excluded(in->policy, addr6_at(dns_rr_rdata(m, rr)));
+	/* A signature over the whole set does not fit a part of it. */
+	return v->has_excluded && rr->type == TYPE_RRSIG && covered_type(m, rr) == TYPE_AAAA;
+}
+
+static void copy_section(
+	const struct synth_input *in, const struct synth_verdict *v, enum dns_section s, struct dns_wr *d)
+{
+	struct dns_walk w = dns_walk_section(&v->from->msg, s);
+	struct dns_rr rr;
+
+	while (dns_walk_next(&w, &rr) && !d->w.full)
+		if (!is_left_out(in, v, &rr))
+			dns_wr_copy(d, s, &v->from->msg, &rr, rr.ttl);
+}
+
+/* RFC 2181 s9: what does not fit here is no loss to the client, so TC is not set for it. */
+static void copy_additional(const struct synth_input *in, const struct synth_verdict *v, struct dns_wr *d)
+{
+	struct dns_walk w = dns_walk_section(&v->from->msg, SECTION_ADDITIONAL);
+	struct dns_rr rr;
+
+	while (!d->w.full && dns_walk_next(&w, &rr)) {
+		struct dns_wr before = *d;
+
+		/* RFC 6147 s5.3.2: unchanged, whatever the exclusion list says */
+		if (is_wanted(in->query, rr.type))
+			dns_wr_copy(d, SECTION_ADDITIONAL, &v->from->msg, &rr, rr.ttl);
+		if (d->w.full) {
+			*d = before;
+			return;
+		}
+	}
+}
+
+static void write_copy(const struct synth_input *in, const struct synth_verdict *v, struct dns_wr *d)
+{
+	copy_section(in, v, SECTION_ANSWER, d);
+	copy_section(in, v, SECTION_AUTHORITY, d);
+	copy_additional(in, v, d);
+}
+
+static void write_embedded(struct dns_wr *d, const struct dns_name *owner, struct addr6 a, uint32_t ttl)
+{
+	uint8_t data[16];
+
+	addr6_put(data, a);
+	dns_wr_data(d, SECTION_ANSWER, owner, TYPE_AAAA, ttl, rd_of(data, sizeof(data)));
+}
+
+/* RFC 6147 s5.1.7: one AAAA record for every prefix that may stand for the address. */
+static void write_from_a(const struct synth_input *in, const struct synth_verdict *v, const struct dns_rr *rr,
+	struct dns_wr *d)
+{
+	const struct synth_policy *p = in->policy;
+	struct addr4 a = addr4_at(dns_rr_rdata(&v->from->msg, rr));
+	uint32_t ttl = rr->ttl < v->ttl_max ? rr->ttl : v->ttl_max;
+	struct dns_name owner;
+
+	if (synth_a_is_excluded(p, a))
+		return;
+	dns_rr_owner(&v->from->msg, rr, &owner);
+	for (unsigned i = 0; i < p->prefixes_len; i++)
+		if (synth_may_embed(p, p->prefixes[i], a))
+			write_embedded(d, &owner, embed_addr(p->prefixes[i], a), ttl);
+}
+
+/* RFC 6147 s5.1.5: the chain stays. Its signatures stay too, for clients that want them. */
+static bool is_chain(const struct synth_input *in, const struct dns_msg *m, const struct dns_rr *rr)
+{
+	uint16_t type = rr->type;
+
+	if (type == TYPE_RRSIG && in->query->dnssec_ok)
+		type = covered_type(m, rr);
+	return type == TYPE_CNAME || type == TYPE_DNAME;
+}
+
+static void write_aaaa(const struct synth_input *in, const struct synth_verdict *v, struct dns_wr *d)
+{
+	const struct dns_msg *m = &v->from->msg;
+	struct dns_walk w = dns_walk_section(m, SECTION_ANSWER);
+	struct dns_name end;
+	struct dns_rr rr;
+
+	dns_msg_chain_end(m, &end);
+	while (dns_walk_next(&w, &rr) && !d->w.full) {
+		if (is_chain(in, m, &rr))
+			dns_wr_copy(d, SECTION_ANSWER, m, &rr, rr.ttl);
+		else if (rr.type == TYPE_A && v->kind == SYNTH_SYNTHESIZED &&
+			 dns_rr_is_owned_by(m, &rr, &end))
+			write_from_a(in, v, &rr, d);
+	}
+	copy_section(in, v, SECTION_AUTHORITY, d);
+	copy_additional(in, v, d);
+}
+
+static uint32_t lowest_ttl(const struct dns_msg *m)
+{
+	struct dns_walk w = dns_walk_section(m, SECTION_ANSWER);
+	uint32_t lowest = UINT32_MAX;
+	struct dns_rr rr;
+
+	while (dns_walk_next(&w, &rr))
+		lowest = rr.ttl < lowest ? rr.ttl : lowest;
+	return lowest;
+}
+
+/*
+ * The CNAME leads straight to the end of whatever chain there is in in-addr.arpa (RFC 2317 makes such
+ * chains), so that it makes no chain longer: RFC 6147 s5.3.1.
+ */
+static void write_ptr(const struct synth_input *in, const struct synth_verdict *v, struct dns_wr *d)
+{
+	const struct dns_msg *m = &v->from->msg;
+	struct dns_walk w = dns_walk_section(m, SECTION_ANSWER);
+	struct dns_name end;
+	struct dns_rr rr;
+
+	dns_msg_chain_end(m, &end);
+	dns_wr_target(d, SECTION_ANSWER, &in->query->question.name, TYPE_CNAME, lowest_ttl(m), &end);
+	while (dns_walk_next(&w, &rr) && !d->w.full)
+		if ((rr.type == TYPE_PTR || (rr.type == TYPE_RRSIG && in->query->dnssec_ok)) &&
+			dns_rr_is_owned_by(m, &rr, &end))
+			dns_wr_copy(d, SECTION_ANSWER, m, &rr, rr.ttl);
+	copy_additional(in, v, d);
+}
+
+static void write_local_a(struct dns_wr *d, const struct dns_name *owner)
+{
+	for (size_t i = 0; i < ARRAY_LEN(ipv4only_addrs); i++) {
+		uint8_t data[4];
+
+		addr4_put(data, ipv4only_addrs[i]);
+		dns_wr_data(d, SECTION_ANSWER, owner, TYPE_A, IPV4ONLY_TTL, rd_of(data, sizeof(data)));
+	}
+}
+
+/* RFC 8880 s7.1: every prefix, whatever the rules for other addresses say; clients learn the prefixes from
+ * it. */
+static void write_local_aaaa(const struct synth_policy *p, struct dns_wr *d, const struct dns_name *owner)
+{
+	for (unsigned i = 0; i < p->prefixes_len; i++)
+		for (size_t j = 0; j < ARRAY_LEN(ipv4only_addrs); j++)
+			write_embedded(d, owner, embed_addr(p->prefixes[i], ipv4only_addrs[j]), IPV4ONLY_TTL);
+}
+
+static void write_local(const struct synth_input *in, struct dns_wr *d)
+{
+	const struct dns_name *owner = &in->query->question.name;
+
+	switch (in->plan->local) {
+	case LOCAL_A:
+		write_local_a(d, owner);
+		return;
+	case LOCAL_AAAA:
+		write_local_aaaa(in->policy, d, owner);
+		return;
+	case LOCAL_PTR: /* RFC 8880 s7.2.1: at once, without asking for the name in in-addr.arpa */
+		dns_wr_target(d, SECTION_ANSWER, owner, TYPE_PTR, IPV4ONLY_TTL, &ipv4only_arpa);
+		return;
+	case LOCAL_NODATA:
+	case LOCAL_NXDOMAIN:
+		dns_wr_soa(d, SECTION_AUTHORITY, &in->plan->zone, IPV4ONLY_TTL);
+		return;
+	}
+}
+
+void synth_write(const struct synth_input *in, const struct synth_verdict *v, struct dns_wr *d)
+{
+	switch (v->body) {
+	case BODY_NONE:
+		return;
+	case BODY_COPY:
+		write_copy(in, v, d);
+		return;
+	case BODY_AAAA:
+		write_aaaa(in, v, d);
+		return;
+	case BODY_PTR:
+		write_ptr(in, v, d);
+		return;
+	case BODY_NO:
+		dns_wr_soa(d, SECTION_AUTHORITY, &in->plan->zone, v->ttl_max);
+		return;
+	case BODY_LOCAL:
+		write_local(in, d);
+		return;
+	}
+}

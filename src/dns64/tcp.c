@@ -1,0 +1,371 @@
+/*
+ * tcp.c - queries and replies over TCP (RFC 7766)
+ *
+ * Structure. A struct tcp_client holds one connection: what was read and is not yet a whole message, and what
+ * is to be written. Several queries may be open at once, and each is answered when its answer is there, in
+ * any order (s6.2.1.1).
+ *
+ * Back-pressure. A client is not read from while PIPELINE_MAX of its queries are open or OUT_PAUSE bytes wait
+ * to be written, so what one connection can hold is bounded, whatever it sends and however slowly it reads.
+ *
+ * Life cycle: accepted; closed by an error, by the idle time, or by the peer's end of data once all of its
+ * queries are answered and written; freed when no query refers to it any more. The idle time starts anew with
+ * each whole query and with each reply that was written, not with single bytes, so a client cannot stay by
+ * sending slowly.
+ */
+#include "dns64/serve.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define PIPELINE_MAX 64	       /* open queries of one connection */
+#define OUT_PAUSE (128u << 10) /* bytes */
+#define ACCEPT_BURST 16
+
+struct tcp_client {
+	struct tcp_client *prev, *next;
+	struct resolver *resolver;
+	struct loop_watch *reading, *writing, *idle;
+	int fd;		  /* -1: closed */
+	bool is_stranger; /* not allowed: told so once */
+	bool is_eof;	  /* nothing more is read */
+	bool is_serving;  /* serve_input() is at work, and takes the next message itself */
+	unsigned holds;	  /* open queries, and functions of this file at work */
+	unsigned queries; /* open queries */
+	uint8_t *out;	  /* out_len bytes to write, of which out_at are written */
+	size_t out_at, out_len, out_room;
+	size_t in_len;
+	uint8_t in[2 + QUERY_LEN_MAX]; /* a length and a message, or the start of it */
+	union sockaddr_any peer;
+};
+
+/* --- closing --- */
+
+static void client_unlink(struct tcp_client *c)
+{
+	struct resolver *r = c->resolver;
+
+	if (c->prev)
+		c->prev->next = c->next;
+	else
+		r->clients = c->next;
+	if (c->next)
+		c->next->prev = c->prev;
+	r->clients_len--;
+	r->strangers_len -= c->is_stranger;
+}
+
+static void client_close(struct tcp_client *c)
+{
+	if (c->fd < 0)
+		return;
+	loop_unwatch(c->reading);
+	loop_unwatch(c->writing);
+	loop_unwatch(c->idle);
+	c->reading = c->writing = c->idle = NULL;
+	close(c->fd);
+	c->fd = -1;
+	client_unlink(c);
+}
+
+static void hold(struct tcp_client *c)
+{
+	c->holds++;
+}
+
+static void unhold(struct tcp_client *c)
+{
+	if (--c->holds > 0 || c->fd >= 0)
+		return;
+	free(c->out);
+	free(c);
+}
+
+bool tcp_is_closed(const struct tcp_client *c)
+{
+	return c->fd < 0;
+}
+
+/* --- what the client waits for --- */
+
+static void on_readable(void *ctx, unsigned ready);
+static void on_writable(void *ctx, unsigned ready);
+
+static bool is_paused(const struct tcp_client *c)
+{
+	return c->queries >= PIPELINE_MAX || c->out_len - c->out_at >= OUT_PAUSE;
+}
+
+/* Makes one watch exist or not; a failure closes the client. */
+static void set_watch(struct tcp_client *c, struct loop_watch **w, bool is_wanted, unsigned events,
+	void (*fn)(void *ctx, unsigned ready))
+{
+	if (c->fd < 0 || (*w != NULL) == is_wanted)
+		return;
+	if (!is_wanted) {
+		loop_unwatch(*w);
+		*w = NULL;
+	} else if (loop_watch_fd(c->resolver->loop, c->fd, events, fn, c, w) < 0) {
+		*w = NULL;
+		client_close(c);
+	}
+}
+
+/* Called after anything that may have changed what to wait for. */
+static void update_watches(struct tcp_client *c)
+{
+	bool has_output = c->out_at < c->out_len;
+
+	if (c->fd >= 0 && c->is_eof && !has_output && c->queries == 0)
+		client_close(c);
+	set_watch(c, &c->reading, !c->is_eof && !is_paused(c), LOOP_READ, on_readable);
+	set_watch(c, &c->writing, has_output, LOOP_WRITE, on_writable);
+}
+
+/* --- writing --- */
+
+static void flush_output(struct tcp_client *c)
+{
+	while (c->fd >= 0 && c->out_at < c->out_len) {
+		ssize_t n =
+			send(c->fd, c->out + c->out_at, c->out_len - c->out_at, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n < 0) {
+			if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+				client_close(c);
+			return;
+		}
+		c->out_at += (size_t)n;
+		loop_timer_set(c->idle, TCP_IDLE);
+	}
+	c->out_at = c->out_len = 0;
+}
+
+/* Room for @len more bytes; bounded because reading stops at OUT_PAUSE and at most PIPELINE_MAX replies
+ * follow. */
+static bool make_room(struct tcp_client *c, size_t len)
+{
+	if (c->out_at > 0) {
+		bytes_move(c->out, c->out + c->out_at, c->out_len - c->out_at);
+		c->out_len -= c->out_at;
+		c->out_at = 0;
+	}
+	if (len <= c->out_room - c->out_len)
+		return true;
+	size_t room = c->out_len + len + 4096;
+	uint8_t *out = realloc(c->out, room);
+
+	if (!out)
+		return false;
+	c->out = out;
+	c->out_room = room;
+	return true;
+}
+
+bool tcp_send(struct tcp_client *c, const uint8_t *bytes, size_t len)
+{
+	if (c->fd < 0)
+		return false;
+	hold(c);
+	if (make_room(c, len + 2)) {
+		be16_put(c->out + c->out_len, (uint16_t)len);
+		bytes_copy(c->out + c->out_len + 2, bytes, len);
+		c->out_len += len + 2;
+		flush_output(c);
+	} else {
+		client_close(c);
+	}
+	update_watches(c);
+	bool is_open = c->fd >= 0;
+
+	unhold(c);
+	return is_open;
+}
+
+static void on_writable(void *ctx, unsigned ready)
+{
+	struct tcp_client *c = ctx;
+
+	hold(c);
+	flush_output(c);
+	update_watches(c);
+	unhold(c);
+}
+
+/* --- reading --- */
+
+static void serve_one(struct tcp_client *c, size_t len)
+{
+	struct reply_path path = { .tcp = c, .peer = c->peer };
+
+	loop_timer_set(c->idle, TCP_IDLE);
+	if (c->is_stranger) {
+		c->is_eof = true; /* one refusal is enough */
+		serve_stranger(c->resolver, c->in + 2, len, &path);
+		return;
+	}
+	serve_message(c->resolver, c->in + 2, len, &path);
+}
+
+/* Serves the first message that has been read, if it is whole; false if there is none. */
+static bool serve_first(struct tcp_client *c)
+{
+	size_t len = c->in_len >= 2 ? be16_at(c->in) : 0;
+
+	if (len > QUERY_LEN_MAX) {
+		c->resolver->counters.tcp_too_long++;
+		client_close(c);
+		return false;
+	}
+	if (c->in_len < 2 + len)
+		return false;
+	serve_one(c, len);
+	c->in_len -= 2 + len;
+	bytes_move(c->in, c->in + 2 + len, c->in_len);
+	return true;
+}
+
+/* Serves what has been read, unless the client is to wait. The end of a query may call this while it is at
+ * work. */
+static void serve_input(struct tcp_client *c)
+{
+	if (c->is_serving)
+		return;
+	c->is_serving = true;
+	while (c->fd >= 0 && !c->is_eof && !is_paused(c) && serve_first(c))
+		;
+	c->is_serving = false;
+}
+
+static void on_readable(void *ctx, unsigned ready)
+{
+	struct tcp_client *c = ctx;
+	ssize_t n = recv(c->fd, c->in + c->in_len, sizeof(c->in) - c->in_len, MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+		return;
+	hold(c);
+	if (n > 0) {
+		c->in_len += (size_t)n;
+		serve_input(c);
+	} else if (n == 0) {
+		c->is_eof = true;
+	} else {
+		client_close(c);
+	}
+	update_watches(c);
+	unhold(c);
+}
+
+void tcp_hold(struct tcp_client *c)
+{
+	c->queries++;
+	hold(c);
+}
+
+void tcp_release(struct tcp_client *c)
+{
+	bool was_paused = is_paused(c);
+
+	c->queries--;
+	if (c->fd >= 0) {
+		if (was_paused)
+			serve_input(c);
+		update_watches(c);
+	}
+	unhold(c);
+}
+
+static void on_idle(void *ctx)
+{
+	struct tcp_client *c = ctx;
+
+	if (c->queries > 0 && c->out_at == c->out_len) { /* it waits for us, not we for it */
+		loop_timer_set(c->idle, TCP_IDLE);
+		return;
+	}
+	c->resolver->counters.tcp_idle_closed++;
+	hold(c);
+	client_close(c);
+	unhold(c);
+}
+
+/* --- accepting --- */
+
+static bool is_full(const struct resolver *r, bool is_stranger)
+{
+	return r->clients_len >= TCP_CLIENTS_MAX || (is_stranger && r->strangers_len >= TCP_STRANGERS_MAX);
+}
+
+static void client_link(struct resolver *r, struct tcp_client *c)
+{
+	c->next = r->clients;
+	if (c->next)
+		c->next->prev = c;
+	r->clients = c;
+	r->clients_len++;
+	r->strangers_len += c->is_stranger;
+}
+
+static void client_new(struct resolver *r, int fd, const union sockaddr_any *peer)
+{
+	struct dns_endpoint who = sockaddr_endpoint(peer);
+	bool is_stranger = !resolver_allows(r, &who);
+	struct tcp_client *c = is_full(r, is_stranger) ? NULL : calloc(1, sizeof(*c));
+
+	if (!c) {
+		r->counters.tcp_refused_full++;
+		close(fd);
+		return;
+	}
+	*c = (struct tcp_client){ .resolver = r, .fd = fd, .is_stranger = is_stranger, .peer = *peer };
+	client_link(r, c);
+	r->counters.tcp_accepted++;
+	hold(c);
+	if (loop_watch_timer(r->loop, on_idle, c, &c->idle) < 0) {
+		c->idle = NULL;
+		client_close(c);
+	} else {
+		loop_timer_set(c->idle, TCP_IDLE);
+		update_watches(c);
+	}
+	unhold(c);
+}
+
+static void on_connection(void *ctx, unsigned ready)
+{
+	struct tcp_listener *l = ctx;
+
+	for (unsigned i = 0; i < ACCEPT_BURST; i++) {
+		union sockaddr_any peer;
+		socklen_t len = sizeof(peer);
+		int fd = accept4(l->fd, &peer.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd < 0)
+			return;
+		client_new(l->resolver, fd, &peer);
+	}
+}
+
+int tcp_start(struct resolver *r, struct tcp_listener *l, int fd)
+{
+	l->resolver = r;
+	l->fd = fd;
+	return loop_watch_fd(r->loop, fd, LOOP_READ, on_connection, l, &l->watch);
+}
+
+void tcp_stop(struct resolver *r)
+{
+	for (unsigned i = 0; i < r->sockets_len; i++) {
+		loop_unwatch(r->tcp[i].watch);
+		r->tcp[i].watch = NULL;
+	}
+	while (r->clients) {
+		struct tcp_client *c = r->clients;
+
+		hold(c);
+		client_close(c);
+		unhold(c);
+	}
+}

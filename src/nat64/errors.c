@@ -1,0 +1,112 @@
+/* errors.c - drops, and which of them the sender is told about */
+#include "nat64/pipeline.h"
+
+#include "addr/embed.h"
+
+/*
+ * Reasons that are answered by an ICMP error; all others are silent. The RFC lets a NAT64 be silent about no
+ * binding (s3.5.1.2 "MAY"); Isthmus speaks, so that a peer gives up at once and not after its timeout.
+ */
+static const struct {
+	bool is_told;
+	enum icmp_cause cause;
+} told[DROP_COUNT] = {
+	[DROP_HOP_LIMIT] = { true, ICMP_CAUSE_HOP_LIMIT },	       /* RFC 7915 s4.1, s5.1 */
+	[DROP_PROTOCOL] = { true, ICMP_CAUSE_PROTO_UNREACHABLE },      /* RFC 6146 s3.4 */
+	[DROP_64_DENIED] = { true, ICMP_CAUSE_PROHIBITED },	       /* configuration */
+	[DROP_64_NON_GLOBAL] = { true, ICMP_CAUSE_PROHIBITED },	       /* RFC 6052 s3.1 */
+	[DROP_46_NO_BINDING] = { true, ICMP_CAUSE_ADDR_UNREACHABLE },  /* RFC 6146 s3.5.1, s3.5.3 */
+	[DROP_46_FILTERED] = { true, ICMP_CAUSE_PROHIBITED },	       /* RFC 6146 s3.5.1, s3.5.3 */
+	[DROP_POOL_EXHAUSTED] = { true, ICMP_CAUSE_ADDR_UNREACHABLE }, /* RFC 6146 s3.5.1.1 */
+	[DROP_SUBSCRIBER_BLOCKS] = { true, ICMP_CAUSE_ADDR_UNREACHABLE },
+	[DROP_SESSIONS_FULL] = { true, ICMP_CAUSE_ADDR_UNREACHABLE }, /* RFC 6146 s3.5.1 */
+	[DROP_BINDINGS_FULL] = { true, ICMP_CAUSE_ADDR_UNREACHABLE },
+	[DROP_SUBSCRIBERS_FULL] = { true, ICMP_CAUSE_ADDR_UNREACHABLE },
+};
+
+static bool take_icmp_token(struct nat64 *n, nsec now)
+{
+	nsec passed_us = (now - n->icmp_at) / 1000;
+	uint64_t full = ICMP_BURST * 1000;
+
+	if (passed_us > 0) {
+		/* ICMP_PER_SECOND tokens a second are ICMP_PER_SECOND thousandths of a token a millisecond.
+		 */
+		uint64_t earned = passed_us < NSEC / 1000 ? passed_us * ICMP_PER_SECOND / 1000 : full;
+
+		n->icmp_tokens = n->icmp_tokens + earned < full ? n->icmp_tokens + earned : full;
+		n->icmp_at = now;
+	}
+	if (n->icmp_tokens < 1000)
+		return false;
+	n->icmp_tokens -= 1000;
+	return true;
+}
+
+/* The translator's own IPv6 address towards this sender: its IPv4 address in the prefix that the packet was
+ * for. */
+static struct addr6 own6(const struct nat64 *n, const struct pkt *p)
+{
+	for (unsigned i = 0; i < n->cfg.prefixes_len; i++) {
+		if (prefix6_contains(n->cfg.prefixes[i], p->v.dst6))
+			return embed_addr(n->cfg.prefixes[i], n->own4);
+	}
+	return embed_addr(n->cfg.prefixes[0], n->own4);
+}
+
+/* The address that an IPv4 sender wrote to, if it is ours; so that its firewall knows the answer. */
+static struct addr4 own4(const struct nat64 *n, const struct pkt *p)
+{
+	return state_pool_has_address(n->state, p->v.dst4) ? p->v.dst4 : n->own4;
+}
+
+static enum verdict tell_sender(struct job *j, enum icmp_cause cause)
+{
+	struct nat64 *n = j->n;
+	struct pkt *p = j->p;
+	enum direction dir = p->v.version == 6 ? DIR_64 : DIR_46;
+	enum drop_reason reason;
+
+	if (!icmp_error_allowed(p)) {
+		n->count.drop[DROP_ICMP_NOT_ALLOWED]++;
+		return VERDICT_DROP;
+	}
+	if (!take_icmp_token(n, j->now)) {
+		n->count.drop[DROP_ICMP_RATE_LIMIT]++;
+		return VERDICT_DROP;
+	}
+	if (dir == DIR_64)
+		reason = icmp6_error(p, cause, own6(n, p), 0);
+	else
+		reason = icmp4_error(p, cause, own4(n, p), 0);
+	if (reason != DROP_NONE) {
+		n->count.drop[reason]++;
+		return VERDICT_DROP;
+	}
+	n->count.icmp_sent[dir]++;
+	if (dir == DIR_64) {
+		j->out->send(j->out->ctx, p);
+		return VERDICT_ICMP;
+	}
+	/*
+	 * The sender may itself be behind us, so the error may turn around even if the packet did. This ends: nothing
+	 * is ever told about an error.
+	 */
+	j->is_hairpin = false;
+	(void)job_send4(j);
+	return VERDICT_ICMP;
+}
+
+enum verdict job_drop(struct job *j, enum drop_reason reason)
+{
+	ASSERT(reason > DROP_NONE && reason < DROP_COUNT);
+	j->n->count.drop[reason]++;
+	return told[reason].is_told ? tell_sender(j, told[reason].cause) : VERDICT_DROP;
+}
+
+enum verdict job_pass(struct job *j)
+{
+	j->n->count.passed++;
+	j->out->send(j->out->ctx, j->p);
+	return VERDICT_PASS;
+}

@@ -1,0 +1,179 @@
+/*
+ * nat64.c - one worker's translator: RFC 6146 section 3, step by step
+ *
+ * Purpose. A packet comes in, and what must be sent goes out through struct nat64_out. The steps are those of
+ *the RFC and stand in this order in pipe64.c and pipe46.c:
+ *
+ *	s3.4  determine the incoming tuple	pkt_parse() and the head of pipe_64(), pipe_46()
+ *	s3.5  filter, update BIB and session	state_take64(), state_take46(); ICMP errors only look
+ *(state_find*) s3.6  compute the outgoing tuple	@xlat_to4, @xlat_to6 are filled from the binding and
+ *the prefix s3.7  translate the packet		xlat_64(), xlat_46() s3.8  handle hairpinning
+ *job_send4(): the translated packet goes through pipe_46() once
+ *
+ * Central structure. @nat64 belongs to one thread: configuration, tables, counters, the budget of ICMP
+ *errors. @job is one packet on its way and lives on the stack.
+ *
+ * Life cycle. nat64_new(); any number of nat64_packet(), nat64_tick() and nat64_update(); nat64_free(). Every
+ *packet ends in exactly one verdict, and every verdict but SEND and PASS in exactly one drop counter;
+ *errors.c has the table that says which drops are told to the sender.
+ *
+ * Shared addresses. When the pool stands on the host's own address, the steering program hands over what
+ *falls into the pool's ports; what turns out to have no binding is the host's, and is given back unchanged
+ *(VERDICT_PASS).
+ *
+ * ICMP errors. They never touch the tables (s3.5). DEVIATION: the outer source of an ICMPv4 error becomes the
+ *embedded address of the router that sent it, not of the packet's destination as the letter of s3.6.1 would
+ *have it: RFC 7915 s4.1 translates it so, and traceroute needs it. The other way, an IPv6 router has no IPv4
+ *address; the binding's is used.
+ *
+ * Limits. ICMP_PER_SECOND errors originated per worker. A packet is turned around at most once.
+ *
+ * Not done here. Fragments (counted as FRAGMENT), ALGs, protocols other than TCP, UDP and ICMP.
+ *
+ * Standards: RFC 6146, RFC 7915, RFC 6052 s3.1, RFC 5508, RFC 4443 s2.4, RFC 1812 s4.3.2.
+ */
+#include "nat64/pipeline.h"
+
+#include "addr/embed.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Timers' worth of work between two bursts of packets: bounds the delay that expiry can add. */
+#define TICK_BUDGET 256
+
+static bool config_is_valid(const struct nat64_config *c)
+{
+	if (c->prefixes_len < 1 || c->prefixes_len > ARRAY_LEN(c->prefixes) ||
+		c->deny_len > ARRAY_LEN(c->deny))
+		return false;
+	for (unsigned i = 0; i < c->prefixes_len; i++) {
+		if (embed_prefix_fault(c->prefixes[i]))
+			return false;
+	}
+	for (unsigned i = 0; i < c->deny_len; i++) {
+		if (!prefix4_validate(c->deny[i]))
+			return false;
+	}
+	return state_config_validate(&c->state);
+}
+
+/* The first address of the pool that a host could have. */
+static struct addr4 first_host(struct prefix4 p)
+{
+	return (struct addr4){ p.len < 31 ? p.addr.v + 1 : p.addr.v };
+}
+
+int nat64_new(const struct nat64_config *c, const uint8_t seed[32], nsec now, struct nat64 **ret)
+{
+	if (!config_is_valid(c))
+		return -EINVAL;
+
+	struct nat64 *n = calloc(1, sizeof(*n));
+	if (!n)
+		return -ENOMEM;
+	n->cfg = *c;
+	n->own4 = first_host(c->state.pool[0].prefix);
+	n->icmp_at = now;
+	n->icmp_tokens = ICMP_BURST * 1000;
+	rng_init(&n->rng, be64_at(seed));
+	int r = state_new(&c->state, seed, now, &n->state);
+	if (r < 0) {
+		nat64_free(n);
+		return r;
+	}
+	*ret = n;
+	return 0;
+}
+
+void nat64_free(struct nat64 *n)
+{
+	if (!n)
+		return;
+	state_free(n->state);
+	free(n);
+}
+
+static bool prefixes_equal(const struct nat64_config *a, const struct nat64_config *b)
+{
+	if (a->prefixes_len != b->prefixes_len)
+		return false;
+	for (unsigned i = 0; i < a->prefixes_len; i++) {
+		if (a->prefixes[i].len != b->prefixes[i].len ||
+			!addr6_eq(a->prefixes[i].addr, b->prefixes[i].addr))
+			return false;
+	}
+	return true;
+}
+
+int nat64_update(struct nat64 *n, const struct nat64_config *c)
+{
+	if (!config_is_valid(c))
+		return -EINVAL;
+	if (!prefixes_equal(&n->cfg, c))
+		return -EBUSY;
+	int r = state_update(n->state, &c->state);
+	if (r < 0)
+		return r;
+	n->cfg = *c;
+	return 0;
+}
+
+enum verdict nat64_packet(struct nat64 *n, struct pkt *p, nsec now, const struct nat64_out *out)
+{
+	struct job j = { .n = n, .p = p, .now = now, .out = out };
+	enum drop_reason reason = pkt_parse(p);
+
+	if (reason != DROP_NONE) {
+		/* What cannot be parsed cannot be answered either. */
+		n->count.drop[reason]++;
+		return VERDICT_DROP;
+	}
+	return p->v.version == 6 ? pipe_64(&j) : pipe_46(&j);
+}
+
+struct probe_ctx {
+	struct nat64 *n;
+	const struct nat64_out *out;
+};
+
+static void on_probe(void *ctx, const struct state_probe *probe)
+{
+	struct probe_ctx *c = ctx;
+
+	nat64_probe(c->n, probe, c->out);
+}
+
+nsec nat64_tick(struct nat64 *n, nsec now, const struct nat64_out *out)
+{
+	struct probe_ctx ctx = { n, out };
+
+	return state_expire(n->state, now, TICK_BUDGET, on_probe, &ctx);
+}
+
+void nat64_drop(struct nat64 *n, enum drop_reason reason)
+{
+	ASSERT(reason > DROP_NONE && reason < DROP_COUNT);
+	n->count.drop[reason]++;
+}
+
+const struct nat64_counters *nat64_counters(const struct nat64 *n)
+{
+	return &n->count;
+}
+
+const struct state *nat64_state(const struct nat64 *n)
+{
+	return n->state;
+}
+
+unsigned train_segments(const struct pkt *p)
+{
+	if (p->off.gso == GSO_NONE)
+		return 1;
+	uint32_t header = p->v.kind == L4_TCP ? (uint32_t)(p->data[p->v.l4_off + 12] >> 4) * 4 : UDP_HDR_LEN;
+	uint32_t payload = p->v.l4_len > header ? p->v.l4_len - header : 0;
+	uint32_t segments = (payload + p->off.gso_size - 1) / p->off.gso_size;
+
+	return segments > 0 ? segments : 1;
+}

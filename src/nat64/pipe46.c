@@ -1,0 +1,183 @@
+/* pipe46.c - an IPv4 packet becomes an IPv6 packet: RFC 6146 s3.4 to s3.7 */
+#include "nat64/pipeline.h"
+
+#include "addr/embed.h"
+
+/*
+ * The pool entry's address is the host's own, and the packet turned out not to be for a binding: it is the
+ * host's. A packet that we have turned around is never the host's.
+ */
+static bool belongs_to_host(const struct job *j)
+{
+	const struct state_config *c = &j->n->cfg.state;
+
+	if (j->is_hairpin)
+		return false;
+	for (unsigned i = 0; i < c->pool_len; i++) {
+		if (c->pool[i].is_shared && prefix4_contains(c->pool[i].prefix, j->p->v.dst4))
+			return true;
+	}
+	return false;
+}
+
+static enum verdict drop_or_pass(struct job *j, enum drop_reason reason)
+{
+	bool is_unbound = reason == DROP_46_NO_BINDING || reason == DROP_46_NO_SESSION ||
+			  reason == DROP_46_NOT_OUR_POOL || reason == DROP_PROTOCOL ||
+			  reason == DROP_ICMP_TYPE || reason == DROP_FRAGMENT;
+
+	if (is_unbound && belongs_to_host(j))
+		return job_pass(j);
+	return job_drop(j, reason);
+}
+
+static void send_fragment(void *ctx, struct pkt *fragment)
+{
+	const struct nat64_out *out = ctx;
+
+	out->send(out->ctx, fragment);
+}
+
+/*
+ * RFC 7915 s4: without DF the sender has left fragmenting to the network, and IPv6 routers do not do it; so
+ * the translator cuts to 1280 bytes. A TCP train needs no fragments: its segments are made smaller, which the
+ * receiver cannot tell from a sender that chose so.
+ */
+static enum verdict send_6(struct job *j, bool may_fragment)
+{
+	struct pkt *p = j->p;
+	unsigned header = p->v.l4_off;
+
+	if (!may_fragment || p->len <= IP6_MIN_MTU) {
+		j->out->send(j->out->ctx, p);
+		return VERDICT_SEND;
+	}
+	if (p->off.gso == GSO_TCP6) {
+		unsigned tcp_header = (unsigned)(p->data[header + 12] >> 4) * 4;
+		unsigned room = IP6_MIN_MTU - header - tcp_header;
+
+		if (p->off.gso_size > room)
+			p->off.gso_size = (uint16_t)room;
+		j->out->send(j->out->ctx, p);
+		return VERDICT_SEND;
+	}
+	if (p->off.gso != GSO_NONE) {
+		/* A UDP train has a size that its sender chose with DF set in mind (UDP_SEGMENT); it goes as
+		 * it is. */
+		j->out->send(j->out->ctx, p);
+		return VERDICT_SEND;
+	}
+	struct nat64_out out = *j->out;
+
+	j->n->count.split++;
+	xlat_split6(p, (uint32_t)rng_next(&j->n->rng), IP6_MIN_MTU, send_fragment, &out);
+	return VERDICT_SEND;
+}
+
+static enum verdict finish_46(struct job *j, const struct xlat_to6 *to)
+{
+	bool may_fragment = !j->p->v.df;
+	bool is_train = j->p->off.gso != GSO_NONE;
+	enum drop_reason reason = xlat_46(j->p, to);
+
+	if (reason != DROP_NONE)
+		return job_drop(j, reason);
+	j->n->count.trains[DIR_46] += is_train;
+	return send_6(j, may_fragment);
+}
+
+static enum verdict flow_46(struct job *j)
+{
+	struct nat64 *n = j->n;
+	struct pkt *p = j->p;
+	struct mapping m;
+	unsigned segments = train_segments(p);
+	uint32_t bytes = p->len;
+	struct flow46 f = {
+		.proto = view_proto(&p->v),
+		.tcp_flags = p->v.tcp_flags,
+		.src = p->v.src4,
+		.sport = p->v.sport,
+		.dst = p->v.dst4,
+		.dport = p->v.dport,
+	};
+
+	if (p->v.hop_limit < 2 && !(belongs_to_host(j) && !state_find46(n->state, &f, &m)))
+		return job_drop(j, DROP_HOP_LIMIT);
+	enum drop_reason reason = state_take46(n->state, &f, j->now, &m);
+	if (reason != DROP_NONE)
+		return drop_or_pass(j, reason);
+	m.session->pkts_46 += segments;
+	m.session->bytes_46 += bytes;
+	n->count.pkts[DIR_46][f.proto] += segments;
+	n->count.bytes[DIR_46][f.proto] += bytes;
+
+	struct xlat_to6 to = {
+		.outer = {
+			.src = embed_addr(n->cfg.prefixes[m.binding->prefix], f.src),
+			.sport = f.proto == PROTO_ICMP ? m.binding->in_port : f.sport,
+			.dst = m.binding->in,
+			.dport = m.binding->in_port,
+		},
+	};
+	return finish_46(j, &to);
+}
+
+/* An ICMPv4 error about a packet that we translated to IPv4: the inner packet names the session (RFC 6146
+ * s3.4). */
+static enum verdict error_46(struct job *j)
+{
+	const struct nat64 *n = j->n;
+	const struct view *in = &j->p->in;
+	struct mapping m;
+
+	if (!names_session(in))
+		return drop_or_pass(j, DROP_46_NO_SESSION);
+	struct flow46 f = {
+		.proto = view_proto(in),
+		.src = in->dst4,
+		.sport = in->dport,
+		.dst = in->src4,
+		.dport = in->sport,
+	};
+	if (!state_find46(n->state, &f, &m))
+		return drop_or_pass(j, DROP_46_NO_SESSION);
+	if (j->p->v.hop_limit < 2)
+		return job_drop(j, DROP_HOP_LIMIT);
+
+	struct prefix6 prefix = n->cfg.prefixes[m.binding->prefix];
+	struct xlat_to6 to = {
+		.outer = { .src = embed_addr(prefix, j->p->v.src4), .dst = m.binding->in },
+		.inner = {
+			.src = m.binding->in,
+			.sport = m.binding->in_port,
+			.dst = embed_addr(prefix, in->dst4),
+			.dport = f.proto == PROTO_ICMP ? m.binding->in_port : in->dport,
+		},
+	};
+	j->n->count.errors[DIR_46]++;
+	return finish_46(j, &to);
+}
+
+enum verdict pipe_46(struct job *j)
+{
+	const struct view *v = &j->p->v;
+
+	if (!state_pool_has_address(j->n->state, v->dst4))
+		return drop_or_pass(j, DROP_46_NOT_OUR_POOL);
+	if (v->is_fragment)
+		return drop_or_pass(j, DROP_FRAGMENT);
+	switch (v->kind) {
+	case L4_TCP:
+	case L4_UDP:
+	case L4_ICMP_QUERY:
+		return flow_46(j);
+	case L4_ICMP_ERROR:
+		return error_46(j);
+	case L4_ICMP_OTHER:
+		return drop_or_pass(j, DROP_ICMP_TYPE);
+	case L4_OTHER:
+		break;
+	}
+	return drop_or_pass(j, DROP_PROTOCOL);
+}

@@ -1,0 +1,194 @@
+/* pipe64.c - an IPv6 packet becomes an IPv4 packet: RFC 6146 s3.4 to s3.8 */
+#include "nat64/pipeline.h"
+
+#include "addr/embed.h"
+#include "addr/special.h"
+
+#include <errno.h>
+
+/* The prefix that holds @a, with the IPv4 address taken out. */
+static enum drop_reason extract_from_prefixes(
+	const struct nat64 *n, struct addr6 a, uint8_t *ret_prefix, struct addr4 *ret)
+{
+	for (unsigned i = 0; i < n->cfg.prefixes_len; i++) {
+		if (!prefix6_contains(n->cfg.prefixes[i], a))
+			continue;
+		if (embed_extract(n->cfg.prefixes[i], a, ret) < 0)
+			return DROP_64_SUFFIX;
+		*ret_prefix = (uint8_t)i;
+		return DROP_NONE;
+	}
+	return DROP_64_NOT_OUR_PREFIX;
+}
+
+static bool is_in_any_prefix(const struct nat64 *n, struct addr6 a)
+{
+	for (unsigned i = 0; i < n->cfg.prefixes_len; i++) {
+		if (prefix6_contains(n->cfg.prefixes[i], a))
+			return true;
+	}
+	return false;
+}
+
+static bool is_denied(const struct nat64 *n, struct addr4 a)
+{
+	for (unsigned i = 0; i < n->cfg.deny_len; i++) {
+		if (prefix4_contains(n->cfg.deny[i], a))
+			return true;
+	}
+	return false;
+}
+
+/* RFC 6052 s3.1: the well-known prefix must not stand for an IPv4 address that is not global. */
+static bool is_forbidden_non_global(const struct nat64 *n, uint8_t prefix, struct addr4 a)
+{
+	if (n->cfg.allow_non_global || !addr6_eq(n->cfg.prefixes[prefix].addr, WELL_KNOWN_PREFIX.addr))
+		return false;
+	/* The pool's own addresses are hairpins (RFC 6146 s3.8), whatever addresses the operator has. */
+	return !special4_is_global(a) && !state_pool_has_address(n->state, a);
+}
+
+/* Which packets a NAT64 processes at all, and to which IPv4 address they want to go (RFC 6146 s3.5). */
+static enum drop_reason admit_64(const struct job *j, struct flow64 *ret_f)
+{
+	const struct nat64 *n = j->n;
+	const struct view *v = &j->p->v;
+	enum drop_reason reason = extract_from_prefixes(n, v->dst6, &ret_f->prefix, &ret_f->dst);
+
+	if (reason != DROP_NONE)
+		return reason;
+	if (is_in_any_prefix(n, v->src6))
+		return DROP_64_SOURCE_IN_PREFIX;
+	if (v->hop_limit < 2)
+		return DROP_HOP_LIMIT;
+	if (is_denied(n, ret_f->dst))
+		return DROP_64_DENIED;
+	if (is_forbidden_non_global(n, ret_f->prefix, ret_f->dst))
+		return DROP_64_NON_GLOBAL;
+	return DROP_NONE;
+}
+
+static enum verdict finish_64(struct job *j, const struct xlat_to4 *to)
+{
+	bool is_train = j->p->off.gso != GSO_NONE;
+	enum drop_reason reason = xlat_64(j->p, to, (uint16_t)rng_next(&j->n->rng));
+
+	if (reason != DROP_NONE)
+		return job_drop(j, reason);
+	j->n->count.trains[DIR_64] += is_train;
+	return job_send4(j);
+}
+
+static enum verdict flow_64(struct job *j, struct flow64 *f)
+{
+	struct nat64 *n = j->n;
+	struct pkt *p = j->p;
+	struct mapping m;
+	unsigned segments = train_segments(p);
+	uint32_t bytes = p->len;
+
+	f->proto = view_proto(&p->v);
+	f->tcp_flags = p->v.tcp_flags;
+	f->src = p->v.src6;
+	f->sport = p->v.sport;
+	f->dport = p->v.dport;
+
+	enum drop_reason reason = state_take64(n->state, f, j->now, &m);
+	if (reason != DROP_NONE)
+		return job_drop(j, reason);
+	m.session->pkts_64 += segments;
+	m.session->bytes_64 += bytes;
+	n->count.pkts[DIR_64][f->proto] += segments;
+	n->count.bytes[DIR_64][f->proto] += bytes;
+
+	struct xlat_to4 to = {
+		.outer = {
+			.src = m.binding->out,
+			.sport = m.binding->out_port,
+			.dst = f->dst,
+			.dport = f->proto == PROTO_ICMP ? m.binding->out_port : f->dport,
+		},
+	};
+	return finish_64(j, &to);
+}
+
+/* An ICMPv6 error about a packet that we translated to IPv6: the inner packet names the session (RFC 6146
+ * s3.4). */
+static enum verdict error_64(struct job *j, struct flow64 *f)
+{
+	const struct view *in = &j->p->in;
+	struct mapping m;
+	struct addr4 inner_src;
+	uint8_t inner_prefix;
+
+	if (!names_session(in))
+		return job_drop(j, DROP_64_NO_SESSION);
+	enum drop_reason reason = extract_from_prefixes(j->n, in->src6, &inner_prefix, &inner_src);
+	if (reason != DROP_NONE)
+		return job_drop(j, reason);
+
+	/* The roles swap: what the inner packet was sent to is our client. */
+	f->proto = view_proto(in);
+	f->prefix = inner_prefix;
+	f->src = in->dst6;
+	f->sport = in->dport;
+	f->dst = inner_src;
+	f->dport = in->sport;
+	if (!state_find64(j->n->state, f, &m))
+		return job_drop(j, DROP_64_NO_SESSION);
+
+	uint16_t inner_sport = f->proto == PROTO_ICMP ? m.binding->out_port : in->sport;
+	struct xlat_to4 to = {
+		.outer = { .src = m.binding->out, .dst = inner_src },
+		.inner = { .src = inner_src,
+			.sport = inner_sport,
+			.dst = m.binding->out,
+			.dport = m.binding->out_port },
+	};
+	j->n->count.errors[DIR_64]++;
+	return finish_64(j, &to);
+}
+
+enum verdict pipe_64(struct job *j)
+{
+	struct flow64 f = { 0 };
+	enum drop_reason reason = admit_64(j, &f);
+
+	if (reason != DROP_NONE)
+		return job_drop(j, reason);
+	if (j->p->v.is_fragment)
+		return job_drop(j, DROP_FRAGMENT);
+	switch (j->p->v.kind) {
+	case L4_TCP:
+	case L4_UDP:
+	case L4_ICMP_QUERY:
+		return flow_64(j, &f);
+	case L4_ICMP_ERROR:
+		return error_64(j, &f);
+	case L4_ICMP_OTHER:
+		return job_drop(j, DROP_ICMP_TYPE);
+	case L4_OTHER:
+		break;
+	}
+	return job_drop(j, DROP_PROTOCOL);
+}
+
+enum verdict job_send4(struct job *j)
+{
+	const struct view *v = &j->p->v;
+	bool is_ours;
+
+	/* An ICMP error carries no port of its own; the inner source, which is the outer destination, has
+	 * one. */
+	if (v->kind == L4_ICMP_ERROR)
+		is_ours = j->p->has_inner && state_pool_find(j->n->state, v->dst4, j->p->in.sport) >= 0;
+	else
+		is_ours = state_pool_find(j->n->state, v->dst4, v->dport) >= 0;
+	if (!is_ours || j->is_hairpin) {
+		j->out->send(j->out->ctx, j->p);
+		return VERDICT_SEND;
+	}
+	j->is_hairpin = true;
+	j->n->count.hairpins++;
+	return pipe_46(j);
+}

@@ -1,0 +1,65 @@
+/* pipeline.h - inside nat64/: the worker's own structure and the steps that its files share */
+#ifndef ISTHMUS_NAT64_PIPELINE_H
+#define ISTHMUS_NAT64_PIPELINE_H
+
+#include "nat64/nat64.h"
+#include "xlat/icmp.h"
+#include "xlat/xlat.h"
+
+/* ICMP errors that one worker may originate: a bucket of tokens (RFC 4443 s2.4(f), RFC 1812 s4.3.2.8). */
+#define ICMP_BURST 200	     /* tokens */
+#define ICMP_PER_SECOND 1000 /* tokens */
+
+struct nat64 {
+	struct nat64_config cfg;
+	struct state *state;
+	struct nat64_counters count;
+	struct rng rng;	      /* identifications of IPv4 packets and of IPv6 fragments */
+	struct addr4 own4;    /* source of ICMP errors about IPv4 packets to the pool; under a prefix also of
+				 ICMPv6 */
+	nsec icmp_at;	      /* when the bucket was last filled */
+	uint64_t icmp_tokens; /* thousandths of a token, so that filling needs no rounding */
+};
+
+/* One packet on its way through; lives on the stack of nat64_packet(). */
+struct job {
+	struct nat64 *n;
+	struct pkt *p;
+	nsec now;
+	const struct nat64_out *out;
+	bool is_hairpin; /* it was turned around already, and may not be again */
+};
+
+/* The steps of RFC 6146 s3.4 to s3.8 for a parsed packet; each sends or drops it, and counts. */
+enum verdict pipe_64(struct job *j);
+enum verdict pipe_46(struct job *j);
+
+/** job_send4() - send an IPv4 packet, or turn it around if its destination is lent out by us (RFC 6146 s3.8)
+ */
+enum verdict job_send4(struct job *j);
+
+/** job_drop() - count the drop, and tell the sender by an ICMP error if the reason asks for one */
+enum verdict job_drop(struct job *j, enum drop_reason reason);
+
+/** job_pass() - give the packet back to the host, whose address it carries */
+enum verdict job_pass(struct job *j);
+
+/**
+ * names_session() - whether the packet inside an ICMP error says which session it belongs to (RFC 6146 s3.4)
+ *
+ * A fragment other than the first has no ports.
+ */
+static inline bool names_session(const struct view *in)
+{
+	return in->frag_offset == 0 && (in->kind == L4_TCP || in->kind == L4_UDP || in->kind == L4_ICMP_QUERY);
+}
+
+/** train_segments() - how many packets on the wire a packet stands for: 1, or the segments of its GSO train
+ */
+unsigned train_segments(const struct pkt *p);
+
+/** nat64_probe() - send the TCP segment that RFC 6146 s3.5.2.2 asks for when an established session falls
+ * silent */
+void nat64_probe(struct nat64 *n, const struct state_probe *probe, const struct nat64_out *out);
+
+#endif

@@ -1,0 +1,264 @@
+/*
+ * pool.c - see pool.h
+ *
+ * DEVIATION: RFC 6888 REQ-8 wants a port to rest for 120 s before another host gets it. A returned block goes
+ * to the end of its address's queue, which is longer than that unless the pool is nearly used up; then
+ * serving a subscriber is worth more than the rest of the time.
+ */
+#include "state/pool.h"
+
+/* Block numbers of a pool entry: lo and hi fall into these. */
+static uint32_t first_number(const struct state_config *c, const struct pool_entry *e)
+{
+	return e->lo / c->ports_per_block;
+}
+
+static uint32_t numbers_of(const struct state_config *c, const struct pool_entry *e)
+{
+	return e->hi / c->ports_per_block - first_number(c, e) + 1;
+}
+
+uint64_t pool_blocks(const struct state_config *c)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < c->pool_len; i++)
+		n += (UINT64_C(1) << (32 - c->pool[i].prefix.len)) * numbers_of(c, &c->pool[i]);
+	return n;
+}
+
+static uint32_t rows_of(const struct state_config *c)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < c->pool_len; i++)
+		n += UINT64_C(1) << (32 - c->pool[i].prefix.len);
+	return (uint32_t)n;
+}
+
+/* --- rings of free blocks, and the lists of rows that have any --- */
+
+static void open_add(struct pool *p, uint32_t row, enum port_class class)
+{
+	p->rows[row].free[class].open_at = p->open_len[class];
+	p->open[class][p->open_len[class]++] = row;
+}
+
+static void open_remove(struct pool *p, uint32_t row, enum port_class class)
+{
+	uint32_t at = p->rows[row].free[class].open_at;
+	uint32_t last = p->open[class][--p->open_len[class]];
+
+	p->open[class][at] = last;
+	p->rows[last].free[class].open_at = at;
+}
+
+static uint16_t *ring_at(const struct pool *p, const struct ring *r, uint32_t i)
+{
+	return &p->numbers[r->base + (r->head + i) % r->size];
+}
+
+static void ring_put(struct pool *p, uint32_t row, enum port_class class, uint16_t number)
+{
+	struct ring *r = &p->rows[row].free[class];
+
+	*ring_at(p, r, r->len) = number;
+	if (r->len++ == 0)
+		open_add(p, row, class);
+}
+
+static uint16_t ring_take(struct pool *p, uint32_t row, enum port_class class)
+{
+	struct ring *r = &p->rows[row].free[class];
+	uint16_t number = *ring_at(p, r, 0);
+
+	ASSERT(r->len > 0);
+	r->head = (uint16_t)((r->head + 1u) % r->size);
+	if (--r->len == 0)
+		open_remove(p, row, class);
+	return number;
+}
+
+/* Bring one number to the front; the order of the others does not matter at start-up. */
+static void ring_advance(struct pool *p, struct ring *r, uint16_t number)
+{
+	uint32_t i = 0;
+
+	while (*ring_at(p, r, i) != number) {
+		i++;
+		ASSERT(i < r->len);
+	}
+	*ring_at(p, r, i) = *ring_at(p, r, 0);
+	*ring_at(p, r, 0) = number;
+}
+
+/* --- cutting the pool --- */
+
+static enum port_class class_of(const struct pool *p, const struct row *r, uint32_t number)
+{
+	uint32_t first = (r->first_number + number) << p->shift;
+	uint32_t lo = p->config->pool[r->entry].lo;
+
+	return (first > lo ? first : lo) < WELL_KNOWN_PORTS ? PORTS_LOW : PORTS_HIGH;
+}
+
+static void row_fill(struct pool *p, uint32_t row, uint32_t numbers, struct rng *g)
+{
+	struct row *r = &p->rows[row];
+	uint32_t low = 0;
+
+	while (low < numbers && class_of(p, r, low) == PORTS_LOW)
+		low++;
+	r->free[PORTS_LOW] = (struct ring){ .base = r->first_block, .size = (uint16_t)low };
+	r->free[PORTS_HIGH] =
+		(struct ring){ .base = r->first_block + low, .size = (uint16_t)(numbers - low) };
+	for (uint32_t i = 0; i < numbers; i++)
+		ring_put(p, row, i < low ? PORTS_LOW : PORTS_HIGH, (uint16_t)i);
+	for (unsigned class = 0; class < PORT_CLASS_COUNT; class ++) {
+		const struct ring *ring = &r->free[class];
+
+		for (uint32_t i = ring->len; i > 1; i--) {
+			uint16_t *a = ring_at(p, ring, i - 1), *b = ring_at(p, ring, rng_below(g, i));
+			uint16_t keep = *a;
+
+			*a = *b;
+			*b = keep;
+		}
+	}
+}
+
+static void cut_entry(struct pool *p, unsigned entry, struct rng *g)
+{
+	const struct pool_entry *e = &p->config->pool[entry];
+	uint32_t numbers = numbers_of(p->config, e);
+	uint64_t addresses = UINT64_C(1) << (32 - e->prefix.len);
+
+	p->first_row[entry] = p->rows_len;
+	for (uint64_t i = 0; i < addresses; i++) {
+		p->rows[p->rows_len] = (struct row){
+			.addr = { e->prefix.addr.v + (uint32_t)i },
+			.entry = (uint8_t)entry,
+			.first_number = (uint16_t)first_number(p->config, e),
+			.first_block = p->blocks_len,
+		};
+		p->blocks_len += numbers;
+		row_fill(p, p->rows_len++, numbers, g);
+	}
+}
+
+bool pool_init(
+	struct pool *p, struct memory *m, const struct state_config *c, uint32_t max_lent, struct rng *g)
+{
+	uint32_t rows = rows_of(c), blocks = (uint32_t)pool_blocks(c);
+	uint32_t lent = blocks < max_lent ? blocks : max_lent;
+
+	p->config = c;
+	p->shift = (unsigned)__builtin_ctz(c->ports_per_block);
+	p->words = c->ports_per_block / 64;
+	p->rows = memory_table(m, rows, sizeof(*p->rows));
+	p->numbers = memory_table(m, blocks, sizeof(*p->numbers));
+	p->lent = memory_table(m, blocks, sizeof(*p->lent));
+	p->open[PORTS_LOW] = memory_table(m, rows, sizeof(uint32_t));
+	p->open[PORTS_HIGH] = memory_table(m, rows, sizeof(uint32_t));
+	p->blocks = memory_table(m, lent, sizeof(*p->blocks));
+	p->taken = memory_table(m, lent, PROTO_COUNT * p->words * sizeof(*p->taken));
+	if (!p->rows || !p->numbers || !p->lent || !p->open[PORTS_LOW] || !p->open[PORTS_HIGH] ||
+		!p->blocks || !p->taken || !slots_init(&p->slots, m, lent))
+		return false;
+	for (unsigned i = 0; i < c->pool_len; i++)
+		cut_entry(p, i, g);
+	return true;
+}
+
+/* --- finding a row --- */
+
+static bool entry_has(const struct pool_entry *e, struct addr4 a, uint16_t port)
+{
+	return prefix4_contains(e->prefix, a) && e->lo <= port && port <= e->hi;
+}
+
+static uint32_t row_in_entry(const struct pool *p, unsigned entry, struct addr4 a)
+{
+	return p->first_row[entry] + (a.v - p->config->pool[entry].prefix.addr.v);
+}
+
+uint32_t pool_row_at(const struct pool *p, struct addr4 a, uint16_t port)
+{
+	for (unsigned i = 0; i < p->config->pool_len; i++) {
+		if (entry_has(&p->config->pool[i], a, port))
+			return row_in_entry(p, i, a);
+	}
+	return NONE;
+}
+
+uint32_t pool_row_of_address(const struct pool *p, struct addr4 a, enum port_class class)
+{
+	for (unsigned i = 0; i < p->config->pool_len; i++) {
+		if (!prefix4_contains(p->config->pool[i].prefix, a))
+			continue;
+		uint32_t row = row_in_entry(p, i, a);
+
+		if (p->rows[row].free[class].len > 0)
+			return row;
+	}
+	return NONE;
+}
+
+uint32_t pool_row_any(const struct pool *p, enum port_class class, struct rng *g)
+{
+	return p->open_len[class] == 0 ? NONE : p->open[class][rng_below(g, p->open_len[class])];
+}
+
+/* --- lending --- */
+
+static uint32_t number_in_row(const struct pool *p, uint32_t row, uint16_t port)
+{
+	return ((uint32_t)port >> p->shift) - p->rows[row].first_number;
+}
+
+uint32_t pool_lent_at(const struct pool *p, uint32_t row, uint16_t port)
+{
+	return p->lent[p->rows[row].first_block + number_in_row(p, row, port)] - 1; /* 0 - 1 is NONE */
+}
+
+uint32_t pool_lend(struct pool *p, uint32_t row, enum port_class class, uint32_t owner)
+{
+	struct row *r = &p->rows[row];
+	uint16_t number = ring_take(p, row, class);
+	uint32_t id = slots_take(&p->slots);
+
+	p->blocks[id] = (struct block){
+		.owner = owner,
+		.row = row,
+		.number = (uint16_t)(r->first_number + number),
+		.class = (uint8_t) class,
+	};
+	p->lent[r->first_block + number] = id + 1;
+	r->lent++;
+	p->blocks_taken++;
+	block_open(p, id);
+	return id;
+}
+
+uint32_t pool_lend_at(struct pool *p, uint32_t row, uint16_t port, uint32_t owner)
+{
+	uint32_t number = number_in_row(p, row, port);
+	enum port_class class = class_of(p, &p->rows[row], number);
+
+	ring_advance(p, &p->rows[row].free[class], (uint16_t)number);
+	return pool_lend(p, row, class, owner);
+}
+
+void pool_return(struct pool *p, uint32_t block)
+{
+	const struct block *b = &p->blocks[block];
+	struct row *r = &p->rows[b->row];
+	uint16_t number = (uint16_t)(b->number - r->first_number);
+
+	ASSERT(b->bindings == 0);
+	p->lent[r->first_block + number] = 0;
+	r->lent--;
+	p->blocks_returned++;
+	ring_put(p, b->row, (enum port_class)b->class, number);
+	slots_give(&p->slots, block);
+}

@@ -1,0 +1,149 @@
+/*
+ * pool.h - the IPv4 pool cut into blocks of ports, and the blocks that are lent
+ *
+ * A row is one address of one pool entry: the entry's ports, cut at multiples of ports_per_block (so the
+ * first and the last block of a row may be partial). A block serves all three protocols. Its class says
+ * whether it holds well-known ports; a row's free blocks of each class stand in a ring, shuffled at start:
+ * lending takes from the front, returning puts at the back, so that a block rests for as long as the pool can
+ * afford before somebody else gets it.
+ */
+#ifndef ISTHMUS_STATE_POOL_H
+#define ISTHMUS_STATE_POOL_H
+
+#include "state/slots.h"
+#include "state/state.h"
+
+#define WELL_KNOWN_PORTS 1024u	   /* RFC 6146 s3.5.1.1: the ranges 0-1023 and 1024-65535 */
+#define POOL_BLOCKS_MAX (1u << 24) /* 16 million blocks, lent or not */
+
+enum port_class {
+	PORTS_LOW,
+	PORTS_HIGH,
+	PORT_CLASS_COUNT
+}; /* of a block: PORTS_LOW if any of its ports is */
+
+/* The free blocks of one class of a row. */
+struct ring {
+	uint32_t base;	  /* where its part of pool.numbers begins */
+	uint16_t size;	  /* blocks of that class */
+	uint16_t head;	  /* the next to lend */
+	uint16_t len;	  /* how many are free */
+	uint32_t open_at; /* place in pool.open while len > 0 */
+};
+
+struct row {
+	struct addr4 addr;
+	uint8_t entry;	       /* index into the configuration's pool */
+	uint16_t first_number; /* lo / ports_per_block */
+	uint32_t first_block;  /* of pool.lent */
+	uint32_t lent;	       /* blocks lent */
+	struct ring free[PORT_CLASS_COUNT];
+	uint32_t ports_used[PROTO_COUNT];
+};
+
+/* The lists of a subscriber that a lent block can be in: with free ports of a protocol, and all. */
+#define BLOCK_LISTS (PROTO_COUNT + 1)
+#define BLOCK_LIST_ALL PROTO_COUNT
+
+struct block_link {
+	uint32_t prev, next;
+};
+
+/* A lent block. */
+struct block {
+	uint32_t owner; /* subscriber */
+	uint32_t row;
+	uint16_t number;	    /* its ports begin at number * ports_per_block */
+	uint8_t class;		    /* enum port_class */
+	uint16_t room[PROTO_COUNT]; /* free ports */
+	uint32_t bindings;	    /* ports taken, over all protocols; a block with none is returned */
+	struct block_link link[BLOCK_LISTS];
+};
+
+struct pool {
+	const struct state_config *config;
+	unsigned shift; /* ports_per_block == 1 << shift */
+	unsigned words; /* of one bitmap */
+	struct row *rows;
+	uint32_t rows_len;
+	uint32_t first_row[POOL_ENTRIES_MAX];
+	uint32_t blocks_len;
+	uint16_t *numbers; /* the rings of all rows: block numbers relative to the row's first */
+	uint32_t *lent;	   /* of each block of each row: number of the lent block + 1, or 0 */
+	uint32_t *open[PORT_CLASS_COUNT]; /* rows that have a free block of the class, in no order */
+	uint32_t open_len[PORT_CLASS_COUNT];
+	struct slots slots; /* of lent blocks */
+	struct block *blocks;
+	uint64_t *taken; /* per lent block PROTO_COUNT bitmaps; what lies outside lo-hi is taken from the
+			    start */
+	uint64_t blocks_taken, blocks_returned;
+};
+
+/** pool_blocks() - how many blocks the pool of @c is cut into; may exceed POOL_BLOCKS_MAX */
+uint64_t pool_blocks(const struct state_config *c);
+
+/** pool_init() - cut the pool; @max_lent bounds the blocks lent at one time; false if there is no memory */
+bool pool_init(
+	struct pool *p, struct memory *m, const struct state_config *c, uint32_t max_lent, struct rng *g);
+
+/** pool_row_at() - the row of this address and port, or NONE */
+uint32_t pool_row_at(const struct pool *p, struct addr4 a, uint16_t port);
+
+/** pool_row_of_address() - a row of this address that has a free block of the class, or NONE */
+uint32_t pool_row_of_address(const struct pool *p, struct addr4 a, enum port_class class);
+
+/** pool_row_any() - a random row that has a free block of the class, or NONE */
+uint32_t pool_row_any(const struct pool *p, enum port_class class, struct rng *g);
+
+/** pool_lent_at() - the lent block that holds this port of this row, or NONE */
+uint32_t pool_lent_at(const struct pool *p, uint32_t row, uint16_t port);
+
+/** pool_lend() - lend the block that rested longest; the row has a free one of the class */
+uint32_t pool_lend(struct pool *p, uint32_t row, enum port_class class, uint32_t owner);
+
+/** pool_lend_at() - lend the free block that holds this port; start-up only, for static bindings */
+uint32_t pool_lend_at(struct pool *p, uint32_t row, uint16_t port, uint32_t owner);
+
+/** pool_return() - take a lent block back; no port of it is taken */
+void pool_return(struct pool *p, uint32_t block);
+
+/* --- the ports of a lent block (port.c) --- */
+
+enum parity { PARITY_ANY, PARITY_EVEN, PARITY_ODD };
+
+struct port_wish {
+	enum proto proto;
+	enum parity parity;
+	uint16_t from, to; /* both included */
+};
+
+/** block_open() - mark the ports that the row does not have as taken, the others as free */
+void block_open(struct pool *p, uint32_t block);
+
+/** port_is_free() - whether a lent block holds this port and it is free for this protocol */
+bool port_is_free(const struct pool *p, uint32_t block, enum proto proto, uint16_t port);
+
+/**
+ * port_find() - a free port of a lent block that meets the wish: the first one after a random place
+ *
+ * Spec: RFC 6056 s3.3.1 (random start, then the next free port); parity as RFC 7857 s9 says
+ * Return: true, or false with *ret untouched.
+ * Cost: at most ports_per_block / 64 + 2 words.
+ */
+bool port_find(const struct pool *p, uint32_t block, const struct port_wish *w, struct rng *g, uint16_t *ret);
+
+/** port_take(), port_give() - mark one port as taken, as free again; both count */
+void port_take(struct pool *p, uint32_t block, enum proto proto, uint16_t port);
+void port_give(struct pool *p, uint32_t block, enum proto proto, uint16_t port);
+
+/** block_bitmap() - the taken ports of a lent block, pool.words words */
+uint64_t *block_bitmap(const struct pool *p, uint32_t block, enum proto proto);
+
+/** port_is_lendable() - whether the port may be lent at all: port 0 is an identifier of ICMP, but no TCP or
+ * UDP port */
+static inline bool port_is_lendable(enum proto proto, uint16_t port)
+{
+	return proto == PROTO_ICMP || port != 0;
+}
+
+#endif

@@ -1,0 +1,85 @@
+/* show.c - the tables seen from outside: rows and totals */
+#include "state/tables.h"
+
+#define LOOKS 4096 /* slots that one state_next_*() looks at */
+
+int state_pool_find(const struct state *s, struct addr4 a, uint16_t port)
+{
+	uint32_t row = pool_row_at(&s->pool, a, port);
+
+	return row == NONE ? -1 : s->pool.rows[row].entry;
+}
+
+bool state_pool_has_address(const struct state *s, struct addr4 a)
+{
+	for (unsigned i = 0; i < s->config.pool_len; i++) {
+		if (prefix4_contains(s->config.pool[i].prefix, a))
+			return true;
+	}
+	return false;
+}
+
+const struct binding *state_binding(const struct state *s, uint32_t id)
+{
+	return slots_is_live(&s->bindings.slots, id) ? &s->bindings.at[id].b : NULL;
+}
+
+const struct session *state_session(const struct state *s, uint32_t id)
+{
+	return slots_is_live(&s->sessions.slots, id) ? &s->sessions.at[id] : NULL;
+}
+
+_Static_assert(STATE_END == NONE, "the end of a walk is the number that no element has");
+
+uint32_t state_next_binding(const struct state *s, uint32_t from, uint32_t *ret_next)
+{
+	return slots_next(&s->bindings.slots, from, LOOKS, ret_next);
+}
+
+uint32_t state_next_session(const struct state *s, uint32_t from, uint32_t *ret_next)
+{
+	return slots_next(&s->sessions.slots, from, LOOKS, ret_next);
+}
+
+bool state_pool_row(const struct state *s, uint32_t i, struct pool_row *ret)
+{
+	if (i >= s->pool.rows_len)
+		return false;
+	const struct row *r = &s->pool.rows[i];
+	const struct pool_entry *e = &s->config.pool[r->entry];
+
+	*ret = (struct pool_row){
+		.addr = r->addr,
+		.lo = e->lo,
+		.hi = e->hi,
+		.is_shared = e->is_shared,
+		.blocks = (uint32_t)r->free[PORTS_LOW].size + r->free[PORTS_HIGH].size,
+		.blocks_lent = r->lent,
+	};
+	bytes_copy(ret->ports_used, r->ports_used, sizeof(ret->ports_used));
+	return true;
+}
+
+void state_stats(const struct state *s, struct state_stats *ret)
+{
+	*ret = (struct state_stats){
+		.subscribers = s->subscribers.slots.used,
+		.blocks = s->pool.blocks_len,
+		.blocks_lent = s->pool.slots.used,
+		.max_sessions = s->sessions.slots.max,
+		.max_bindings = s->bindings.slots.max,
+		.max_subscribers = s->subscribers.slots.max,
+		.bindings_made = s->bindings_made,
+		.sessions_made = s->sessions_made,
+		.bindings_expired = s->bindings_expired,
+		.sessions_expired = s->sessions_expired,
+		.blocks_taken = s->pool.blocks_taken,
+		.blocks_returned = s->pool.blocks_returned,
+		.probes = s->probes,
+		.bytes_of_memory = s->memory.bytes,
+	};
+	bytes_copy(ret->bindings, s->bindings.used, sizeof(ret->bindings));
+	bytes_copy(ret->sessions, s->by_proto, sizeof(ret->sessions));
+	bytes_copy(ret->tcp, s->by_tcp, sizeof(ret->tcp));
+	ret->tcp[TCP_NONE] = 0; /* not TCP: counted by protocol */
+}

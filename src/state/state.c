@@ -1,0 +1,503 @@
+/*
+ * state.c - one worker's bindings and sessions: the theory, start and end, reload, and the packet's entry
+ *points
+ *
+ * Purpose. RFC 6146 keeps a binding (X',x) <--> (T,t) for every transport address of an IPv6 host, and under
+ *it one session per IPv4 transport address that the host talks with. This module keeps both, chooses (T,t),
+ *runs the TCP machine, filters, and forgets what is silent.
+ *
+ * Structure. Everything is in struct state (tables.h); elements are known by 32-bit numbers.
+ *
+ *	IPv6 packet --> bindings.by6 --> binding --\
+ *	                                            sessions.index --> session (expires) ..... wheel
+ *	IPv4 packet --> bindings.by4 --> binding --/                      |
+ *	                                  |                           peer group (address-dependent filtering)
+ *	                                block of the pool --> subscriber
+ *
+ * A session is keyed by its binding's number and the remote transport address, so one index serves both
+ *directions. A packet of an established flow touches four cache lines: a slot of by6 or by4, the binding, a
+ *slot of the session index, the session.
+ *
+ * Life cycle. A port comes from a block of the pool that is lent to a subscriber (the first subscriber_len
+ *bits of the host's address). The binding lives while it has a session, a static one for ever; the block is
+ *lent while a binding uses it and returns to its pool at once with the last one; the subscriber is known
+ *while it holds a block or a static binding. All of it begins in @state_take64 (sessions also in
+ *@state_take46) and ends in @state_expire. A static binding's block belongs to the subscriber of its inside
+ *host; if several subscribers have static bindings in one block, to the first one written down.
+ *
+ * Time. A packet only writes session.expires. The wheel (timer.h) finds what is due, never before its time
+ *and at most one tick (134 ms) after it, provided that @state_expire is called when it asks for it. A session
+ *that is due but not yet removed still counts as alive: a packet that arrives in that moment refreshes it.
+ *
+ * TCP segments that match a binding but no session, and carry no SYN, are forwarded as RFC 6146 s3.5.2.2
+ *(CLOSED) recommends: they get @loose, a session in state CLOSED that is in no table and is overwritten by
+ *the next one. No binding, no forwarding.
+ *
+ * Limits. Sessions and bindings, static ones included: max_sessions each, so that memory is known at start.
+ *Subscribers: as many as bindings. Blocks per subscriber: max_blocks_per_subscriber. Sessions that
+ *address-dependent filtering holds back: one in FILTERED_SHARE. At a limit new flows are refused by the name
+ *of the limit, and what exists goes on.
+ *
+ * Not done here: storing the SYN that opens V4 INIT (RFC 6146 s3.5.2.2, simultaneous open without a binding,
+ *and the ICMP error after six seconds): a SYN for which there is no binding is dropped, one that filtering
+ *holds back makes the V4 INIT session but is dropped too, and TCP repeats it. Port overloading (RFC 7857 s3)
+ *is never done. Fragments, ICMP errors, hairpinning and address rules belong to nat64/.
+ *
+ * Standards: RFC 6146 s3.1, s3.2, s3.5, s4; RFC 4787, 5382, 5508 (mapping, filtering, timers); RFC 6888
+ *(blocks, limits); RFC 7857; RFC 6056.
+ */
+#include "state/tables.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* --- start and end --- */
+
+static bool tables_init(struct state *s, const struct hash_key *key, nsec now)
+{
+	uint32_t max = s->config.max_sessions;
+
+	s->subscribers.pool = &s->pool;
+	s->subscribers.rng = &s->rng;
+	return bindings_init(&s->bindings, &s->memory, max, key) &&
+	       sessions_init(&s->sessions, &s->memory, max, key) &&
+	       subscribers_init(&s->subscribers, &s->memory, max, key) &&
+	       pool_init(&s->pool, &s->memory, &s->config, max, &s->rng) &&
+	       wheel_init(&s->wheel, &s->memory, max, now);
+}
+
+static uint32_t find_static(const struct state *s, const struct static_binding *b)
+{
+	uint32_t id = binding_find4(&s->bindings, b->proto, b->out, b->out_port);
+	const struct binding *have = state_binding(s, id);
+
+	return have && have->is_static && addr6_eq(have->in, b->in) && have->in_port == b->in_port ? id
+												   : NONE;
+}
+
+static int add_static(struct state *s, const struct static_binding *want)
+{
+	uint32_t row = pool_row_at(&s->pool, want->out, want->out_port);
+
+	if (row == NONE || binding_find6(&s->bindings, want->proto, 0, want->in, want->in_port) != NONE)
+		return -EINVAL;
+	uint32_t sub = subscriber_find(&s->subscribers, want->in);
+
+	if (sub == NONE)
+		sub = subscriber_new(&s->subscribers, want->in);
+	uint32_t block;
+
+	if (!subscriber_take_static(&s->subscribers, sub, want->proto, row, want->out_port, &block))
+		return -EINVAL;
+	struct binding b = {
+		.proto = want->proto,
+		.is_static = true,
+		.pool_entry = s->pool.rows[row].entry,
+		.in = want->in,
+		.in_port = want->in_port,
+		.out = want->out,
+		.out_port = want->out_port,
+	};
+
+	binding_add(&s->bindings, &b, block);
+	subscriber_pin(&s->subscribers, sub, want->out);
+	return 0;
+}
+
+static int add_statics(struct state *s, const struct state_config *c)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < c->statics_len && r == 0; i++)
+		r = add_static(s, &c->statics[i]);
+	return r;
+}
+
+int state_new(const struct state_config *c, const uint8_t seed[32], nsec now, struct state **ret)
+{
+	struct hash_key key = { be64_at(seed), be64_at(seed + 8) };
+
+	if (!state_config_validate(c))
+		return -EINVAL;
+	struct state *s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+
+	s->config = *c;
+	s->config.statics = NULL;
+	s->filtered_max = c->max_sessions / FILTERED_SHARE;
+	s->memory.bytes = sizeof(*s);
+	rng_init(&s->rng, be64_at(seed + 16) ^ be64_at(seed + 24));
+	int r = tables_init(s, &key, now) ? add_statics(s, c) : -ENOMEM;
+	if (r < 0) {
+		state_free(s);
+		return r;
+	}
+	*ret = s;
+	return 0;
+}
+
+void state_free(struct state *s)
+{
+	if (!s)
+		return;
+	memory_fini(&s->memory);
+	free(s);
+}
+
+/* --- reload --- */
+
+static bool pool_is_same(const struct state_config *a, const struct state_config *b)
+{
+	bool same = a->pool_len == b->pool_len;
+
+	for (unsigned i = 0; same && i < a->pool_len; i++) {
+		const struct pool_entry *x = &a->pool[i], *y = &b->pool[i];
+
+		same = addr4_eq(x->prefix.addr, y->prefix.addr) && x->prefix.len == y->prefix.len &&
+		       x->lo == y->lo && x->hi == y->hi && x->is_shared == y->is_shared;
+	}
+	return same;
+}
+
+/* Whether @c has the same static bindings, in any order; one written twice shows by having been seen already.
+ */
+static bool statics_are_same(struct state *s, const struct state_config *c)
+{
+	bool same = s->config.statics_len == c->statics_len;
+
+	s->seen++;
+	for (unsigned i = 0; same && i < c->statics_len; i++) {
+		uint32_t id = find_static(s, &c->statics[i]);
+
+		same = id != NONE && s->bindings.at[id].seen != s->seen;
+		if (same)
+			s->bindings.at[id].seen = s->seen;
+	}
+	return same;
+}
+
+int state_update(struct state *s, const struct state_config *c)
+{
+	if (!state_config_validate(c))
+		return -EINVAL;
+	if (c->ports_per_block != s->config.ports_per_block ||
+		c->subscriber_len != s->config.subscriber_len || c->max_sessions != s->config.max_sessions ||
+		!pool_is_same(&s->config, c) || !statics_are_same(s, c))
+		return -EBUSY;
+	s->config.filtering = c->filtering;
+	s->config.max_blocks_per_subscriber = c->max_blocks_per_subscriber;
+	bytes_copy(s->config.lifetime, c->lifetime, sizeof(s->config.lifetime));
+	return 0;
+}
+
+/* --- sessions --- */
+
+static const uint8_t proto_lifetime[PROTO_COUNT] = {
+	[PROTO_TCP] = TCP_KEEP, /* the machine says */
+	[PROTO_UDP] = LIFETIME_UDP,
+	[PROTO_ICMP] = LIFETIME_ICMP,
+};
+
+/* A later time is left for the wheel to find out; an earlier one moves the session at once. */
+static void set_lifetime(struct state *s, uint32_t id, unsigned life, nsec now)
+{
+	struct session *e = &s->sessions.at[id];
+	nsec expires = now + s->config.lifetime[life];
+	bool is_earlier = expires < e->expires;
+
+	e->expires = expires;
+	if (UNLIKELY(is_earlier)) {
+		wheel_remove(&s->wheel, id);
+		wheel_put(&s->wheel, id, expires);
+	}
+}
+
+void state_session_step(struct state *s, uint32_t id, struct tcp_step step, nsec now)
+{
+	struct session *e = &s->sessions.at[id];
+
+	if (step.next != e->tcp) {
+		s->by_tcp[e->tcp]--;
+		s->by_tcp[step.next]++;
+		e->tcp = (enum tcp_state)step.next;
+	}
+	if (step.life != TCP_KEEP)
+		set_lifetime(s, id, step.life, now);
+}
+
+static uint32_t session_begin(struct state *s, const struct session *e)
+{
+	struct binding *b = &s->bindings.at[e->binding].b;
+	uint32_t id = session_add(&s->sessions, e);
+
+	wheel_put(&s->wheel, id, e->expires);
+	b->sessions++;
+	s->filtered += e->is_filtered;
+	s->by_proto[b->proto]++;
+	s->by_tcp[e->tcp]++;
+	s->sessions_made++;
+	return id;
+}
+
+void state_session_drop(struct state *s, uint32_t id)
+{
+	struct session *e = &s->sessions.at[id];
+	uint32_t bid = e->binding;
+	struct binding *b = &s->bindings.at[bid].b;
+
+	s->filtered -= e->is_filtered;
+	s->by_proto[b->proto]--;
+	s->by_tcp[e->tcp]--;
+	s->sessions_expired++;
+	session_remove(&s->sessions, id);
+	if (--b->sessions > 0 || b->is_static)
+		return;
+	/* RFC 6146 s3.1: a dynamic binding goes with its last session. */
+	subscriber_give_port(&s->subscribers, s->bindings.at[bid].block, b->proto, b->out_port);
+	binding_remove(&s->bindings, bid);
+	s->bindings_expired++;
+}
+
+static struct mapping mapping_of(const struct state *s, uint32_t id)
+{
+	struct session *e = &s->sessions.at[id];
+
+	return (struct mapping){ .session = e, .binding = &s->bindings.at[e->binding].b };
+}
+
+/* Where a packet goes: what both directions have in common. */
+struct arrival {
+	uint32_t binding;
+	struct addr4 remote;
+	uint16_t remote_port; /* 0 for ICMP (RFC 6146 s3.5.3) */
+	enum proto proto;
+	enum tcp_event event; /* of a TCP segment */
+};
+
+static uint16_t remote_port_of(enum proto proto, uint16_t port)
+{
+	return proto == PROTO_ICMP ? 0 : port;
+}
+
+static struct mapping loose_mapping(struct state *s, const struct arrival *a, nsec now)
+{
+	s->loose = (struct session){
+		.binding = a->binding,
+		.remote = a->remote,
+		.remote_port = a->remote_port,
+		.tcp = TCP_CLOSED,
+		.expires = now,
+		.created = now,
+	};
+	return (struct mapping){ .session = &s->loose, .binding = &s->bindings.at[a->binding].b };
+}
+
+/* The first packet of a session; of TCP also the packet that begins none. */
+static enum drop_reason begin(struct state *s, const struct arrival *a, nsec now, struct mapping *ret)
+{
+	struct tcp_step step = { TCP_NONE, proto_lifetime[a->proto] };
+
+	if (a->proto == PROTO_TCP)
+		step = tcp_step(TCP_CLOSED, a->event);
+	if (step.next == TCP_CLOSED) {
+		*ret = loose_mapping(s, a, now);
+		return DROP_NONE;
+	}
+	if (slots_is_full(&s->sessions.slots))
+		return DROP_SESSIONS_FULL;
+	struct session e = {
+		.binding = a->binding,
+		.remote = a->remote,
+		.remote_port = a->remote_port,
+		.tcp = (enum tcp_state)step.next,
+		.expires = now + s->config.lifetime[step.life],
+		.created = now,
+	};
+
+	*ret = mapping_of(s, session_begin(s, &e));
+	return DROP_NONE;
+}
+
+static void refresh(struct state *s, uint32_t id, const struct arrival *a, nsec now)
+{
+	if (a->proto == PROTO_TCP)
+		state_session_step(s, id, tcp_step(s->sessions.at[id].tcp, a->event), now);
+	else
+		set_lifetime(s, id, proto_lifetime[a->proto], now);
+}
+
+/* --- IPv6 to IPv4 --- */
+
+/* RFC 6146 s3.5.1.1, s3.5.2.3, s3.5.3: the subscriber's port, and the binding for it. */
+static enum drop_reason open_binding(struct state *s, const struct flow64 *f, uint32_t *ret)
+{
+	struct subscriber_table *subs = &s->subscribers;
+	uint32_t sub = subscriber_find(subs, f->src), block;
+	uint16_t port;
+
+	if (sub == NONE && slots_is_full(&subs->slots))
+		return DROP_SUBSCRIBERS_FULL;
+	if (slots_is_full(&s->bindings.slots))
+		return DROP_BINDINGS_FULL;
+	if (sub == NONE)
+		sub = subscriber_new(subs, f->src);
+	enum drop_reason r = subscriber_take_port(subs, sub, f->proto, f->sport, &block, &port);
+
+	if (r != DROP_NONE) {
+		subscriber_drop_idle(subs, sub);
+		return r;
+	}
+	const struct row *row = &s->pool.rows[s->pool.blocks[block].row];
+	struct binding b = {
+		.proto = f->proto,
+		.prefix = f->prefix,
+		.pool_entry = row->entry,
+		.in = f->src,
+		.in_port = f->sport,
+		.out = row->addr,
+		.out_port = port,
+	};
+
+	*ret = binding_add(&s->bindings, &b, block);
+	s->bindings_made++;
+	return DROP_NONE;
+}
+
+/* The session is asked for first: a binding without one would never go away. */
+static enum drop_reason open64(
+	struct state *s, const struct flow64 *f, struct arrival *a, nsec now, struct mapping *ret)
+{
+	if (f->proto == PROTO_TCP && a->event != TCP_V6_SYN_IN)
+		return DROP_TCP_NOT_SYN;
+	if (slots_is_full(&s->sessions.slots))
+		return DROP_SESSIONS_FULL;
+	enum drop_reason r = open_binding(s, f, &a->binding);
+
+	return r == DROP_NONE ? begin(s, a, now, ret) : r;
+}
+
+/* A session that filtering holds back is let go: one side's SYN answers the other's, or the address is known
+ * now. */
+static void admit(struct state *s, uint32_t id)
+{
+	session_admit(&s->sessions, id);
+	s->filtered--;
+}
+
+enum drop_reason state_take64(struct state *s, const struct flow64 *f, nsec now, struct mapping *ret)
+{
+	struct arrival a = {
+		.binding = binding_find6(&s->bindings, f->proto, f->prefix, f->src, f->sport),
+		.remote = f->dst,
+		.remote_port = remote_port_of(f->proto, f->dport),
+		.proto = f->proto,
+		.event = tcp_event_of(TCP_SIDE_V6, f->tcp_flags),
+	};
+
+	if (a.binding == NONE)
+		return open64(s, f, &a, now, ret);
+	uint32_t id = session_find(&s->sessions, a.binding, a.remote, a.remote_port);
+
+	if (id == NONE)
+		return begin(s, &a, now, ret);
+	if (UNLIKELY(s->sessions.at[id].is_filtered) && a.event == TCP_V6_SYN_IN)
+		admit(s, id);
+	refresh(s, id, &a, now);
+	*ret = mapping_of(s, id);
+	return DROP_NONE;
+}
+
+/* --- IPv4 to IPv6 --- */
+
+/* RFC 6146 s3.5.1, address-dependent filtering: the binding has a session to this address, whatever the port.
+ */
+static bool is_allowed(const struct state *s, const struct arrival *a)
+{
+	return s->config.filtering == FILTER_ENDPOINT_INDEPENDENT ||
+	       session_peer_find(&s->sessions, a->binding, a->remote) != NONE;
+}
+
+static enum drop_reason refusal(const struct arrival *a)
+{
+	return a->proto == PROTO_TCP && a->event == TCP_V4_SYN_IN ? DROP_TCP_SYN46_FILTERED
+								  : DROP_46_FILTERED;
+}
+
+/*
+ * RFC 6146 s3.5.2.2, CLOSED: a V4 SYN that address-dependent filtering refuses makes a V4 INIT session all
+ * the same, for six seconds, so that the inside host's own SYN meets it (simultaneous open). Strangers can
+ * make these at will, so they have a small share of the table; beyond it the SYN is just dropped.
+ */
+static enum drop_reason hold_back(struct state *s, const struct arrival *a, nsec now)
+{
+	enum drop_reason reason = refusal(a);
+
+	if (reason != DROP_TCP_SYN46_FILTERED || s->filtered == s->filtered_max ||
+		slots_is_full(&s->sessions.slots))
+		return reason;
+	struct session e = {
+		.binding = a->binding,
+		.remote = a->remote,
+		.remote_port = a->remote_port,
+		.is_filtered = true,
+		.tcp = TCP_V4_INIT,
+		.expires = now + s->config.lifetime[LIFETIME_TCP_INCOMING_SYN],
+		.created = now,
+	};
+
+	session_begin(s, &e);
+	return reason;
+}
+
+enum drop_reason state_take46(struct state *s, const struct flow46 *f, nsec now, struct mapping *ret)
+{
+	struct arrival a = {
+		.binding = binding_find4(&s->bindings, f->proto, f->dst, f->dport),
+		.remote = f->src,
+		.remote_port = remote_port_of(f->proto, f->sport),
+		.proto = f->proto,
+		.event = tcp_event_of(TCP_SIDE_V4, f->tcp_flags),
+	};
+
+	if (a.binding == NONE)
+		return DROP_46_NO_BINDING;
+	uint32_t id = session_find(&s->sessions, a.binding, a.remote, a.remote_port);
+
+	if (id == NONE)
+		return is_allowed(s, &a) ? begin(s, &a, now, ret) : hold_back(s, &a, now);
+	if (UNLIKELY(s->sessions.at[id].is_filtered)) {
+		if (!is_allowed(s, &a))
+			return refusal(&a);
+		admit(s, id);
+		set_lifetime(s, id, LIFETIME_TCP_TRANSITORY, now);
+	}
+	refresh(s, id, &a, now);
+	*ret = mapping_of(s, id);
+	return DROP_NONE;
+}
+
+/* --- looking up without a trace --- */
+
+static bool find(
+	const struct state *s, uint32_t binding, struct addr4 remote, uint16_t port, struct mapping *ret)
+{
+	uint32_t id = binding == NONE ? NONE : session_find(&s->sessions, binding, remote, port);
+
+	if (id == NONE || s->sessions.at[id].is_filtered)
+		return false;
+	*ret = mapping_of(s, id);
+	return true;
+}
+
+bool state_find64(const struct state *s, const struct flow64 *f, struct mapping *ret)
+{
+	return find(s, binding_find6(&s->bindings, f->proto, f->prefix, f->src, f->sport), f->dst,
+		remote_port_of(f->proto, f->dport), ret);
+}
+
+bool state_find46(const struct state *s, const struct flow46 *f, struct mapping *ret)
+{
+	return find(s, binding_find4(&s->bindings, f->proto, f->dst, f->dport), f->src,
+		remote_port_of(f->proto, f->sport), ret);
+}

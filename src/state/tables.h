@@ -1,0 +1,39 @@
+/* tables.h - all of one worker's state; state.c explains it */
+#ifndef ISTHMUS_STATE_TABLES_H
+#define ISTHMUS_STATE_TABLES_H
+
+#include "state/binding.h"
+#include "state/session.h"
+#include "state/subscriber.h"
+#include "state/tcp.h"
+#include "state/timer.h"
+
+struct state {
+	struct state_config config; /* statics is NULL: they are in the table */
+	struct binding_table bindings;
+	struct session_table sessions;
+	struct subscriber_table subscribers;
+	struct pool pool;
+	struct wheel wheel;
+	struct rng rng;
+	struct memory memory;
+	struct session
+		loose; /* what a TCP segment that matches a binding but no session is given; in no table */
+	uint32_t filtered; /* sessions that filtering holds back */
+	uint32_t filtered_max;
+	uint32_t seen; /* number of the last state_update() */
+	uint32_t by_proto[PROTO_COUNT];
+	uint32_t by_tcp[TCP_STATE_COUNT];
+	uint64_t bindings_made, sessions_made, bindings_expired, sessions_expired, probes;
+};
+
+/* One sixteenth of the sessions, at least one, may wait for the other side of a simultaneous open. */
+#define FILTERED_SHARE 16
+
+/** state_session_drop() - remove a session, and its binding if that was dynamic and has no other */
+void state_session_drop(struct state *s, uint32_t id);
+
+/** state_session_step() - let the TCP machine move a session, and its timer with it */
+void state_session_step(struct state *s, uint32_t id, struct tcp_step step, nsec now);
+
+#endif

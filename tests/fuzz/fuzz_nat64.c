@@ -1,0 +1,109 @@
+/*
+ * fuzz_nat64.c - a conversation with the whole translator: packets of both families, with offload state, and
+ * time
+ *
+ * Input: records of a header byte (bits 0-1: what: IPv6 packet, IPv4 packet, raw bytes, time), then by kind.
+ */
+#include "addr/embed.h"
+#include "base/bytes.h"
+#include "nat64/nat64.h"
+#include "xlat/checksum.h"
+
+#include <stdlib.h>
+
+#define PACKET_MAX 2048
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static unsigned sink;
+
+static void look(void *ctx, const struct pkt *p)
+{
+	(void)ctx;
+	if (!pkt_validate(p))
+		abort();
+	for (uint32_t i = 0; i < p->len; i++)
+		sink += p->data[i];
+}
+
+static struct nat64 *translator(nsec now)
+{
+	struct nat64_config c = {
+		.prefixes = { WELL_KNOWN_PREFIX }, .prefixes_len = 1, .allow_non_global = true
+	};
+	uint8_t seed[32] = { 7 };
+	struct nat64 *n;
+
+	state_config_default(&c.state);
+	c.state.max_sessions = 64;
+	c.state.ports_per_block = 64;
+	c.state.pool[0] = (struct pool_entry){ { { 0xc0000240 }, 31 }, 1024, 2047, false };
+	c.state.pool_len = 1;
+	if (nat64_new(&c, seed, now, &n) < 0)
+		abort();
+	return n;
+}
+
+/* Addresses that make sense most of the time, so that inputs get past the first checks. */
+static void aim(uint8_t *p, size_t len, uint8_t mode)
+{
+	if (mode & 4)
+		return;
+	if (p[0] >> 4 == 6 && len >= 40) {
+		addr6_put(p + 8, (struct addr6){ UINT64_C(0x20010db800000000), p[23] & 3 });
+		addr6_put(p + 24,
+			embed_addr(WELL_KNOWN_PREFIX,
+				(struct addr4){ (mode & 8) ? 0xc0000240 : 0xc6336400u + (p[39] & 3u) }));
+	} else if (p[0] >> 4 == 4 && len >= 20) {
+		addr4_put(p + 12, (struct addr4){ 0xc6336400u + (p[15] & 3u) });
+		addr4_put(p + 16, (struct addr4){ 0xc0000240u + (p[19] & 1u) });
+		size_t header = (size_t)(p[0] & 15) * 4;
+
+		if (header >= 20 && header <= len) {
+			be16_put(p + 10, 0);
+			be16_put(p + 10, (uint16_t)~csum_fold(csum_bytes(p, header)));
+		}
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	static uint8_t memory[PKT_HEADROOM + PACKET_MAX + PKT_TAILROOM + 1280];
+	struct rd r = rd_of(data, len);
+	struct nat64_out out = { look, NULL };
+	nsec now = 1000 * NSEC;
+	struct nat64 *n = translator(now);
+	uint8_t mode, flags;
+	uint16_t size;
+
+	while (rd_u8(&r, &mode) && rd_u8(&r, &flags) && rd_be16(&r, &size)) {
+		if ((mode & 3) == 3) {
+			now += (nsec)size * NSEC;
+			nat64_tick(n, now, &out);
+			continue;
+		}
+		size_t take = size % PACKET_MAX < rd_left(&r) ? size % PACKET_MAX : rd_left(&r);
+		const uint8_t *from = rd_take(&r, take);
+		struct pkt p = { .head = memory,
+			.data = memory + PKT_HEADROOM,
+			.len = (uint32_t)take,
+			.end = memory + sizeof(memory) };
+
+		bytes_copy(p.data, from, take);
+		if (take > 0)
+			aim(p.data, take, mode);
+		if (flags & 1)
+			p.off = (struct offload){ .csum_partial = true,
+				.csum_start = p.len > 0 && p.data[0] >> 4 == 6 ? 40 : 20,
+				.csum_offset = flags & 2 ? 16 : 6 };
+		if (flags & 4) {
+			p.off.gso = flags & 8 ? GSO_TCP6 : flags & 16 ? GSO_TCP4 : GSO_UDP;
+			p.off.gso_size = (uint16_t)(flags * 8);
+		}
+		(void)nat64_packet(n, &p, now, &out);
+	}
+	if (!state_validate(nat64_state(n)))
+		abort();
+	nat64_free(n);
+	return 0;
+}

@@ -1,0 +1,350 @@
+/* What a configuration means: defaults, every key of the contract, and what one section takes over from another. */
+#include "addr/embed.h"
+#include "base/bytes.h"
+#include "conf/conf.h"
+#include "conf/key.h"
+#include "harness.h"
+#include "same.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct conf *must_parse(const char *text)
+{
+	struct conf *c = NULL;
+	struct conf_errors e;
+	int r = conf_parse("f.yaml", text, strlen(text), &c, &e);
+
+	if (r == -EINVAL)
+		CHECK_TEXT(e.lines[0], "no fault");
+	REQUIRE(r == 0);
+	CHECK_INT(e.len, 0);
+	return c;
+}
+
+static void check_endpoint(const struct dns_endpoint *e, const char *want)
+{
+	char text[ENDPOINT6_TEXT];
+
+	CHECK_TEXT(e->is4 ? endpoint4_text(e->a4, e->port, text) : endpoint6_text(e->a6, e->port, text), want);
+}
+
+static void check_prefix6(struct prefix6 p, const char *want)
+{
+	char text[PREFIX6_TEXT];
+
+	CHECK_TEXT(prefix6_text(p, text), want);
+}
+
+static void check_prefix4(struct prefix4 p, const char *want)
+{
+	char text[PREFIX4_TEXT];
+
+	CHECK_TEXT(prefix4_text(p, text), want);
+}
+
+static void check_allow(const struct dns_prefix *p, const char *want)
+{
+	if (p->is4)
+		check_prefix4(p->p4, want);
+	else
+		check_prefix6(p->p6, want);
+}
+
+static void check_default_nat64(const struct conf *c)
+{
+	const struct state_config *s = &c->nat64.state;
+	struct state_config standard;
+
+	CHECK_INT(c->nat64.prefixes_len, 1);
+	check_prefix6(c->nat64.prefixes[0], "64:ff9b::/96");
+	CHECK_INT(s->pool_len, 1);
+	CHECK_TEXT(c->pool_source[0].interface, "auto");
+	CHECK(s->pool[0].lo == 49152 && s->pool[0].hi == 65535 && s->pool[0].is_shared);
+	CHECK_INT(c->nat64.deny_len, 5);
+	check_prefix4(c->nat64.deny[0], "0.0.0.0/8");
+	check_prefix4(c->nat64.deny[4], "240.0.0.0/4");
+	CHECK(!c->nat64.allow_non_global && !c->ftp_alg);
+	CHECK_INT(c->workers, 0);
+	/* The two modules that know the contract's values have to agree. */
+	state_config_default(&standard);
+	CHECK(same_state(s, &standard));
+}
+
+static void check_default_dns64(const struct dns64_config *d)
+{
+	CHECK_INT(d->listen_len, 2);
+	check_endpoint(&d->listen[0], "[::]:53");
+	check_endpoint(&d->listen[1], "0.0.0.0:53");
+	CHECK_INT(d->allow_len, 4);
+	check_allow(&d->allow[0], "::1/128");
+	check_allow(&d->allow[1], "fc00::/7");
+	check_allow(&d->allow[2], "2001:db8::/32");
+	check_allow(&d->allow[3], "127.0.0.0/8");
+	CHECK_INT(d->upstream_mode, UPSTREAM_SYSTEM);
+	CHECK_INT(d->prefixes_len, 1);
+	check_prefix6(d->prefixes[0], "64:ff9b::/96");
+	CHECK_INT(d->exclude_aaaa_len, 1);
+	check_prefix6(d->exclude_aaaa[0], "::ffff:0.0.0.0/96");
+	CHECK_INT(d->exclude_a_len, 0);
+	CHECK(d->dnssec_validate && !d->allow_non_global);
+}
+
+static void check_default_service(const struct conf *c)
+{
+	CHECK_TEXT(c->control.socket, "/run/isthmus/control.sock");
+	CHECK(!c->control.has_metrics);
+	CHECK_INT(c->log.level, LOG_LEVEL_INFO);
+	CHECK_INT(c->log.sinks, LOG_TO_STDERR);
+}
+
+TEST(without_a_file_all_four_sections_have_the_values_of_the_contract)
+{
+	struct conf *c;
+
+	REQUIRE(conf_default(&c) == 0);
+	CHECK(c->has_nat64 && c->has_dns64);
+	check_default_nat64(c);
+	check_default_dns64(&c->dns64);
+	check_default_service(c);
+	CHECK_INT(c->warnings.len, 0);
+	conf_free(c);
+}
+
+TEST(empty_sections_have_the_values_of_the_contract)
+{
+	struct conf *c = must_parse("nat64:\ndns64: {}\ncontrol: ~\nlog:\n"), *standard;
+
+	REQUIRE(conf_default(&standard) == 0);
+	CHECK(same_conf(c, standard));
+	conf_free(c);
+	conf_free(standard);
+}
+
+TEST(a_section_left_out_is_off_and_control_and_log_have_defaults)
+{
+	struct conf *c = must_parse("nat64: { workers: 1 }\n");
+
+	CHECK(c->has_nat64 && !c->has_dns64);
+	CHECK_INT(c->workers, 1);
+	check_default_service(c);
+	conf_free(c);
+	c = must_parse("dns64:\n");
+	CHECK(!c->has_nat64 && c->has_dns64);
+	check_default_dns64(&c->dns64);
+	conf_free(c);
+}
+
+/* The contract's own text, less what this version refuses. */
+static const char contract[] =
+	"nat64:                                  # (default) stateful NAT64\n"
+	"  prefixes: [64:ff9b::/96]              # RFC 6052, any of the six lengths; several allowed\n"
+	"  pool:                                 # IPv4 transport addresses to lend out\n"
+	"    - address: 192.0.2.2                # one address, or a prefix such as 203.0.113.0/28\n"
+	"      ports: 1024-65535                 # also the range of ICMP identifiers\n"
+	"  ports-per-block: 512\n"
+	"  subscriber: 64\n"
+	"  max-blocks-per-subscriber: 8\n"
+	"  filtering: endpoint-independent       # or: address-dependent\n"
+	"  max-sessions: 1000000\n"
+	"  static:                               # reachable from the IPv4 side at any time\n"
+	"    - { protocol: udp, outside: \"192.0.2.2:2000\", inside: \"[2001:db8::5]:2000\" }\n"
+	"    - { protocol: icmp, outside: \"192.0.2.2:1\", inside: \"[2001:db8::5]:1\" }\n"
+	"  lifetimes: { udp: 5m, tcp-established: 2h4m, tcp-transitory: 4m, tcp-incoming-syn: 6s, icmp: 1m, fragment: 2s }\n"
+	"  deny: [0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/4, 240.0.0.0/4]\n"
+	"  workers: auto\n"
+	"  fastpath: auto                        # auto | xdp | tc | off\n"
+	"dns64:                                  # (default) on the host's addresses\n"
+	"  listen: [\"[::]:53\", \"0.0.0.0:53\"]\n"
+	"  allow: [::1/128, fc00::/7, \"2001:db8::/32\"]\n"
+	"  upstream: [system]\n"
+	"  prefixes: [64:ff9b::/96]\n"
+	"  exclude-aaaa: [::ffff:0:0/96]\n"
+	"  exclude-a: []\n"
+	"  dnssec: validate                      # or: off\n"
+	"control:                                # (default)\n"
+	"  socket: /run/isthmus/control.sock\n"
+	"log:\n"
+	"  level: info\n"
+	"  to: [stderr]                          # stderr | syslog | journal\n";
+
+TEST(the_contract_works_as_written)
+{
+	struct conf *c = must_parse(contract);
+	const struct state_config *s = &c->nat64.state;
+
+	CHECK_INT(c->dns64.allow_len, 3);
+	check_allow(&c->dns64.allow[0], "::1/128");
+	check_prefix6(c->dns64.exclude_aaaa[0], "::ffff:0.0.0.0/96");
+	CHECK_INT(s->statics_len, 2);
+	CHECK(s->statics[1].proto == PROTO_ICMP && s->statics[1].out.v == 0xc0000202 && s->statics[1].out_port == 1);
+	CHECK(s->statics[0].in_port == 2000 && s->statics[0].in.lo == 5);
+	CHECK(state_config_validate(s));
+	CHECK_INT(c->warnings.len, 0);
+	conf_free(c);
+}
+
+TEST(a_static_port_outside_the_ranges_becomes_a_pool_entry_of_its_own)
+{
+	struct conf *c = must_parse(contract);
+	const struct state_config *s = &c->nat64.state;
+
+	REQUIRE(s->pool_len == 2);
+	CHECK(!c->pool_source[0].is_implied && c->pool_source[1].is_implied);
+	CHECK(s->pool[1].lo == 1 && s->pool[1].hi == 1 && !s->pool[1].is_shared);
+	check_prefix4(s->pool[1].prefix, "192.0.2.2/32");
+	conf_free(c);
+}
+
+TEST(pool_entries_have_the_ports_of_their_kind)
+{
+	struct conf *c = must_parse("nat64:\n  pool:\n"
+				    "    - address: 203.0.113.0/28\n"
+				    "    - { address: 198.51.100.7, shared: true }\n"
+				    "    - interface: wan0\n"
+				    "    - { interface: auto, ports: 2048-4095 }\n");
+	const struct pool_entry *p = c->nat64.state.pool;
+
+	CHECK_INT(c->nat64.state.pool_len, 4);
+	CHECK(p[0].lo == 1024 && p[0].hi == 65535 && !p[0].is_shared);
+	CHECK(p[1].lo == 49152 && p[1].hi == 65535 && p[1].is_shared);
+	CHECK(p[2].lo == 49152 && p[2].hi == 65535 && p[2].is_shared);
+	CHECK(p[3].lo == 2048 && p[3].hi == 4095 && p[3].is_shared);
+	CHECK_TEXT(c->pool_source[2].interface, "wan0");
+	CHECK_INT(c->pool_source[3].line, 6);
+	conf_free(c);
+}
+
+static const struct {
+	const char *text, *endpoint, *tls_name;
+} upstream_cases[] = {
+	{ "192.0.2.53", "192.0.2.53:53", NULL },
+	{ "192.0.2.53:5353", "192.0.2.53:5353", NULL },
+	{ "2001:db8::53", "[2001:db8::53]:53", NULL },
+	{ "[2001:db8::53]", "[2001:db8::53]:53", NULL },
+	{ "[2001:db8::53]:5353", "[2001:db8::53]:5353", NULL },
+	{ "127.0.0.1:5353", "127.0.0.1:5353", NULL },
+	{ "127.0.0.53", "127.0.0.53:53", NULL },
+	{ "tls://9.9.9.9#dns.quad9.net", "9.9.9.9:853", "dns.quad9.net" },
+	{ "tls://9.9.9.9:8853#dns.quad9.net", "9.9.9.9:8853", "dns.quad9.net" },
+	{ "tls://[2620:fe::fe]#dns.quad9.net", "[2620:fe::fe]:853", "dns.quad9.net" },
+	{ "tls://[2620:fe::fe]:8853#dns.quad9.net", "[2620:fe::fe]:8853", "dns.quad9.net" },
+	{ "tls://2620:fe::fe#dns.quad9.net", "[2620:fe::fe]:853", "dns.quad9.net" },
+};
+
+TEST(upstreams_are_addresses_with_port_and_tls_name)
+{
+	char text[200];
+
+	for (size_t i = 0; i < ARRAY_LEN(upstream_cases); i++) {
+		test_row(upstream_cases[i].text);
+		snprintf(text, sizeof(text), "dns64: { upstream: [\"%s\"] }\n", upstream_cases[i].text);
+		struct conf *c = must_parse(text);
+
+		CHECK_INT(c->dns64.upstream_mode, UPSTREAM_FORWARD);
+		CHECK_INT(c->dns64.upstream_len, 1);
+		check_endpoint(&c->dns64.upstream[0].to, upstream_cases[i].endpoint);
+		CHECK(c->dns64.upstream[0].tls == (upstream_cases[i].tls_name != NULL));
+		CHECK_TEXT(c->dns64.upstream[0].tls_name, upstream_cases[i].tls_name ? upstream_cases[i].tls_name : "");
+		conf_free(c);
+	}
+}
+
+TEST(a_single_value_is_a_list_of_one)
+{
+	struct conf *c = must_parse("dns64:\n  upstream: recursive\n  listen: \"[::1]:5353\"\nlog: { to: journal }\n");
+
+	CHECK_INT(c->dns64.upstream_mode, UPSTREAM_RECURSIVE);
+	CHECK_INT(c->dns64.listen_len, 1);
+	check_endpoint(&c->dns64.listen[0], "[::1]:5353");
+	CHECK_INT(c->log.sinks, LOG_TO_JOURNAL);
+	conf_free(c);
+}
+
+static const struct {
+	const char *text;
+	nsec want;
+} duration_cases[] = {
+	{ "120s", 120 * NSEC },
+	{ "2m0s", 120 * NSEC },
+	{ "2h4m", 7440 * NSEC },
+	{ "1d2h3m4s5ms", 93784 * NSEC + 5 * MSEC },
+	{ "120000ms", 120 * NSEC },
+	{ "30d", 2592000 * NSEC },
+};
+
+TEST(lifetimes_have_units)
+{
+	char text[100];
+
+	for (size_t i = 0; i < ARRAY_LEN(duration_cases); i++) {
+		test_row(duration_cases[i].text);
+		snprintf(text, sizeof(text), "nat64: { lifetimes: { udp: %s } }\n", duration_cases[i].text);
+		struct conf *c = must_parse(text);
+
+		CHECK_INT(c->nat64.state.lifetime[LIFETIME_UDP], duration_cases[i].want);
+		CHECK_INT(c->nat64.state.lifetime[LIFETIME_ICMP], 60 * NSEC);
+		conf_free(c);
+	}
+}
+
+TEST(dns64_takes_over_prefixes_and_non_global_from_nat64)
+{
+	struct conf *c = must_parse("dns64:\nnat64:\n  prefixes: [2001:db8:64::/96, 64:ff9b::/96]\n  allow-non-global: true\n");
+
+	CHECK_INT(c->dns64.prefixes_len, 2);
+	check_prefix6(c->dns64.prefixes[0], "2001:db8:64::/96");
+	CHECK(c->dns64.allow_non_global);
+	CHECK_INT(c->warnings.len, 0);
+	conf_free(c);
+}
+
+static const struct {
+	const char *name, *text, *want;
+} warning_cases[] = {
+	{ "prefix not routed", "nat64:\ndns64:\n  prefixes: [2001:db8:64::/96]\n",
+		"f.yaml:3: dns64.prefixes: 2001:db8:64::/96 is not in nat64.prefixes, so another translator has to route it; else add it there" },
+	{ "synthesized but dropped", "nat64:\ndns64:\n  allow-non-global: true\n",
+		"f.yaml:3: dns64.allow-non-global: nat64.allow-non-global is false, so the translator drops what is synthesized from private addresses; write the same in both" },
+	{ "translated but not synthesized", "nat64: { allow-non-global: true }\ndns64:\n  allow-non-global: false\n",
+		"f.yaml:3: dns64.allow-non-global: nat64.allow-non-global is true, but nothing is synthesized from private addresses; write the same in both" },
+	{ "denied pool", "nat64:\n  pool:\n    - address: 10.1.0.1\n  deny: [10.0.0.0/8]\n",
+		"f.yaml:3: nat64.pool[0]: nat64.deny has 10.0.0.0/8, so IPv6 hosts cannot reach each other through this address, remove one of them" },
+};
+
+TEST(what_works_but_looks_like_a_mistake_is_a_warning)
+{
+	for (size_t i = 0; i < ARRAY_LEN(warning_cases); i++) {
+		test_row(warning_cases[i].name);
+		struct conf *c = must_parse(warning_cases[i].text);
+
+		REQUIRE(c->warnings.len == 1);
+		CHECK_TEXT(c->warnings.lines[0], warning_cases[i].want);
+		conf_free(c);
+	}
+}
+
+static const struct {
+	const char *text;
+	unsigned len;
+} colon_cases[] = {
+	{ "dns64: { allow: [::1/128] }\n", 1 },
+	{ "dns64: { allow: [::/0] }\n", 1 },
+	{ "dns64: { allow: [fc00::/7,::1,::2 , ::3\n, ::4] } # [::5]\n", 5 },
+	{ "# \xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80 [::9]\ndns64: { allow: [\n  ::1, # \xc3\xa4 ::7\n  ::2] }\n", 2 },
+	{ "dns64:\n  allow:\n  - ::1\n  - ::2/127\n", 2 },
+	{ "dns64: { allow: [::1], listen: [\"[::1]:53\", '[::2]:53'] }\n", 1 },
+};
+
+TEST(addresses_that_begin_with_colons_are_values_inside_brackets)
+{
+	for (size_t i = 0; i < ARRAY_LEN(colon_cases); i++) {
+		test_row(colon_cases[i].text);
+		struct conf *c = must_parse(colon_cases[i].text);
+
+		CHECK_INT(c->dns64.allow_len, colon_cases[i].len);
+		CHECK(!c->dns64.allow[0].is4);
+		conf_free(c);
+	}
+}
