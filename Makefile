@@ -52,7 +52,7 @@ demo: deps-lab all
 	@ISTHMUS=$(ISTHMUS) tests/lab/demo.sh
 
 run: all
-	$(ISTHMUS) run
+	$(ISTHMUS) run --built-in
 
 install: all
 	DESTDIR=$(DESTDIR) meson install -C $(BUILD)

@@ -10,6 +10,10 @@
  *
  * An echo request is never taken: the host goes on answering pings.
  *
+ * On the loopback only ICMP errors are taken: those by which this host's own routing says that a translated packet was
+ * too big for the next link or had no route. They are addressed to the shared address, so they never leave the host, and
+ * without them the path MTU would not be found.
+ *
  * Fragments: the first one has the ports; its decision is remembered under (source, destination,
  * identification, protocol) in an LRU map, and later fragments follow it. A later fragment that overtakes its
  * first one goes to the host, and the datagram is lost there.
@@ -40,6 +44,7 @@
 #define ICMP_TIME_EXCEEDED 11
 #define ICMP_PARAMETERPROB 12
 
+#define LOOPBACK_INDEX 1
 #define IP_MF 0x2000
 #define IP_OFFSET 0x1fff
 #define IP_MIN_WORDS 5
@@ -103,7 +108,7 @@ static __always_inline int is_icmp_ours(struct __sk_buff *skb, __u32 at, __be32 
 	if (load(skb, at, icmp, sizeof(icmp)) < 0)
 		return 0;
 	if (icmp[0] == ICMP_ECHOREPLY)
-		return is_shared_port(dst, port_at(icmp + 4));
+		return skb->ingress_ifindex != LOOPBACK_INDEX && is_shared_port(dst, port_at(icmp + 4));
 	if (icmp[0] == ICMP_DEST_UNREACH || icmp[0] == ICMP_TIME_EXCEEDED || icmp[0] == ICMP_PARAMETERPROB)
 		return is_error_ours(skb, at + sizeof(icmp), dst);
 	return 0;
@@ -132,6 +137,8 @@ int isthmus_steer(struct __sk_buff *skb)
 	if (load(skb, 0, &ip, sizeof(ip)) < 0 || ip.version != 4 || ip.ihl < IP_MIN_WORDS)
 		return TC_ACT_UNSPEC;
 	if (!is_shared_address(ip.daddr))
+		return TC_ACT_UNSPEC;
+	if (skb->ingress_ifindex == LOOPBACK_INDEX && ip.protocol != IPPROTO_ICMP)
 		return TC_ACT_UNSPEC;
 
 	struct steer_fragment key = { .src = ip.saddr, .dst = ip.daddr, .id = ip.id, .proto = ip.protocol };

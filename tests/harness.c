@@ -67,7 +67,8 @@ bool test_check_text(const char *got, const char *want, const char *what, const 
 	if (got && want && strcmp(got, want) == 0)
 		return true;
 	where(file, line);
-	printf("%s is\n    \"%s\", should be\n    \"%s\"\n", what, got ? got : "(null)", want ? want : "(null)");
+	printf("%s is\n    \"%s\", should be\n    \"%s\"\n", what, got ? got : "(null)",
+		want ? want : "(null)");
 	return false;
 }
 
@@ -107,7 +108,8 @@ void test_skip(const char *why)
 uint64_t test_seed(void)
 {
 	const char *given = getenv("TEST_SEED");
-	uint64_t seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL) * 1000003u + (uint64_t)getpid();
+	uint64_t seed =
+		given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL) * 1000003u + (uint64_t)getpid();
 
 	printf("  TEST_SEED=%llu\n", (unsigned long long)seed);
 	return seed;

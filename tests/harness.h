@@ -30,23 +30,23 @@ bool test_check_bytes(const void *got, size_t got_len, const void *want, size_t 
 /** test_row() - name the table row that the following checks are about; NULL ends it */
 void test_row(const char *name);
 
-#define TEST(name)                                                                                                     \
-	static void test_##name(void);                                                                                 \
-	__attribute__((constructor)) static void register_##name(void)                                                 \
-	{                                                                                                              \
-		test_register(#name, test_##name);                                                                     \
-	}                                                                                                              \
+#define TEST(name)                                                                                           \
+	static void test_##name(void);                                                                       \
+	__attribute__((constructor)) static void register_##name(void)                                       \
+	{                                                                                                    \
+		test_register(#name, test_##name);                                                           \
+	}                                                                                                    \
 	static void test_##name(void)
 
 #define CHECK(x) test_check((x), #x, __FILE__, __LINE__)
 #define CHECK_INT(got, want) test_check_int((long long)(got), (long long)(want), #got, __FILE__, __LINE__)
 #define CHECK_TEXT(got, want) test_check_text((got), (want), #got, __FILE__, __LINE__)
-#define CHECK_BYTES(got, got_len, want, want_len)                                                                      \
+#define CHECK_BYTES(got, got_len, want, want_len)                                                            \
 	test_check_bytes((got), (got_len), (want), (want_len), #got, __FILE__, __LINE__)
-#define REQUIRE(x)                                                                                                     \
-	do {                                                                                                           \
-		if (!test_check((x), #x, __FILE__, __LINE__))                                                          \
-			test_abort();                                                                                  \
+#define REQUIRE(x)                                                                                           \
+	do {                                                                                                 \
+		if (!test_check((x), #x, __FILE__, __LINE__))                                                \
+			test_abort();                                                                        \
 	} while (0)
 
 #endif

@@ -110,8 +110,8 @@ static inline bool prefix6_validate(struct prefix6 p)
 
 /* --- text; buffers of these sizes always suffice, the terminating zero included --- */
 
-#define ADDR4_TEXT 16		 /* "255.255.255.255" */
-#define ADDR6_TEXT 46		 /* INET6_ADDRSTRLEN */
+#define ADDR4_TEXT 16 /* "255.255.255.255" */
+#define ADDR6_TEXT 46 /* INET6_ADDRSTRLEN */
 #define PREFIX4_TEXT (ADDR4_TEXT + 3)
 #define PREFIX6_TEXT (ADDR6_TEXT + 4)
 #define ENDPOINT4_TEXT (ADDR4_TEXT + 6) /* "192.0.2.1:65535" */

@@ -47,7 +47,8 @@ static inline uint64_t hash_words(const struct hash_key *key, const uint64_t *w,
 		key->k0 ^ UINT64_C(0x6c7967656e657261),
 		key->k1 ^ UINT64_C(0x7465646279746573),
 	};
-	uint64_t last = (uint64_t)n << 59; /* the length in bytes in the top byte, as SipHash ends a message */
+	uint64_t last =
+		(uint64_t)n << 59; /* the length in bytes in the top byte, as SipHash ends a message */
 
 	for (unsigned i = 0; i < n; i++) {
 		v[3] ^= w[i];

@@ -100,7 +100,8 @@ static void to_stderr(enum log_level level, const char *text)
 static void to_journal(enum log_level level, const char *text)
 {
 	char entry[LINE_MAX_BYTES + 160];
-	int n = snprintf(entry, sizeof(entry), "PRIORITY=%d\nSYSLOG_IDENTIFIER=isthmus\nISTHMUS_ROLE=%s\nMESSAGE=%s: %s\n",
+	int n = snprintf(entry, sizeof(entry),
+		"PRIORITY=%d\nSYSLOG_IDENTIFIER=isthmus\nISTHMUS_ROLE=%s\nMESSAGE=%s: %s\n",
 		levels[level].priority, sink.who, sink.who, text);
 
 	if (n > 0 && send(sink.journal_fd, entry, (size_t)n, MSG_NOSIGNAL) < 0)

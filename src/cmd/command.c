@@ -25,6 +25,7 @@ static const struct {
 	[OPTION_ALL] = { "all", NULL, "counters that are zero, too", 'a' },
 	[OPTION_HOST] = { "host", NULL, "tell what this machine has and lacks", 0 },
 	[OPTION_PRINT] = { "print", NULL, "print the effective configuration", 0 },
+	[OPTION_BUILT_IN] = { "built-in", NULL, "the built-in configuration, whatever files there are", 0 },
 	[OPTION_PREFIX] = { "prefix", "PREFIX", "translation prefix (default: 64:ff9b::/96)", 0 },
 };
 

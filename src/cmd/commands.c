@@ -18,7 +18,7 @@ const struct command main_commands[] = {
 			"Examples:\n"
 			"  isthmus run\n"
 			"  isthmus run --config ./isthmus.yaml\n",
-		.takes = TAKES(OPTION_CONFIG),
+		.takes = TAKES(OPTION_CONFIG) | TAKES(OPTION_BUILT_IN),
 		.run = command_do_run,
 	},
 	{

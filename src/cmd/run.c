@@ -12,15 +12,19 @@
 
 #define RESOLV_CONF "/etc/resolv.conf"
 
-/* default_file() - the usual configuration file, or NULL if there is none */
-static const char *default_file(void)
+/* config_file() - the file to run with, or NULL for the built-in configuration */
+static const char *config_file(const struct options *o)
 {
+	if (option_is_set(o, OPTION_CONFIG))
+		return o->value[OPTION_CONFIG];
+	if (option_is_set(o, OPTION_BUILT_IN))
+		return NULL;
 	return access(CONFIG_PATH_DEFAULT, F_OK) == 0 ? CONFIG_PATH_DEFAULT : NULL;
 }
 
 int command_do_run(const struct options *o)
 {
-	const char *file = option_is_set(o, OPTION_CONFIG) ? o->value[OPTION_CONFIG] : default_file();
+	const char *file = config_file(o);
 	char *absolute = file ? realpath(file, NULL) : NULL;
 
 	if (file && !absolute) {
@@ -134,7 +138,7 @@ static int check_loaded(struct conf *c, const char *name, const struct options *
 
 int command_do_check(const struct options *o)
 {
-	const char *file = o->operands_len > 0 ? o->operands[0] : default_file();
+	const char *file = o->operands_len > 0 ? o->operands[0] : config_file(o);
 	struct conf_errors errors = { 0 };
 	struct conf *c = NULL;
 	int err = file ? conf_load(file, &c, &errors) : conf_default(&c);

@@ -28,10 +28,12 @@
  */
 #include "cmd/supervisor.h"
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "ctl/channel.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -231,16 +233,28 @@ static void control_down(struct supervisor *s)
 	reload_free(s->reload);
 }
 
+/* The record of what was changed on the host lies beside the control socket. */
+static void journal_path(const struct supervisor *s, char *ret, size_t size)
+{
+	char copy[sizeof(s->conf->control.socket)];
+
+	(void)text_copy(copy, sizeof(copy), s->conf->control.socket);
+	snprintf(ret, size, "%s/host.journal", dirname(copy));
+}
+
 static int host_stage_up(struct supervisor *s)
 {
-	char fault[512] = "";
-	struct host_plan plan = { .device = HOST_DEVICE_DEFAULT, .nat64 = &s->conf->nat64 };
+	char fault[512] = "", journal[sizeof(s->conf->control.socket) + 16];
+	struct host_plan plan = {
+		.device = HOST_DEVICE_DEFAULT, .nat64 = &s->conf->nat64, .journal = journal
+	};
 
 	if (!s->conf->has_nat64)
 		return 0;
 	plan.queues = s->conf->workers > 0 ? s->conf->workers : WORKERS_AUTO;
 	if (plan.queues > HOST_QUEUES_MAX)
 		plan.queues = HOST_QUEUES_MAX;
+	journal_path(s, journal, sizeof(journal));
 	int err = host_up(&plan, &s->host, fault, sizeof(fault));
 	if (err < 0) {
 		log_error("%s", fault);

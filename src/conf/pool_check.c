@@ -200,7 +200,7 @@ static void check_sizes(struct conf_reading *r)
 
 		reading_fault(r, r->c->pool_source[0].line,
 			"it has %" PRIu64 " blocks, and at most %u are possible, write fewer addresses or a "
-					  "larger nat64.ports-per-block",
+			"larger nat64.ports-per-block",
 			blocks, CONF_POOL_BLOCKS_MAX);
 		path_leave(r, back);
 	}

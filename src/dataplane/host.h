@@ -17,9 +17,10 @@
 
 /* What the host has to offer; read by host_facts(). */
 struct host_facts {
-	bool has_route4;	    /* there is an IPv4 default route */
-	char uplink4[IF_NAMESIZE];  /* its interface */
-	struct addr4 addr4;	    /* the primary global IPv4 address of that interface (preferred source of the route) */
+	bool has_route4;	   /* there is an IPv4 default route */
+	char uplink4[IF_NAMESIZE]; /* its interface */
+	struct addr4
+		addr4; /* the primary global IPv4 address of that interface (preferred source of the route) */
 	bool has_addr4;
 };
 
@@ -42,8 +43,8 @@ struct host; /* opaque */
 struct host_status {
 	char device[IF_NAMESIZE];
 	unsigned mtu;
-	bool tso4, tso6, uso;		/* offloads that the kernel granted */
-	bool steering;			/* the shared address is steered by the tc program on the uplinks */
+	bool tso4, tso6, uso; /* offloads that the kernel granted */
+	bool steering;	      /* the shared address is steered by the tc program on the uplinks */
 	unsigned steered_interfaces;
 };
 
@@ -86,6 +87,7 @@ struct finding {
  *
  * Return: number of findings of level FINDING_MISSING.
  */
-unsigned host_check(const struct nat64_config *nat64, void (*add)(void *ctx, const struct finding *f), void *ctx);
+unsigned host_check(
+	const struct nat64_config *nat64, void (*add)(void *ctx, const struct finding *f), void *ctx);
 
 #endif

@@ -168,7 +168,7 @@ static void on_link(void *ctx, const struct link *l)
 {
 	struct attach_walk *w = ctx;
 
-	if (w->error < 0 || (l->flags & IFF_UP) == 0 || (l->flags & IFF_LOOPBACK) != 0)
+	if (w->error < 0 || (l->flags & IFF_UP) == 0)
 		return;
 	if (l->index == w->request->device || hands_to_master(l))
 		return;
@@ -179,7 +179,7 @@ static void on_link(void *ctx, const struct link *l)
 	w->error = r;
 	if (r < 0)
 		text_copy(w->failed, sizeof(w->failed), l->name);
-	else
+	else if ((l->flags & IFF_LOOPBACK) == 0)
 		w->done++;
 }
 

@@ -19,7 +19,8 @@
  * Return: 0; -errno (ENOENT: no /dev/net/tun; EPERM: CAP_NET_ADMIN is missing; EBUSY: somebody else has it).
  * Context: start-up; needs CAP_NET_ADMIN.
  */
-MUST_CHECK int tun_open(const char name[static IFNAMSIZ], unsigned queues, int *ret_fds, unsigned *ret_offloads);
+MUST_CHECK int tun_open(
+	const char name[static IFNAMSIZ], unsigned queues, int *ret_fds, unsigned *ret_offloads);
 
 /**
  * tun_read() - read one packet

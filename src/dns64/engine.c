@@ -2,33 +2,34 @@
  * engine.c - questions put to the world
  *
  * Purpose. libunbound resolves, validates and caches; this file gives it questions on our event loop and
- *takes the answers. It is the only file that includes libunbound's headers. The event interface is used
- *because the others cost a thread or a process and are many times slower.
+ * takes the answers. It is the only file that includes libunbound's headers. The event interface is used
+ * because the others cost a thread or a process and are many times slower.
  *
  * Life cycle of a struct engine_ask:
  *
- *	zeroed --engine_start()--> open --answer--> ready --from the loop--> done() called
+ *	zeroed --engine_start()--> asked --answer--> ready --from the loop--> done() called
  *	                        \--answer at once--> answered; done() is never called
  *	any state --engine_drop()--> zeroed
  *
  * libunbound calls back either inside ub_resolve_event() (answers from its cache) or later, from deep inside
- *its own state machine. In the second case the caller is told from a timer of our own instead, so that
- *whatever it does next (ask another question, drop this one) never happens inside libunbound.
+ * its own state machine. In the second case the caller is told from a timer of our own instead, so that
+ * whatever it does next (ask another question, drop this one) never happens inside libunbound.
  *
  * An answer's bytes belong to libunbound only during the call, so they are copied; ENGINE_HELD_MAX bounds the
- *sum of the copies. They are checked by our own reader before anybody looks at them: an answer that it
- *refuses counts as a failure of the upstream.
+ * sum of the copies. They are checked by our own reader before anybody looks at them: an answer that it
+ * refuses counts as a failure of the upstream.
  *
  * Sandbox. After engine_new() no file is opened any more: the trust anchor, the root hints, the certificate
- *bundle and the configuration are read while the context is finalized, which the first question does;
- *engine_new() asks one for a name that is configured to be local.
+ * bundle and the configuration are read while the context is finalized, which the first question does;
+ * engine_new() asks one for a name that is configured to be local.
  *
- * Limits. Time is not limited here: the server drops what takes too long. libunbound's question goes on after
- *that and fills the cache.
+ * Limits. Time is not limited here: the server drops what takes too long. libunbound's work on the question
+ * goes on after that and fills the cache, so a struct question of ours stays with it. ENGINE_UNDER_WAY_MAX
+ * bounds how many there are; beyond that a question fails at once.
  *
  * Deliberately not done: the resolver's own DNS64 module, because it stores synthesized records in the cache
- *that all clients share; RFC 5011 updates of the trust anchor, because a sandboxed process has nowhere to
- *keep them: the anchor is what the package dns-root-data brings.
+ * that all clients share; RFC 5011 updates of the trust anchor, because a sandboxed process has nowhere to
+ * keep them: the anchor is what the package dns-root-data brings.
  */
 #include "dns64/engine.h"
 
@@ -45,9 +46,18 @@
 
 #define LOG_PAUSE NSEC /* at least this long between two lines that libunbound writes */
 
+/* What libunbound knows of a question. It outlives the asker, because libunbound cannot be told to forget. */
+struct question {
+	struct question *prev, *next;
+	struct engine *engine;
+	struct engine_ask *ask; /* NULL: dropped, the answer goes to the cache only */
+};
+
 struct engine {
 	struct ub_ctx *ctx;
 	struct loop_watch *wake;
+	struct question *under_way; /* a list */
+	unsigned under_way_len;
 	struct engine_ask ready; /* head of a ring; only prev and next are used */
 	size_t held;		 /* bytes of answers kept for callers */
 	FILE *log;
@@ -147,7 +157,6 @@ static void settle(struct engine_ask *a, int rcode, const void *packet, size_t l
 {
 	struct lookup *l = &a->result;
 
-	a->is_open = false;
 	l->is_done = true;
 	l->trust = trust;
 	l->has_msg = rcode == RCODE_NOERROR && packet && keep_answer(a, packet, len);
@@ -162,11 +171,44 @@ static enum trust trust_of(int sec)
 	return sec == 2 ? TRUST_SECURE : sec == 1 ? TRUST_BOGUS : TRUST_INSECURE;
 }
 
+static struct question *question_new(struct engine_ask *a)
+{
+	struct engine *e = a->engine;
+	struct question *q = e->under_way_len < ENGINE_UNDER_WAY_MAX ? calloc(1, sizeof(*q)) : NULL;
+
+	if (!q)
+		return NULL;
+	*q = (struct question){ .engine = e, .ask = a, .next = e->under_way };
+	if (q->next)
+		q->next->prev = q;
+	e->under_way = q;
+	e->under_way_len++;
+	return q;
+}
+
+static void question_free(struct question *q)
+{
+	if (q->prev)
+		q->prev->next = q->next;
+	else
+		q->engine->under_way = q->next;
+	if (q->next)
+		q->next->prev = q->prev;
+	q->engine->under_way_len--;
+	if (q->ask)
+		q->ask->question = NULL;
+	free(q);
+}
+
 static void on_answer(
 	void *ctx, int rcode, void *packet, int len, int sec, char *why_bogus, int was_ratelimited)
 {
-	struct engine_ask *a = ctx;
+	struct question *q = ctx;
+	struct engine_ask *a = q->ask;
 
+	question_free(q);
+	if (!a)
+		return;
 	settle(a, rcode, packet, len > 0 ? (size_t)len : 0, trust_of(sec));
 	if (a->is_starting)
 		return;
@@ -174,30 +216,42 @@ static void on_answer(
 	loop_timer_set(a->engine->wake, 0);
 }
 
+/* Gives the question to libunbound; whatever goes wrong becomes a failed answer. */
+static void ask_libunbound(struct engine_ask *a, const struct dns_question *q)
+{
+	struct engine *e = a->engine;
+	char name[DNS_NAME_TEXT];
+
+	a->question = question_new(a);
+	if (!a->question) {
+		e->counters->upstream_full++;
+		settle(a, RCODE_SERVFAIL, NULL, 0, TRUST_INSECURE);
+		return;
+	}
+	int r = ub_resolve_event(
+		e->ctx, dns_name_text(&q->name, name), q->type, q->class, a->question, on_answer, NULL);
+
+	if (r != 0 && a->question) {
+		question_free(a->question);
+		settle(a, RCODE_SERVFAIL, NULL, 0, TRUST_INSECURE);
+	}
+}
+
 void engine_start(struct engine *e, struct engine_ask *a, const struct dns_question *q,
 	void (*done)(void *ctx), void *ctx)
 {
-	char name[DNS_NAME_TEXT];
-
-	*a = (struct engine_ask){
-		.engine = e, .done = done, .ctx = ctx, .is_open = true, .is_starting = true
-	};
+	*a = (struct engine_ask){ .engine = e, .done = done, .ctx = ctx, .is_starting = true };
 	e->counters->upstream_asked++;
-	int r = ub_resolve_event(
-		e->ctx, dns_name_text(&q->name, name), q->type, q->class, a, on_answer, &a->id);
-
+	ask_libunbound(a, q);
 	a->is_starting = false;
-	if (r != 0 && a->is_open)
-		settle(a, RCODE_SERVFAIL, NULL, 0, TRUST_INSECURE);
 }
 
 void engine_drop(struct engine_ask *a)
 {
 	if (!a->engine)
 		return;
-	if (a->is_open)
-		ub_cancel(a->engine->ctx,
-			a->id); /* a failure would mean that it was answered, and it was not */
+	if (a->question)
+		a->question->ask = NULL;
 	if (a->is_ready)
 		ring_remove(a);
 	if (a->bytes)
@@ -321,8 +375,10 @@ void engine_free(struct engine *e)
 		return;
 	if (e->ctx) {
 		ub_ctx_debugout(e->ctx, NULL); /* its log outlives the context otherwise */
-		ub_ctx_delete(e->ctx);
+		ub_ctx_delete(e->ctx);	       /* calls nobody back */
 	}
+	while (e->under_way)
+		question_free(e->under_way);
 	loop_unwatch(e->wake);
 	if (e->log)
 		fclose(e->log);

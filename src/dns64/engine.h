@@ -10,18 +10,17 @@
 #include "dns64/synth.h"
 #include "loop/loop.h"
 
-#define ENGINE_HELD_MAX                                                                                      \
-	(64u << 20) /* bytes of answers that wait for their other half, over all questions                   \
-		     */
+#define ENGINE_HELD_MAX (64u << 20) /* bytes of answers that are kept for callers, over all questions */
+#define ENGINE_UNDER_WAY_MAX 20000  /* questions inside libunbound, abandoned ones included */
 
-struct engine; /* opaque */
+struct engine;	 /* opaque */
+struct question; /* opaque: what libunbound holds of a question */
 
 /* One question; belongs to the caller, who zeroes it first and may not move it while it is open. */
 struct engine_ask {
 	struct lookup result; /* is_done once answered; its bytes live until engine_drop() */
-	bool is_open;	      /* asked, not yet answered */
 	struct engine *engine;
-	int id; /* libunbound's, for ub_cancel() */
+	struct question *question; /* while open */
 	uint8_t *bytes;
 	void (*done)(void *ctx);
 	void *ctx;
@@ -35,8 +34,9 @@ struct engine_ask {
  * @counters:	the engine adds to those that start with upstream_; must outlive it
  * @fault:	on failure, a sentence for the user
  *
- * Return: 0; -EINVAL if the upstreams cannot be used together; -ENOENT if the trust anchor is missing; -EIO
- *if libunbound refuses. Context: start-up; reads files.
+ * Return: 0; -EINVAL if the upstreams cannot be used together; -ENOENT if the trust anchor is missing;
+ *	-EIO if libunbound refuses.
+ * Context: start-up; reads files.
  */
 MUST_CHECK int engine_new(const struct dns64_config *c, struct loop *l, struct dns64_counters *counters,
 	struct engine **ret, char *fault, size_t fault_size);

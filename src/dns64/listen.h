@@ -9,8 +9,8 @@
  * @at:		where to listen; IPv6 sockets take IPv6 only
  * @ret:	untouched on failure; close both descriptors when done
  *
- * Return: 0; -errno: -EADDRINUSE (another resolver), -EACCES (low port), -EADDRNOTAVAIL (no such address
- * here), ... Context: start-up; a port below 1024 needs CAP_NET_BIND_SERVICE.
+ * Return: 0; -errno: -EADDRINUSE (another resolver), -EACCES (low port), -EADDRNOTAVAIL (not ours), ...
+ * Context: start-up; a port below 1024 needs CAP_NET_BIND_SERVICE.
  */
 MUST_CHECK int resolver_socket_open(const struct dns_endpoint *at, struct resolver_socket *ret);
 

@@ -2,7 +2,7 @@
  * resolver.c - DNS64: a resolver that synthesizes AAAA records (RFC 6147)
  *
  * Purpose. IPv6-only hosts ask here; names that have only IPv4 addresses get IPv6 addresses that lead to the
- *translator.
+ * translator.
  *
  * The way of a query, one file each:
  *
@@ -16,9 +16,9 @@
  *	serve.c		brings the above together, with time limits
  *
  * with name.c, wire.c, wire_write.c and reverse.c (names, messages, reverse names; pure) underneath. Policy
- *is applied after the cache: libunbound holds what the world said, and what a client is given is decided for
- *each reply. A new policy therefore takes effect with the next reply (resolver_update()), and the cache is
- *never wrong for anybody.
+ * is applied after the cache: libunbound holds what the world said, and what a client is given is decided for
+ * each reply. A new policy therefore takes effect with the next reply (resolver_update()), and the cache is
+ * never wrong for anybody.
  *
  * Life cycle: resolver_new() opens everything and serves from then on; the process may be sandboxed after it;
  * resolver_free() closes clients, and leaves the sockets that it was lent to whoever lent them.

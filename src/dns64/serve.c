@@ -2,20 +2,20 @@
  * serve.c - from a message to its reply, whatever it came over
  *
  * Structure. A query whose answer is not known at once lives in a struct open_query, which is in one of two
- *rings of its resolver, oldest first, so that one timer serves all deadlines:
+ * rings of its resolver, oldest first, so that one timer serves all deadlines:
  *
  *	PHASE_PATIENT --AAAA_PATIENCE--> PHASE_LATE --QUERY_TIME--> answered from what is there
  *	any phase --all lookups that are needed are done--> answered
  *
  * AAAA and A are asked for at the same time (RFC 6147 s5.1.8), except when the cache knows the AAAA answer at
- *once and it settles the matter. While the query is patient, only a AAAA answer can settle it. When it is
- *late, an A answer from which AAAA records can be made is enough: a server that drops AAAA queries is treated
- *like one that answers them with an error (s5.1.3). An A answer that leads nowhere goes on waiting for AAAA.
+ * once and it settles the matter. While the query is patient, only a AAAA answer can settle it. When it is
+ * late, an A answer from which AAAA records can be made is enough: a server that drops AAAA queries is
+ * treated like one that answers them with an error (s5.1.3). An A answer that leads nowhere goes on waiting.
  *
  * Limits. QUERIES_OPEN_MAX queries are open at once; the next one is told SERVFAIL, so that its client tries
- *another server at once instead of waiting. RD=0 asks for what the cache holds; libunbound cannot be asked
- *that way, and telling clients what others have asked for is unwise, so it is refused, except for local
- *names.
+ * another server at once instead of waiting. RD=0 asks for what the cache holds; libunbound cannot be asked
+ * that way, and telling clients what others have asked for is unwise, so it is refused, except for local
+ * names.
  */
 #include "dns64/serve.h"
 

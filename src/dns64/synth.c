@@ -2,8 +2,8 @@
  * synth.c - what a client is answered (RFC 6147 s5)
  *
  * The centre is struct synth_input: who asks (policy), what is asked (query), what the plan was, and what the
- *world said to at most two questions. synth_judge() turns it into a struct synth_verdict, which names one of
- *six bodies; the writers in synth_write.c follow it without deciding anything more.
+ * world said to at most two questions. synth_judge() turns it into a struct synth_verdict, which names one of
+ * six bodies; the writers in synth_write.c follow it without deciding anything more.
  *
  * A AAAA query takes this way:
  *
@@ -18,16 +18,16 @@
  *	             usable records ------------------> SYNTH_SYNTHESIZED     s5.1.7
  *
  * Two sentences of the RFC meet where the AAAA lookup of a signed name fails: s5.1.2 treats an error as an
- *empty answer, s5.5 wants the empty answer validated "before proceeding". An attacker who can lose packets
- *could otherwise turn off the real AAAA records of a signed name. The A lookup settles it: if it is secure,
- *the name lies in a signed zone, a proof must exist, and without it the answer is SERVFAIL; if it is
- *insecure, there was nothing to prove.
+ * empty answer, s5.5 wants the empty answer validated "before proceeding". An attacker who can lose packets
+ * could otherwise turn off the real AAAA records of a signed name. The A lookup settles it: if it is secure,
+ * the name lies in a signed zone, a proof must exist, and without it the answer is SERVFAIL; if it is
+ * insecure, there was nothing to prove.
  *
  * CD without DO is not in the table of s5.5: such a client cannot validate, so it gets synthesis. Data that
- *failed validation is handed to any client that sets CD, but nothing is ever synthesized from it.
+ * failed validation is handed to any client that sets CD, but nothing is ever synthesized from it.
  *
  * Deliberately not done: prefixes chosen by IPv4 range, exemption by domain, synthesis from and for other
- *classes.
+ * classes.
  *
  * Standards: RFC 6147, RFC 6052 s3.1, RFC 7050, RFC 8880, RFC 2308 s5, RFC 4035 s3.2.
  */

@@ -1,5 +1,4 @@
-/* synth_record.h - the rules for single addresses; private to synth.c and synth_write.c, so that both agree
- */
+/* synth_record.h - the rules for single addresses, shared by synth.c and synth_write.c */
 #ifndef ISTHMUS_DNS64_SYNTH_RECORD_H
 #define ISTHMUS_DNS64_SYNTH_RECORD_H
 

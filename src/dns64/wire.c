@@ -2,8 +2,8 @@
  * wire.c - reading DNS messages
  *
  * The data of most records is opaque bytes (RFC 3597). A few old types may hold compressed names, which mean
- *something only inside their message; layouts[] says where the names are, so that such a record can be
- *checked, and copied into another message. A letter or digit per field:
+ * something only inside their message; layouts[] says where the names are, so that such a record can be
+ * checked, and copied into another message. A letter or digit per field:
  *
  *	n	a domain name
  *	1 2 4	that many bytes

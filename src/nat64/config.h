@@ -12,7 +12,7 @@ struct nat64_config {
 	unsigned prefixes_len;			     /* at least 1 */
 	struct prefix4 deny[NAT64_DENY_MAX];	     /* IPv4 destinations never translated to */
 	unsigned deny_len;
-	bool allow_non_global;			     /* the well-known prefix may stand for private IPv4 (RFC 6052 s3.1) */
+	bool allow_non_global; /* the well-known prefix may stand for private IPv4 (RFC 6052 s3.1) */
 	struct state_config state;
 };
 

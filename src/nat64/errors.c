@@ -14,6 +14,7 @@ static const struct {
 	[DROP_HOP_LIMIT] = { true, ICMP_CAUSE_HOP_LIMIT },	       /* RFC 7915 s4.1, s5.1 */
 	[DROP_PROTOCOL] = { true, ICMP_CAUSE_PROTO_UNREACHABLE },      /* RFC 6146 s3.4 */
 	[DROP_64_DENIED] = { true, ICMP_CAUSE_PROHIBITED },	       /* configuration */
+	[DROP_64_OWN_HOST] = { true, ICMP_CAUSE_PROHIBITED },	       /* pipe64.c says why */
 	[DROP_64_NON_GLOBAL] = { true, ICMP_CAUSE_PROHIBITED },	       /* RFC 6052 s3.1 */
 	[DROP_46_NO_BINDING] = { true, ICMP_CAUSE_ADDR_UNREACHABLE },  /* RFC 6146 s3.5.1, s3.5.3 */
 	[DROP_46_FILTERED] = { true, ICMP_CAUSE_PROHIBITED },	       /* RFC 6146 s3.5.1, s3.5.3 */

@@ -14,7 +14,7 @@ enum direction { DIR_64, DIR_46, DIR_COUNT };
 
 struct nat64_counters {
 	uint64_t drop[DROP_COUNT];
-	uint64_t pkts[DIR_COUNT][PROTO_COUNT];	/* translated; packets inside a GSO train counted one by one */
+	uint64_t pkts[DIR_COUNT][PROTO_COUNT]; /* translated; packets inside a GSO train counted one by one */
 	uint64_t bytes[DIR_COUNT][PROTO_COUNT]; /* translated; length of the IP packets that came in */
 	uint64_t errors[DIR_COUNT];		/* ICMP errors translated */
 	uint64_t trains[DIR_COUNT];		/* GSO trains translated whole */

@@ -9,15 +9,7 @@
  */
 static bool belongs_to_host(const struct job *j)
 {
-	const struct state_config *c = &j->n->cfg.state;
-
-	if (j->is_hairpin)
-		return false;
-	for (unsigned i = 0; i < c->pool_len; i++) {
-		if (c->pool[i].is_shared && prefix4_contains(c->pool[i].prefix, j->p->v.dst4))
-			return true;
-	}
-	return false;
+	return !j->is_hairpin && is_shared_address(j->n, j->p->v.dst4);
 }
 
 static enum verdict drop_or_pass(struct job *j, enum drop_reason reason)

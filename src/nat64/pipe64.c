@@ -79,6 +79,15 @@ static enum verdict finish_64(struct job *j, const struct xlat_to4 *to)
 	return job_send4(j);
 }
 
+/*
+ * A packet to the host's own address that is no hairpin would reach the host's services with the host itself as the
+ * source, past every rule that trusts the host: a client must not get there (design.md section 5).
+ */
+static bool is_own_host(const struct nat64 *n, const struct flow64 *f)
+{
+	return is_shared_address(n, f->dst) && state_pool_find(n->state, f->dst, f->dport) < 0;
+}
+
 static enum verdict flow_64(struct job *j, struct flow64 *f)
 {
 	struct nat64 *n = j->n;
@@ -93,6 +102,8 @@ static enum verdict flow_64(struct job *j, struct flow64 *f)
 	f->sport = p->v.sport;
 	f->dport = p->v.dport;
 
+	if (is_own_host(n, f))
+		return job_drop(j, DROP_64_OWN_HOST);
 	enum drop_reason reason = state_take64(n->state, f, j->now, &m);
 	if (reason != DROP_NONE)
 		return job_drop(j, reason);

@@ -34,6 +34,18 @@ struct job {
 enum verdict pipe_64(struct job *j);
 enum verdict pipe_46(struct job *j);
 
+/** is_shared_address() - whether this address is the host's own, and the pool has a range of its ports */
+static inline bool is_shared_address(const struct nat64 *n, struct addr4 a)
+{
+	for (unsigned i = 0; i < n->cfg.state.pool_len; i++) {
+		const struct pool_entry *e = &n->cfg.state.pool[i];
+
+		if (e->is_shared && prefix4_contains(e->prefix, a))
+			return true;
+	}
+	return false;
+}
+
 /** job_send4() - send an IPv4 packet, or turn it around if its destination is lent out by us (RFC 6146 s3.8)
  */
 enum verdict job_send4(struct job *j);
@@ -51,7 +63,8 @@ enum verdict job_pass(struct job *j);
  */
 static inline bool names_session(const struct view *in)
 {
-	return in->frag_offset == 0 && (in->kind == L4_TCP || in->kind == L4_UDP || in->kind == L4_ICMP_QUERY);
+	return in->frag_offset == 0 &&
+	       (in->kind == L4_TCP || in->kind == L4_UDP || in->kind == L4_ICMP_QUERY);
 }
 
 /** train_segments() - how many packets on the wire a packet stands for: 1, or the segments of its GSO train

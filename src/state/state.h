@@ -16,8 +16,8 @@
 #include "base/random.h"
 #include "base/verdict.h"
 
-#define POOL_ENTRIES_MAX 64	/* entries of nat64.pool */
-#define STATE_PREFIXES_MAX 8	/* entries of nat64.prefixes */
+#define POOL_ENTRIES_MAX 64  /* entries of nat64.pool */
+#define STATE_PREFIXES_MAX 8 /* entries of nat64.prefixes */
 
 /* Lifetimes, one per class of session (RFC 6146 s4). */
 enum lifetime {
@@ -50,9 +50,10 @@ const char *tcp_state_name(enum tcp_state s);
 
 /* A run of IPv4 transport addresses that may be lent out. Invariant: lo <= hi, prefix4_validate(prefix). */
 struct pool_entry {
-	struct prefix4 prefix; /* every address of it, network and broadcast address too if length is below 31 */
-	uint16_t lo, hi;       /* ports and ICMP identifiers, both included */
-	bool is_shared;	       /* the address is the host's own; what has no binding belongs to the host */
+	struct prefix4
+		prefix;	 /* every address of it, network and broadcast address too if length is below 31 */
+	uint16_t lo, hi; /* ports and ICMP identifiers, both included */
+	bool is_shared;	 /* the address is the host's own; what has no binding belongs to the host */
 };
 
 /* A binding that the operator wrote down (RFC 6146 s3.1 "manually configured"). Never expires. */
@@ -67,10 +68,10 @@ struct static_binding {
 struct state_config {
 	struct pool_entry pool[POOL_ENTRIES_MAX];
 	unsigned pool_len;
-	unsigned ports_per_block;	   /* power of two, 64 to 32768 */
-	unsigned subscriber_len;	   /* prefix length of a subscriber, 32 to 128 */
+	unsigned ports_per_block;	    /* power of two, 64 to 32768 */
+	unsigned subscriber_len;	    /* prefix length of a subscriber, 32 to 128 */
 	unsigned max_blocks_per_subscriber; /* at least 1 */
-	unsigned max_sessions;		   /* at least 16; bindings and subscribers are bounded by it too */
+	unsigned max_sessions;		    /* at least 16; bindings and subscribers are bounded by it too */
 	enum filtering filtering;
 	nsec lifetime[LIFETIME_COUNT];
 	const struct static_binding *statics; /* borrowed for the call; may be NULL if statics_len is 0 */
@@ -80,7 +81,7 @@ struct state_config {
 /** state_config_default() - the values of the configuration contract, with an empty pool */
 void state_config_default(struct state_config *c);
 
-/** state_config_validate() - whether @c keeps the invariants above (each pool entry, ranges, overlaps, lifetimes) */
+/** state_config_validate() - whether @c keeps the invariants above (pool entries, ranges, lifetimes) */
 bool state_config_validate(const struct state_config *c);
 
 /** state_lifetime_min() - the least that state_config_validate() allows (RFC 6146 s4; RFC 7857 s2.1) */
@@ -90,36 +91,37 @@ struct state; /* opaque */
 
 struct binding {
 	enum proto proto;
-	uint8_t prefix;	      /* index of the translation prefix */
+	uint8_t prefix; /* index of the translation prefix */
 	bool is_static;
-	uint8_t pool_entry;   /* index into state_config.pool */
-	struct addr6 in;      /* X' */
-	uint16_t in_port;     /* x */
-	struct addr4 out;     /* T */
-	uint16_t out_port;    /* t */
-	uint32_t sessions;    /* how many sessions use it */
+	uint8_t pool_entry; /* index into state_config.pool */
+	struct addr6 in;    /* X' */
+	uint16_t in_port;   /* x */
+	struct addr4 out;   /* T */
+	uint16_t out_port;  /* t */
+	uint32_t sessions;  /* how many sessions use it */
 };
 
 struct session {
-	uint32_t binding;	 /* id, see state_binding() */
-	struct addr4 remote;	 /* Z */
-	uint16_t remote_port;	 /* z; of an ICMP session 0 (RFC 6146 s3.5.3 has a 3-tuple) */
-	bool is_filtered;	 /* V4 INIT by a SYN that filtering holds back: opens no way in; see state_take46() */
+	uint32_t binding;     /* id, see state_binding() */
+	struct addr4 remote;  /* Z */
+	uint16_t remote_port; /* z; of an ICMP session 0 (RFC 6146 s3.5.3 has a 3-tuple) */
+	bool is_filtered;     /* V4 INIT by a SYN that filtering holds back; see state_take46() */
 	enum tcp_state tcp;
-	nsec expires;		 /* absolute */
+	nsec expires; /* absolute */
 	nsec created;
-	uint64_t pkts_64, pkts_46, bytes_64, bytes_46; /* as translated packets count, GSO trains as their segments */
+	uint64_t pkts_64, pkts_46, bytes_64,
+		bytes_46; /* as translated packets count, GSO trains as their segments */
 };
 
 /* What an IPv6 packet asks for: its tuple with the destination already taken out of the prefix. */
 struct flow64 {
 	enum proto proto;
-	uint8_t prefix;	       /* index of the translation prefix that holds the destination */
-	uint8_t tcp_flags;     /* TCP_* bits of xlat/pkt.h's byte 13; 0 for UDP and ICMP */
+	uint8_t prefix;	   /* index of the translation prefix that holds the destination */
+	uint8_t tcp_flags; /* TCP_* bits of xlat/pkt.h's byte 13; 0 for UDP and ICMP */
 	struct addr6 src;
 	uint16_t sport;
 	struct addr4 dst;
-	uint16_t dport;	       /* of an ICMP query the identifier, as sport */
+	uint16_t dport; /* of an ICMP query the identifier, as sport */
 };
 
 /* What an IPv4 packet asks for. */
@@ -128,8 +130,8 @@ struct flow46 {
 	uint8_t tcp_flags;
 	struct addr4 src;
 	uint16_t sport;
-	struct addr4 dst;      /* T */
-	uint16_t dport;	       /* t */
+	struct addr4 dst; /* T */
+	uint16_t dport;	  /* t */
 };
 
 /*
@@ -177,7 +179,8 @@ MUST_CHECK int state_update(struct state *s, const struct state_config *c);
  * Drops: TCP_NOT_SYN, POOL_EXHAUSTED, SUBSCRIBER_BLOCKS, SESSIONS_FULL, BINDINGS_FULL, SUBSCRIBERS_FULL
  * Cost: two bounded hash look-ups for an established flow; allocates nothing.
  */
-MUST_CHECK enum drop_reason state_take64(struct state *s, const struct flow64 *f, nsec now, struct mapping *ret);
+MUST_CHECK enum drop_reason state_take64(
+	struct state *s, const struct flow64 *f, nsec now, struct mapping *ret);
 
 /**
  * state_take46() - account for an IPv4 packet: find its binding, find or make its session, run the TCP machine
@@ -188,7 +191,8 @@ MUST_CHECK enum drop_reason state_take64(struct state *s, const struct flow64 *f
  * Spec: RFC 6146 s3.5.1, s3.5.2.2, s3.5.3 (filtering included)
  * Drops: 46_NO_BINDING, 46_FILTERED, TCP_SYN46_FILTERED, SESSIONS_FULL
  */
-MUST_CHECK enum drop_reason state_take46(struct state *s, const struct flow46 *f, nsec now, struct mapping *ret);
+MUST_CHECK enum drop_reason state_take46(
+	struct state *s, const struct flow46 *f, nsec now, struct mapping *ret);
 
 /**
  * state_find64(), state_find46() - find the session of a packet inside an ICMP error; change and refresh nothing
@@ -210,7 +214,7 @@ bool state_pool_has_address(const struct state *s, struct addr4 a);
  * segment with ACK to the IPv6 host (RFC 6146 s3.5.2.2, ESTABLISHED); the session is already in TRANS.
  */
 struct state_probe {
-	struct tuple4 tuple;  /* as an IPv4 packet from the remote to the pool address would have it */
+	struct tuple4 tuple; /* as an IPv4 packet from the remote to the pool address would have it */
 	struct addr6 in;
 	uint16_t in_port;
 	uint8_t prefix;
@@ -225,8 +229,8 @@ struct state_probe {
  * Return: the time at which to call again at the latest; @now if the budget did not suffice.
  * Cost: bounded by @budget; never a walk of the table.
  */
-nsec state_expire(struct state *s, nsec now, unsigned budget, void (*probe)(void *ctx, const struct state_probe *p),
-	void *ctx);
+nsec state_expire(struct state *s, nsec now, unsigned budget,
+	void (*probe)(void *ctx, const struct state_probe *p), void *ctx);
 
 /* --- looking at it; each is bounded, so a worker can answer between two packets --- */
 
@@ -249,7 +253,8 @@ struct pool_row {
 	struct addr4 addr;
 	uint16_t lo, hi;
 	bool is_shared;
-	uint32_t blocks, blocks_lent;	    /* blocks of ports_per_block ports (the first and last may be cut by lo, hi) */
+	uint32_t blocks,
+		blocks_lent; /* blocks of ports_per_block ports (the first and last may be cut by lo, hi) */
 	uint32_t ports_used[PROTO_COUNT]; /* bindings on it */
 };
 
@@ -261,7 +266,8 @@ struct state_stats {
 	uint32_t tcp[TCP_STATE_COUNT]; /* TCP sessions by state */
 	uint32_t subscribers, blocks, blocks_lent;
 	uint32_t max_sessions, max_bindings, max_subscribers;
-	uint64_t bindings_made, sessions_made, bindings_expired, sessions_expired, blocks_taken, blocks_returned, probes;
+	uint64_t bindings_made, sessions_made, bindings_expired, sessions_expired, blocks_taken,
+		blocks_returned, probes;
 	uint64_t bytes_of_memory;
 };
 

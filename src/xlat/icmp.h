@@ -6,11 +6,11 @@
 
 /* What went wrong, in terms of the translator; icmp.c has the table of types and codes for both families. */
 enum icmp_cause {
-	ICMP_CAUSE_HOP_LIMIT,	     /* Time Exceeded, code 0 */
-	ICMP_CAUSE_TOO_BIG,	     /* Packet Too Big / Fragmentation Needed; uses @mtu */
-	ICMP_CAUSE_ADDR_UNREACHABLE, /* no binding, table full: v6 1/3, v4 3/1 (RFC 6146 s3.5) */
-	ICMP_CAUSE_PROHIBITED,	     /* policy: v6 1/1, v4 3/13 */
-	ICMP_CAUSE_PORT_UNREACHABLE, /* v6 1/4, v4 3/3 */
+	ICMP_CAUSE_HOP_LIMIT,	      /* Time Exceeded, code 0 */
+	ICMP_CAUSE_TOO_BIG,	      /* Packet Too Big / Fragmentation Needed; uses @mtu */
+	ICMP_CAUSE_ADDR_UNREACHABLE,  /* no binding, table full: v6 1/3, v4 3/1 (RFC 6146 s3.5) */
+	ICMP_CAUSE_PROHIBITED,	      /* policy: v6 1/1, v4 3/13 */
+	ICMP_CAUSE_PORT_UNREACHABLE,  /* v6 1/4, v4 3/3 */
 	ICMP_CAUSE_PROTO_UNREACHABLE, /* v6 1/4 by RFC 7915 s5.1, v4 3/2 */
 	ICMP_CAUSE_COUNT
 };
@@ -35,7 +35,9 @@ bool icmp_error_allowed(const struct pkt *about);
  *	   DROP_ICMP_NOT_ALLOWED (icmp_error_allowed() says no), both with *p untouched; DROP_IP4_SOURCE or
  *	   DROP_IP6_SOURCE if @source is no host's address.
  */
-MUST_CHECK enum drop_reason icmp4_error(struct pkt *p, enum icmp_cause cause, struct addr4 source, uint16_t mtu);
-MUST_CHECK enum drop_reason icmp6_error(struct pkt *p, enum icmp_cause cause, struct addr6 source, uint32_t mtu);
+MUST_CHECK enum drop_reason icmp4_error(
+	struct pkt *p, enum icmp_cause cause, struct addr4 source, uint16_t mtu);
+MUST_CHECK enum drop_reason icmp6_error(
+	struct pkt *p, enum icmp_cause cause, struct addr6 source, uint32_t mtu);
 
 #endif

@@ -32,13 +32,13 @@
 enum gso { GSO_NONE, GSO_TCP4, GSO_TCP6, GSO_UDP };
 
 struct offload {
-	bool csum_partial;	/* the transport checksum holds only the pseudo-header's sum; the rest comes later */
-	bool csum_valid;	/* the kernel has verified the transport checksum */
-	bool gso_ecn;		/* CWR only on the first segment (virtio VIRTIO_NET_HDR_GSO_ECN) */
-	enum gso gso;		/* GSO_NONE: one packet on the wire; else a train of segments */
-	uint16_t gso_size;	/* bytes of transport payload per segment; 0 if GSO_NONE */
-	uint16_t csum_start;	/* bytes from the IP header to the transport header; only if csum_partial */
-	uint16_t csum_offset;	/* bytes from csum_start to the checksum field; only if csum_partial */
+	bool csum_partial; /* the transport checksum holds only the pseudo-header's sum; the rest comes later */
+	bool csum_valid;   /* the kernel has verified the transport checksum */
+	bool gso_ecn;	   /* CWR only on the first segment (virtio VIRTIO_NET_HDR_GSO_ECN) */
+	enum gso gso;	   /* GSO_NONE: one packet on the wire; else a train of segments */
+	uint16_t gso_size;    /* bytes of transport payload per segment; 0 if GSO_NONE */
+	uint16_t csum_start;  /* bytes from the IP header to the transport header; only if csum_partial */
+	uint16_t csum_offset; /* bytes from csum_start to the checksum field; only if csum_partial */
 };
 
 enum l4_kind {
@@ -52,26 +52,27 @@ enum l4_kind {
 
 /* Found by parsing; offsets are bytes from pkt.data. Invariant: l4_off + l4_len <= pkt.len. */
 struct view {
-	uint8_t version;       /* 4 or 6 */
-	uint8_t tos;	       /* type of service or traffic class */
-	uint8_t hop_limit;     /* or TTL */
-	uint8_t next;	       /* IANA number of the transport protocol */
+	uint8_t version;   /* 4 or 6 */
+	uint8_t tos;	   /* type of service or traffic class */
+	uint8_t hop_limit; /* or TTL */
+	uint8_t next;	   /* IANA number of the transport protocol */
 	enum l4_kind kind;
-	bool df;	       /* IPv4 only */
-	bool is_fragment;      /* has a fragment offset or more fragments follow */
-	bool has_frag_header;  /* IPv6: a fragment header stands there, maybe an atomic one */
+	bool df;	      /* IPv4 only */
+	bool is_fragment;     /* has a fragment offset or more fragments follow */
+	bool has_frag_header; /* IPv6: a fragment header stands there, maybe an atomic one */
 	bool more_fragments;
-	uint16_t frag_offset;  /* bytes */
-	uint32_t frag_id;      /* 16 bits in IPv4 */
-	uint16_t l3_off;       /* start of this IP header: 0, or the inner header of an ICMP error */
-	uint16_t l4_off;       /* start of the transport header */
-	uint32_t l4_len;       /* bytes from the transport header to the end of this IP packet as it is present */
-	uint32_t l4_full_len;  /* the same as the IP header claims; differs inside ICMP errors, which are cut */
-	uint16_t frag_off_hdr; /* IPv6: offset of the fragment header, if has_frag_header */
+	uint16_t frag_offset; /* bytes */
+	uint32_t frag_id;     /* 16 bits in IPv4 */
+	uint16_t l3_off;      /* start of this IP header: 0, or the inner header of an ICMP error */
+	uint16_t l4_off;      /* start of the transport header */
+	uint32_t l4_len; /* bytes from the transport header to the end of this IP packet as it is present */
+	uint32_t
+		l4_full_len; /* the same as the IP header claims; differs inside ICMP errors, which are cut */
+	uint16_t frag_off_hdr;	 /* IPv6: offset of the fragment header, if has_frag_header */
 	struct addr6 src6, dst6; /* version 6 */
 	struct addr4 src4, dst4; /* version 4 */
-	uint16_t sport, dport; /* TCP, UDP; of an ICMP query both are the identifier; else 0 */
-	uint8_t tcp_flags;     /* TCP: byte 13 */
+	uint16_t sport, dport;	 /* TCP, UDP; of an ICMP query both are the identifier; else 0 */
+	uint8_t tcp_flags;	 /* TCP: byte 13 */
 	uint8_t icmp_type, icmp_code;
 };
 
@@ -81,14 +82,14 @@ struct view {
 #define TCP_ACK 0x10
 
 struct pkt {
-	uint8_t *head;	    /* first byte of the memory */
-	uint8_t *data;	    /* first byte of the IP header; head <= data */
-	uint32_t len;	    /* bytes of packet from data, at most 65575 */
-	uint8_t *end;	    /* one past the memory; data + len <= end */
+	uint8_t *head; /* first byte of the memory */
+	uint8_t *data; /* first byte of the IP header; head <= data */
+	uint32_t len;  /* bytes of packet from data, at most 65575 */
+	uint8_t *end;  /* one past the memory; data + len <= end */
 	struct offload off;
-	struct view v;	    /* filled by pkt_parse() */
+	struct view v; /* filled by pkt_parse() */
 	bool has_inner;
-	struct view in;	    /* the packet inside an ICMP error, if has_inner */
+	struct view in; /* the packet inside an ICMP error, if has_inner */
 };
 
 /* Headroom that any translation needs: IPv4 to IPv6 grows by 20, and 8 for a fragment header, twice for an inner one. */

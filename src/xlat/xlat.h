@@ -64,7 +64,7 @@ MUST_CHECK enum drop_reason xlat_46(struct pkt *p, const struct xlat_to6 *to);
  *
  * Return: number of fragments emitted; 0 if there is no headroom of 8 bytes for the fragment header.
  */
-unsigned xlat_split6(struct pkt *p, uint32_t id, unsigned mtu, void (*emit)(void *ctx, struct pkt *fragment),
-	void *ctx);
+unsigned xlat_split6(
+	struct pkt *p, uint32_t id, unsigned mtu, void (*emit)(void *ctx, struct pkt *fragment), void *ctx);
 
 #endif

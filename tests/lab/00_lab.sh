@@ -48,4 +48,14 @@ step "one with a mistake in its script" other_lab \
 	'printf "dir %s\n" "$LAB_DIR"; step "true" true; echo $not_set' 1 '1 passed, 1 failed, 0 skipped'
 step "one that is asked to end" other_lab \
 	'printf "dir %s\nready to be ended\n" "$LAB_DIR"; sleep 1; sleep 1; sleep 1' 1 '0 passed, 1 failed, 0 skipped' TERM
+# Its output goes to a reader that leaves at once.
+unread_lab() {
+	printf '. %q\nlab_begin other\necho "$$ $LAB_DIR" >%q\nlab_up\nsleep 0.5\nstep a true\nstep b true\nLAB_DONE=yes\n' \
+		"$LAB_ROOT/tests/lab/lib.sh" "$LAB_DIR/out/unread" >"$LAB_DIR/out/other.sh"
+	ISTHMUS=$ISTHMUS bash "$LAB_DIR/out/other.sh" | head -n 1
+	read -r pid dir <"$LAB_DIR/out/unread" || return
+	printf 'dir %s\n' "$dir" >"$LAB_DIR/out/other.log"
+	nothing_left "$pid"
+}
+step "one whose output nobody reads" unread_lab
 LAB_DONE=yes

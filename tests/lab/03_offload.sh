@@ -15,7 +15,7 @@ lab_config dedicated
 must "the gateway serves" lab_gateway
 udp_echo "$SERVER_NS" "$WEB4"
 
-offload() { ip netns exec "$1" ethtool -K "$2" "${@:3}" 2>/dev/null; }
+offload() { ip netns exec "$1" ethtool -K "$2" "${@:3}" >/dev/null 2>&1; }
 # Both ends of both links alike.
 offload_all() {
 	offload "$CLIENT_NS" uplink "$@"
@@ -24,6 +24,10 @@ offload_all() {
 	offload "$SERVER_NS" uplink "$@"
 }
 udp_sizes() { client "$LAB_ROOT/tests/lab/udp.py" sizes "$WEB64" 7777 "$@"; }
+# Fragments are not translated yet: what is sent must be dropped whole, never passed in part.
+fragments_are_counted() {
+	not udp_sizes 1500 1500 1 && prints " FRAGMENT " isthmus counters
+}
 both_ways() { download && upload && udp_sizes 1 1452 363; }
 checksums_are_right() {
 	local bad
@@ -35,7 +39,7 @@ checksums_are_right() {
 
 section "Datagrams of every size"
 step "UDP, every payload from 1 to 1452 bytes" udp_sizes 1 1452 1
-step "UDP in fragments, 1453 to 4000 bytes" udp_sizes 1453 4000 121
+step "a datagram in fragments does not pass, and is counted under its reason" fragments_are_counted
 
 section "All combinations"
 for tso in on off; do

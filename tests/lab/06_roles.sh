@@ -46,7 +46,7 @@ is_unprivileged() {
 }
 download_survives_resolver() {
 	local pid status ms
-	client curl -sS -f -m 60 --limit-rate 8M -o "$LAB_DIR/out/slow" "http://[$WEB64]/big" &
+	client curl -sS -f -m 60 -o "$LAB_DIR/out/slow" "http://[$WEB64]/slow" &
 	pid=$!
 	sleep 0.7
 	kill -0 "$pid" || return

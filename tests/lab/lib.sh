@@ -89,6 +89,8 @@ lab_begin() {
 	trap lab_exit EXIT
 	trap 'printf "interrupted\n"; exit 130' INT
 	trap 'printf "asked to end\n"; exit 143' TERM HUP
+	# Nobody reads any more (`... | head`): without this, the shell would die before it could clean up.
+	trap 'exit 141' PIPE
 }
 
 lab_find_program() {
@@ -157,8 +159,12 @@ lab_links() {
 		ip -n "$SERVER_NS" addr add "$address/32" dev lo || return
 	done
 	ip -n "$CLIENT_NS" -6 route add default via "$GW6" &&
-		ip -n "$GW_NS" route add default via "$NS4"
+		ip -n "$GW_NS" route add default via "$NS4" &&
+		wait_for 5 has_link_local "$CLIENT_NS" uplink && wait_for 5 has_link_local "$GW_NS" lan6
 }
+
+# The kernel adds these a moment after the link is up; before that, the host's state is not steady.
+has_link_local() { ip -n "$1" -6 route show table local dev "$2" | grep -q '^local fe80'; }
 
 lab_files() {
 	mkdir -p "$LAB_DIR/www/upload" "$LAB_DIR/nsd" "$LAB_DIR/nginx" || return
@@ -248,6 +254,7 @@ lab_web_server() {
 				listen $GLOBAL4:80;
 				root $LAB_DIR/www;
 				location = /whoami { return 200 "\$remote_addr \$remote_port\\n"; }
+				location = /slow { alias $LAB_DIR/www/big; limit_rate 3m; }
 				location /upload/ { dav_methods PUT; client_max_body_size 0; }
 			}
 		}
@@ -492,7 +499,7 @@ lab_end() {
 }
 
 lab_exit() {
-	trap '' INT TERM HUP
+	trap '' INT TERM HUP PIPE
 	if [ -z "$LAB_DONE" ] && [ "$FAILED" = 0 ]; then
 		FAILED=1
 		printf '%sFAIL%s the scenario did not reach its end\n' "$RED" "$PLAIN"

@@ -186,7 +186,7 @@ echo "# shared pool"
 ok "a shared pool comes up" start $shared
 ok "the program is on the uplink" has "isthmus_steer" in_gw tc filter show dev up0 ingress
 ok "and on the other interface" has "isthmus_steer" in_gw tc filter show dev down0 ingress
-ok "and not on the loopback" lacks "isthmus_steer" in_gw tc filter show dev lo ingress
+ok "and on the loopback, for ICMP errors" has "isthmus_steer" in_gw tc filter show dev lo ingress
 ok "the ports are reserved, merged with the administrator's" value net/ipv4/ip_local_reserved_ports 4000-4010,49152-65535
 ok "the host's sockets get none of them" in_gw "$traffic" ephemeral 2000 49152 65535
 ok "a second gateway is refused" refused "another gateway is running" --journal "$dir/run/host.journal" --device isthmus1 $shared

@@ -26,7 +26,7 @@ struct bench {
 
 static void on_guard(void *ctx)
 {
-	CHECK(!"no answer came");
+	CHECK(false && "no answer came");
 	loop_stop(((struct bench *)ctx)->s.loop);
 }
 

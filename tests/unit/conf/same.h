@@ -1,4 +1,5 @@
-/* same.h - whether two configurations are the same, field by field; independent of how conf_print() writes them */
+/* same.h - whether two configurations are the same, field by field; independent of how conf_print() writes
+ * them */
 #ifndef ISTHMUS_TESTS_CONF_SAME_H
 #define ISTHMUS_TESTS_CONF_SAME_H
 
@@ -17,7 +18,8 @@ static inline bool same_prefix6(struct prefix6 a, struct prefix6 b)
 
 static inline bool same_endpoint(const struct dns_endpoint *a, const struct dns_endpoint *b)
 {
-	return a->is4 == b->is4 && a->port == b->port && (a->is4 ? addr4_eq(a->a4, b->a4) : addr6_eq(a->a6, b->a6));
+	return a->is4 == b->is4 && a->port == b->port &&
+	       (a->is4 ? addr4_eq(a->a4, b->a4) : addr6_eq(a->a6, b->a6));
 }
 
 static inline bool same_pool(const struct conf *a, const struct conf *b)
@@ -25,7 +27,8 @@ static inline bool same_pool(const struct conf *a, const struct conf *b)
 	for (unsigned i = 0; i < a->nat64.state.pool_len; i++) {
 		const struct pool_entry *x = &a->nat64.state.pool[i], *y = &b->nat64.state.pool[i];
 
-		if (!same_prefix4(x->prefix, y->prefix) || x->lo != y->lo || x->hi != y->hi || x->is_shared != y->is_shared)
+		if (!same_prefix4(x->prefix, y->prefix) || x->lo != y->lo || x->hi != y->hi ||
+			x->is_shared != y->is_shared)
 			return false;
 		if (strcmp(a->pool_source[i].interface, b->pool_source[i].interface) != 0 ||
 			a->pool_source[i].is_implied != b->pool_source[i].is_implied)
@@ -52,8 +55,8 @@ static inline bool same_state(const struct state_config *a, const struct state_c
 		if (a->lifetime[i] != b->lifetime[i])
 			return false;
 	return a->ports_per_block == b->ports_per_block && a->subscriber_len == b->subscriber_len &&
-	       a->max_blocks_per_subscriber == b->max_blocks_per_subscriber && a->max_sessions == b->max_sessions &&
-	       a->filtering == b->filtering && same_statics(a, b);
+	       a->max_blocks_per_subscriber == b->max_blocks_per_subscriber &&
+	       a->max_sessions == b->max_sessions && a->filtering == b->filtering && same_statics(a, b);
 }
 
 static inline bool same_nat64(const struct conf *a, const struct conf *b)
@@ -67,8 +70,9 @@ static inline bool same_nat64(const struct conf *a, const struct conf *b)
 		if (!same_prefix4(x->deny[i], y->deny[i]))
 			return false;
 	return x->prefixes_len == y->prefixes_len && x->deny_len == y->deny_len &&
-	       x->allow_non_global == y->allow_non_global && same_pool(a, b) && same_state(&x->state, &y->state) &&
-	       a->workers == b->workers && a->fastpath == b->fastpath && a->ftp_alg == b->ftp_alg;
+	       x->allow_non_global == y->allow_non_global && same_pool(a, b) &&
+	       same_state(&x->state, &y->state) && a->workers == b->workers && a->fastpath == b->fastpath &&
+	       a->ftp_alg == b->ftp_alg;
 }
 
 static inline bool same_dns_lists(const struct dns64_config *a, const struct dns64_config *b)
@@ -77,8 +81,9 @@ static inline bool same_dns_lists(const struct dns64_config *a, const struct dns
 		if (!same_endpoint(&a->listen[i], &b->listen[i]))
 			return false;
 	for (unsigned i = 0; i < a->allow_len; i++)
-		if (a->allow[i].is4 != b->allow[i].is4 || (a->allow[i].is4 ? !same_prefix4(a->allow[i].p4, b->allow[i].p4) :
-									     !same_prefix6(a->allow[i].p6, b->allow[i].p6)))
+		if (a->allow[i].is4 != b->allow[i].is4 ||
+			(a->allow[i].is4 ? !same_prefix4(a->allow[i].p4, b->allow[i].p4)
+					 : !same_prefix6(a->allow[i].p6, b->allow[i].p6)))
 			return false;
 	for (unsigned i = 0; i < a->prefixes_len; i++)
 		if (!same_prefix6(a->prefixes[i], b->prefixes[i]))
@@ -89,8 +94,9 @@ static inline bool same_dns_lists(const struct dns64_config *a, const struct dns
 	for (unsigned i = 0; i < a->exclude_a_len; i++)
 		if (!same_prefix4(a->exclude_a[i], b->exclude_a[i]))
 			return false;
-	return a->listen_len == b->listen_len && a->allow_len == b->allow_len && a->prefixes_len == b->prefixes_len &&
-	       a->exclude_aaaa_len == b->exclude_aaaa_len && a->exclude_a_len == b->exclude_a_len;
+	return a->listen_len == b->listen_len && a->allow_len == b->allow_len &&
+	       a->prefixes_len == b->prefixes_len && a->exclude_aaaa_len == b->exclude_aaaa_len &&
+	       a->exclude_a_len == b->exclude_a_len;
 }
 
 static inline bool same_dns64(const struct dns64_config *a, const struct dns64_config *b)
@@ -98,11 +104,13 @@ static inline bool same_dns64(const struct dns64_config *a, const struct dns64_c
 	for (unsigned i = 0; i < a->upstream_len; i++) {
 		const struct upstream *x = &a->upstream[i], *y = &b->upstream[i];
 
-		if (!same_endpoint(&x->to, &y->to) || x->tls != y->tls || strcmp(x->tls_name, y->tls_name) != 0)
+		if (!same_endpoint(&x->to, &y->to) || x->tls != y->tls ||
+			strcmp(x->tls_name, y->tls_name) != 0)
 			return false;
 	}
-	return a->upstream_mode == b->upstream_mode && a->upstream_len == b->upstream_len && same_dns_lists(a, b) &&
-	       a->dnssec_validate == b->dnssec_validate && a->allow_non_global == b->allow_non_global;
+	return a->upstream_mode == b->upstream_mode && a->upstream_len == b->upstream_len &&
+	       same_dns_lists(a, b) && a->dnssec_validate == b->dnssec_validate &&
+	       a->allow_non_global == b->allow_non_global;
 }
 
 static inline bool same_conf(const struct conf *a, const struct conf *b)
@@ -113,8 +121,9 @@ static inline bool same_conf(const struct conf *a, const struct conf *b)
 		return false;
 	if (a->has_dns64 && !same_dns64(&a->dns64, &b->dns64))
 		return false;
-	return strcmp(a->control.socket, b->control.socket) == 0 && a->control.has_metrics == b->control.has_metrics &&
-	       a->log.level == b->log.level && a->log.sinks == b->log.sinks;
+	return strcmp(a->control.socket, b->control.socket) == 0 &&
+	       a->control.has_metrics == b->control.has_metrics && a->log.level == b->log.level &&
+	       a->log.sinks == b->log.sinks;
 }
 
 #endif

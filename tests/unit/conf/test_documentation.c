@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const struct conf_keys *const tables[] = { &conf_nat64_keys, &conf_pool_keys, &conf_static_keys, &conf_lifetime_keys,
-	&conf_dns64_keys, &conf_control_keys, &conf_log_keys };
+static const struct conf_keys *const tables[] = { &conf_nat64_keys, &conf_pool_keys, &conf_static_keys,
+	&conf_lifetime_keys, &conf_dns64_keys, &conf_control_keys, &conf_log_keys };
 
 static char *read_document(const char *path)
 {
@@ -38,7 +38,8 @@ static bool has_line(const char *from, const char *to, const char *line)
 	return at && (!to || at < to);
 }
 
-/* A heading with the path; until the next heading: the meaning, the default, since when, what a change asks for. */
+/* A heading with the path; until the next heading: the meaning, the default, since when, what a change asks
+ * for. */
 static void check_page(const struct conf_key *k, const char *page)
 {
 	char line[600];
@@ -54,7 +55,9 @@ static void check_page(const struct conf_key *k, const char *page)
 	CHECK(has_line(from, to, "| Since | "));
 	snprintf(line, sizeof(line), "| Default | `%s`", k->standard);
 	CHECK(!k->standard || has_line(from, to, line));
-	CHECK(!k->shape->print || has_line(from, to, k->change == CONF_CHANGE_RESTART ? "| Change | needs a restart |" : "| Change |"));
+	CHECK(!k->shape->print ||
+		has_line(from, to,
+			k->change == CONF_CHANGE_RESTART ? "| Change | needs a restart |" : "| Change |"));
 	CHECK(!k->shape->print || has_line(from, to, "\n```yaml\n"));
 }
 
@@ -126,7 +129,8 @@ TEST(the_example_has_every_key_and_passes_the_check)
 	free(example);
 }
 
-/* Each YAML example of the page is a part of a file; those that stand for a whole section are checked as files. */
+/* Each YAML example of the page is a part of a file; those that stand for a whole section are checked as
+ * files. */
 TEST(every_example_of_the_configuration_page_passes_the_check)
 {
 	char *page = read_document(DOCS_DIR "/configuration.md");
@@ -143,7 +147,9 @@ TEST(every_example_of_the_configuration_page_passes_the_check)
 		/* control and log alone are nothing to do */
 		char *file = NULL;
 
-		REQUIRE(asprintf(&file, "%s%s", text, strncmp(text, "control", 7) == 0 || strncmp(text, "log", 3) == 0 ? "nat64:\n" : "") >= 0);
+		REQUIRE(asprintf(&file, "%s%s", text,
+				strncmp(text, "control", 7) == 0 || strncmp(text, "log", 3) == 0 ? "nat64:\n"
+												 : "") >= 0);
 		int r = conf_parse("example", file, strlen(file), &c, &e);
 
 		for (unsigned i = 0; i < e.len; i++)

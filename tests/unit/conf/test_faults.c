@@ -1,4 +1,5 @@
-/* Every fault of a configuration has a line of its own: file, line, key, what is wrong, what would be right. */
+/* Every fault of a configuration has a line of its own: file, line, key, what is wrong, what would be right.
+ */
 #include "base/bytes.h"
 #include "conf/conf.h"
 #include "harness.h"
@@ -50,26 +51,46 @@ static void check_case(const struct fault_case *f)
 	test_row(NULL);
 }
 
-#define CHECK_CASES(cases)                                                                                             \
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++)                                                                  \
+#define CHECK_CASES(cases)                                                                                   \
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)                                                        \
 	check_case(&(cases)[i])
 
 static const struct fault_case section_cases[] = {
-	{ "empty file", "", "f.yaml:1: file: there is nothing to do, write a section nat64: or dns64: (or start without a file for the defaults)" },
-	{ "only a comment", "# nothing\n", "f.yaml:1: file: there is nothing to do, write a section nat64: or dns64: (or start without a file for the defaults)" },
-	{ "neither nat64 nor dns64", "log:\n  level: info\n", "f.yaml:1: file: there is nothing to do, write a section nat64: or dns64: (or start without a file for the defaults)" },
-	{ "a list", "- nat64\n", "f.yaml:1: file: the file is no mapping, write sections such as nat64: and dns64:" },
-	{ "a word", "nat64\n", "f.yaml:1: file: the file is no mapping, write sections such as nat64: and dns64:" },
-	{ "siit", "nat64:\nsiit:\n  prefix: 2001:db8:100::/40\n", "f.yaml:2: siit: stateless translation comes in a later version, remove the section" },
-	{ "clat", "nat64:\nclat:\n", "f.yaml:2: clat: the customer side of 464XLAT comes in a later version, remove the section" },
-	{ "relay", "nat64:\nrelay: {}\n", "f.yaml:2: relay: the layer 7 relays come in a later version, remove the section" },
-	{ "only a later section", "siit:\n", "f.yaml:1: siit: stateless translation comes in a later version, remove the section" },
-	{ "near section", "nat64:\ndns46:\n", "f.yaml:2: dns46: the section is not known, did you mean dns64?" },
-	{ "far section", "nat64:\nrouting:\n", "f.yaml:2: routing: the section is not known, the sections are nat64, dns64, control and log" },
-	{ "key at the outermost level", "nat64:\nlisten: [\"[::]:53\"]\n", "f.yaml:2: listen: a key stands where a section belongs, indent it under dns64:" },
-	{ "section twice", "nat64:\ndns64:\nnat64:\n", "f.yaml:3: nat64: the section was written in line 1 already, keep one of them" },
-	{ "section is a list", "nat64: [a]\n", "f.yaml:1: nat64: a list stands where a mapping belongs, write keys such as prefixes:" },
-	{ "section is a value", "nat64: on\n", "f.yaml:1: nat64: a single value stands where a mapping belongs, write keys such as prefixes:" },
+	{ "empty file", "",
+		"f.yaml:1: file: there is nothing to do, write a section nat64: or dns64: (or start without "
+		"a file for the defaults)" },
+	{ "only a comment", "# nothing\n",
+		"f.yaml:1: file: there is nothing to do, write a section nat64: or dns64: (or start without "
+		"a file for the defaults)" },
+	{ "neither nat64 nor dns64", "log:\n  level: info\n",
+		"f.yaml:1: file: there is nothing to do, write a section nat64: or dns64: (or start without "
+		"a file for the defaults)" },
+	{ "a list", "- nat64\n",
+		"f.yaml:1: file: the file is no mapping, write sections such as nat64: and dns64:" },
+	{ "a word", "nat64\n",
+		"f.yaml:1: file: the file is no mapping, write sections such as nat64: and dns64:" },
+	{ "siit", "nat64:\nsiit:\n  prefix: 2001:db8:100::/40\n",
+		"f.yaml:2: siit: stateless translation comes in a later version, remove the section" },
+	{ "clat", "nat64:\nclat:\n",
+		"f.yaml:2: clat: the customer side of 464XLAT comes in a later version, remove the section" },
+	{ "relay", "nat64:\nrelay: {}\n",
+		"f.yaml:2: relay: the layer 7 relays come in a later version, remove the section" },
+	{ "only a later section", "siit:\n",
+		"f.yaml:1: siit: stateless translation comes in a later version, remove the section" },
+	{ "near section", "nat64:\ndns46:\n",
+		"f.yaml:2: dns46: the section is not known, did you mean dns64?" },
+	{ "far section", "nat64:\nrouting:\n",
+		"f.yaml:2: routing: the section is not known, the sections are nat64, dns64, control and "
+		"log" },
+	{ "key at the outermost level", "nat64:\nlisten: [\"[::]:53\"]\n",
+		"f.yaml:2: listen: a key stands where a section belongs, indent it under dns64:" },
+	{ "section twice", "nat64:\ndns64:\nnat64:\n",
+		"f.yaml:3: nat64: the section was written in line 1 already, keep one of them" },
+	{ "section is a list", "nat64: [a]\n",
+		"f.yaml:1: nat64: a list stands where a mapping belongs, write keys such as prefixes:" },
+	{ "section is a value", "nat64: on\n",
+		"f.yaml:1: nat64: a single value stands where a mapping belongs, write keys such as "
+		"prefixes:" },
 };
 
 TEST(sections_that_do_not_exist_or_come_later_are_refused)
@@ -78,19 +99,34 @@ TEST(sections_that_do_not_exist_or_come_later_are_refused)
 }
 
 static const struct fault_case key_cases[] = {
-	{ "near key", "nat64:\n  prefixs: [64:ff9b::/96]\n", "f.yaml:2: nat64.prefixs: the key is not known, did you mean prefixes?" },
-	{ "swapped letters", "nat64:\n  wrokers: auto\n", "f.yaml:2: nat64.wrokers: the key is not known, did you mean workers?" },
-	{ "key of another section", "nat64:\n  listen: []\n", "f.yaml:2: nat64.listen: the key is not known here, it belongs to the section dns64" },
-	{ "far key", "control:\n  port: 1\nnat64:\n", "f.yaml:2: control.port: the key is not known, the keys here are socket" },
-	{ "key twice", "nat64:\n  workers: auto\n  subscriber: 64\n  workers: 1\n", "f.yaml:4: nat64.workers: the key was written in line 2 already, keep one of them" },
-	{ "no value", "nat64:\n  workers:\n", "f.yaml:2: nat64.workers: there is no value, write a number or remove the key" },
-	{ "null", "dns64:\n  listen: ~\n", "f.yaml:2: dns64.listen: there is no value, write a list or remove the key" },
-	{ "list for a value", "nat64:\n  workers: [1]\n", "f.yaml:2: nat64.workers: a list stands where one value belongs, write a number" },
-	{ "mapping for a value", "log:\n  level: { a: b }\nnat64:\n", "f.yaml:2: log.level: a mapping stands where one value belongs, write error, warning, info, debug" },
-	{ "mapping for a list", "nat64:\n  deny: { a: b }\n", "f.yaml:2: nat64.deny: a mapping stands where a list belongs, write a list" },
-	{ "empty list", "nat64:\n  prefixes: []\n", "f.yaml:2: nat64.prefixes: the list is empty, write at least one entry, such as [64:ff9b::/96]" },
-	{ "long list", "log:\n  to: [stderr, syslog, journal, stderr]\nnat64:\n", "f.yaml:2: log.to: the list has 4 entries, write at most 3" },
-	{ "nested unknown key", "nat64:\n  pool:\n    - { adress: 192.0.2.1 }\n", "f.yaml:3: nat64.pool[0].adress: the key is not known, did you mean address?" },
+	{ "near key", "nat64:\n  prefixs: [64:ff9b::/96]\n",
+		"f.yaml:2: nat64.prefixs: the key is not known, did you mean prefixes?" },
+	{ "swapped letters", "nat64:\n  wrokers: auto\n",
+		"f.yaml:2: nat64.wrokers: the key is not known, did you mean workers?" },
+	{ "key of another section", "nat64:\n  listen: []\n",
+		"f.yaml:2: nat64.listen: the key is not known here, it belongs to the section dns64" },
+	{ "far key", "control:\n  port: 1\nnat64:\n",
+		"f.yaml:2: control.port: the key is not known, the keys here are socket" },
+	{ "key twice", "nat64:\n  workers: auto\n  subscriber: 64\n  workers: 1\n",
+		"f.yaml:4: nat64.workers: the key was written in line 2 already, keep one of them" },
+	{ "no value", "nat64:\n  workers:\n",
+		"f.yaml:2: nat64.workers: there is no value, write a number or remove the key" },
+	{ "null", "dns64:\n  listen: ~\n",
+		"f.yaml:2: dns64.listen: there is no value, write a list or remove the key" },
+	{ "list for a value", "nat64:\n  workers: [1]\n",
+		"f.yaml:2: nat64.workers: a list stands where one value belongs, write a number" },
+	{ "mapping for a value", "log:\n  level: { a: b }\nnat64:\n",
+		"f.yaml:2: log.level: a mapping stands where one value belongs, write error, warning, info, "
+		"debug" },
+	{ "mapping for a list", "nat64:\n  deny: { a: b }\n",
+		"f.yaml:2: nat64.deny: a mapping stands where a list belongs, write a list" },
+	{ "empty list", "nat64:\n  prefixes: []\n",
+		"f.yaml:2: nat64.prefixes: the list is empty, write at least one entry, such as "
+		"[64:ff9b::/96]" },
+	{ "long list", "log:\n  to: [stderr, syslog, journal, stderr]\nnat64:\n",
+		"f.yaml:2: log.to: the list has 4 entries, write at most 3" },
+	{ "nested unknown key", "nat64:\n  pool:\n    - { adress: 192.0.2.1 }\n",
+		"f.yaml:3: nat64.pool[0].adress: the key is not known, did you mean address?" },
 	{ "two faults in one file", "nat64:\n  workers: many\ndns64:\n  dnssec: on\n",
 		"f.yaml:2: nat64.workers: \"many\" is no number from 1 to 256, write 1 or auto\n"
 		"f.yaml:4: dns64.dnssec: \"on\" is not known, write one of validate, off" },
@@ -102,25 +138,52 @@ TEST(unknown_double_and_misshapen_keys_are_named)
 }
 
 static const struct fault_case nat64_cases[] = {
-	{ "no prefix", "nat64:\n  prefixes: [hello]\n", "f.yaml:2: nat64.prefixes[0]: \"hello\" is no IPv6 prefix, write one such as 2001:db8::/32" },
-	{ "length 95", "nat64:\n  prefixes:\n    - 64:ff9b::/96\n    - 2001:db8::/95\n", "f.yaml:4: nat64.prefixes[1]: \"2001:db8::/95\" is no translation prefix: length must be 32, 40, 48, 56, 64 or 96; write one such as 64:ff9b::/96" },
-	{ "host bits", "nat64:\n  prefixes: [2001:db8::1/96]\n", "f.yaml:2: nat64.prefixes[0]: \"2001:db8::1/96\" has bits set beyond its length, write 2001:db8::/96" },
-	{ "prefix twice", "nat64:\n  prefixes: [64:ff9b::/96, 64:ff9b:0::/96]\n", "f.yaml:2: nat64.prefixes[1]: 64:ff9b:0::/96 is listed twice, keep one" },
-	{ "prefix in prefix", "nat64:\n  prefixes: [2001:db8::/32, 2001:db8:1::/96]\n", "f.yaml:2: nat64.prefixes: 2001:db8:1::/96 lies inside 2001:db8::/32, keep one of them" },
-	{ "no power of two", "nat64:\n  ports-per-block: 100\n", "f.yaml:2: nat64.ports-per-block: 100 is no power of two, write one such as 512" },
-	{ "block too small", "nat64:\n  ports-per-block: 32\n", "f.yaml:2: nat64.ports-per-block: \"32\" is no number from 64 to 32768, write one such as 512" },
-	{ "subscriber 129", "nat64:\n  subscriber: 129\n", "f.yaml:2: nat64.subscriber: \"129\" is no number from 32 to 128, write one such as 64" },
-	{ "no blocks", "nat64:\n  max-blocks-per-subscriber: 0\n", "f.yaml:2: nat64.max-blocks-per-subscriber: \"0\" is no number from 1 to 65535, write one such as 8" },
-	{ "negative", "nat64:\n  max-sessions: -1\n", "f.yaml:2: nat64.max-sessions: \"-1\" is no number from 16 to 67108864, write one such as 1000000" },
-	{ "huge", "nat64:\n  max-sessions: 18446744073709551617\n", "f.yaml:2: nat64.max-sessions: \"18446744073709551617\" is no number from 16 to 67108864, write one such as 1000000" },
-	{ "filtering", "nat64:\n  filtering: none\n", "f.yaml:2: nat64.filtering: \"none\" is not known, write one of endpoint-independent, address-dependent" },
-	{ "two workers", "nat64:\n  workers: 2\n", "f.yaml:2: nat64.workers: several workers come in a later version, write auto or 1" },
-	{ "no workers", "nat64:\n  workers: 0\n", "f.yaml:2: nat64.workers: \"0\" is no number from 1 to 256, write 1 or auto" },
-	{ "xdp", "nat64:\n  fastpath: xdp\n", "f.yaml:2: nat64.fastpath: the eBPF fast path comes in a later version, write auto or off" },
-	{ "ftp-alg", "nat64:\n  ftp-alg: true\n", "f.yaml:2: nat64.ftp-alg: the FTP gateway comes in a later version, write false or remove the key" },
-	{ "flag", "nat64:\n  allow-non-global: yes\n", "f.yaml:2: nat64.allow-non-global: \"yes\" is neither true nor false, write one of them" },
-	{ "deny host bits", "nat64:\n  deny: [10.0.0.1/8]\n", "f.yaml:2: nat64.deny[0]: \"10.0.0.1/8\" has bits set beyond its length, write 10.0.0.0/8" },
-	{ "deny IPv6", "nat64:\n  deny: [\"::/0\"]\n", "f.yaml:2: nat64.deny[0]: \"::/0\" is no IPv4 prefix, write one such as 203.0.113.0/24" },
+	{ "no prefix", "nat64:\n  prefixes: [hello]\n",
+		"f.yaml:2: nat64.prefixes[0]: \"hello\" is no IPv6 prefix, write one such as 2001:db8::/32" },
+	{ "length 95", "nat64:\n  prefixes:\n    - 64:ff9b::/96\n    - 2001:db8::/95\n",
+		"f.yaml:4: nat64.prefixes[1]: \"2001:db8::/95\" is no translation prefix: length must be 32, "
+		"40, 48, 56, 64 or 96; write one such as 64:ff9b::/96" },
+	{ "host bits", "nat64:\n  prefixes: [2001:db8::1/96]\n",
+		"f.yaml:2: nat64.prefixes[0]: \"2001:db8::1/96\" has bits set beyond its length, write "
+		"2001:db8::/96" },
+	{ "prefix twice", "nat64:\n  prefixes: [64:ff9b::/96, 64:ff9b:0::/96]\n",
+		"f.yaml:2: nat64.prefixes[1]: 64:ff9b:0::/96 is listed twice, keep one" },
+	{ "prefix in prefix", "nat64:\n  prefixes: [2001:db8::/32, 2001:db8:1::/96]\n",
+		"f.yaml:2: nat64.prefixes: 2001:db8:1::/96 lies inside 2001:db8::/32, keep one of them" },
+	{ "no power of two", "nat64:\n  ports-per-block: 100\n",
+		"f.yaml:2: nat64.ports-per-block: 100 is no power of two, write one such as 512" },
+	{ "block too small", "nat64:\n  ports-per-block: 32\n",
+		"f.yaml:2: nat64.ports-per-block: \"32\" is no number from 64 to 32768, write one such as "
+		"512" },
+	{ "subscriber 129", "nat64:\n  subscriber: 129\n",
+		"f.yaml:2: nat64.subscriber: \"129\" is no number from 32 to 128, write one such as 64" },
+	{ "no blocks", "nat64:\n  max-blocks-per-subscriber: 0\n",
+		"f.yaml:2: nat64.max-blocks-per-subscriber: \"0\" is no number from 1 to 65535, write one "
+		"such as 8" },
+	{ "negative", "nat64:\n  max-sessions: -1\n",
+		"f.yaml:2: nat64.max-sessions: \"-1\" is no number from 16 to 67108864, write one such as "
+		"1000000" },
+	{ "huge", "nat64:\n  max-sessions: 18446744073709551617\n",
+		"f.yaml:2: nat64.max-sessions: \"18446744073709551617\" is no number from 16 to 67108864, "
+		"write one such as 1000000" },
+	{ "filtering", "nat64:\n  filtering: none\n",
+		"f.yaml:2: nat64.filtering: \"none\" is not known, write one of endpoint-independent, "
+		"address-dependent" },
+	{ "two workers", "nat64:\n  workers: 2\n",
+		"f.yaml:2: nat64.workers: several workers come in a later version, write auto or 1" },
+	{ "no workers", "nat64:\n  workers: 0\n",
+		"f.yaml:2: nat64.workers: \"0\" is no number from 1 to 256, write 1 or auto" },
+	{ "xdp", "nat64:\n  fastpath: xdp\n",
+		"f.yaml:2: nat64.fastpath: the eBPF fast path comes in a later version, write auto or off" },
+	{ "ftp-alg", "nat64:\n  ftp-alg: true\n",
+		"f.yaml:2: nat64.ftp-alg: the FTP gateway comes in a later version, write false or remove "
+		"the key" },
+	{ "flag", "nat64:\n  allow-non-global: yes\n",
+		"f.yaml:2: nat64.allow-non-global: \"yes\" is neither true nor false, write one of them" },
+	{ "deny host bits", "nat64:\n  deny: [10.0.0.1/8]\n",
+		"f.yaml:2: nat64.deny[0]: \"10.0.0.1/8\" has bits set beyond its length, write 10.0.0.0/8" },
+	{ "deny IPv6", "nat64:\n  deny: [\"::/0\"]\n",
+		"f.yaml:2: nat64.deny[0]: \"::/0\" is no IPv4 prefix, write one such as 203.0.113.0/24" },
 };
 
 TEST(nat64_values_are_checked)
@@ -129,19 +192,44 @@ TEST(nat64_values_are_checked)
 }
 
 static const struct fault_case lifetime_cases[] = {
-	{ "udp", "nat64:\n  lifetimes: { udp: 30s }\n", "f.yaml:2: nat64.lifetimes.udp: 30s is less than the 2m that RFC 4787 REQ-5 demands, write 2m or more" },
-	{ "established", "nat64:\n  lifetimes: { tcp-established: 2h3m59s }\n", "f.yaml:2: nat64.lifetimes.tcp-established: 2h3m59s is less than the 2h4m that RFC 5382 REQ-5 demands, write 2h4m or more" },
-	{ "transitory", "nat64:\n  lifetimes: { tcp-transitory: 239999ms }\n", "f.yaml:2: nat64.lifetimes.tcp-transitory: 239999ms is less than the 4m that RFC 5382 REQ-5 demands, write 4m or more" },
-	{ "incoming syn", "nat64:\n  lifetimes: { tcp-incoming-syn: 5s }\n", "f.yaml:2: nat64.lifetimes.tcp-incoming-syn: 5s is less than the 6s that RFC 5382 REQ-4 demands, write 6s or more" },
-	{ "icmp", "nat64:\n  lifetimes:\n    icmp: 59s\n", "f.yaml:3: nat64.lifetimes.icmp: 59s is less than the 1m that RFC 5508 REQ-2 demands, write 1m or more" },
-	{ "fragment", "nat64:\n  lifetimes: { fragment: 1s }\n", "f.yaml:2: nat64.lifetimes.fragment: 1s is less than the 2s that RFC 6146 s4 demands, write 2s or more" },
-	{ "too long", "nat64:\n  lifetimes: { fragment: 2m }\n", "f.yaml:2: nat64.lifetimes.fragment: 2m is too long, write 1m or less" },
-	{ "a century and a day", "nat64:\n  lifetimes: { udp: 36500d1h }\n", "f.yaml:2: nat64.lifetimes.udp: \"36500d1h\" is no time, write numbers with the units d, h, m, s, ms, such as 5m" },
-	{ "no unit", "nat64:\n  lifetimes: { udp: 300 }\n", "f.yaml:2: nat64.lifetimes.udp: \"300\" is no time, write numbers with the units d, h, m, s, ms, such as 5m" },
-	{ "wrong order", "nat64:\n  lifetimes: { udp: 4m2h }\n", "f.yaml:2: nat64.lifetimes.udp: \"4m2h\" is no time, write numbers with the units d, h, m, s, ms, such as 5m" },
-	{ "no digits", "nat64:\n  lifetimes: { udp: m }\n", "f.yaml:2: nat64.lifetimes.udp: \"m\" is no time, write numbers with the units d, h, m, s, ms, such as 5m" },
-	{ "unknown", "nat64:\n  lifetimes: { tcp: 5m }\n", "f.yaml:2: nat64.lifetimes.tcp: the key is not known, the keys here are udp, tcp-established, tcp-transitory, tcp-incoming-syn, icmp, fragment" },
-	{ "empty", "nat64:\n  lifetimes: { udp: \"\" }\n", "f.yaml:2: nat64.lifetimes.udp: \"\" is no time, write numbers with the units d, h, m, s, ms, such as 5m" },
+	{ "udp", "nat64:\n  lifetimes: { udp: 30s }\n",
+		"f.yaml:2: nat64.lifetimes.udp: 30s is less than the 2m that RFC 4787 REQ-5 demands, write "
+		"2m or more" },
+	{ "established", "nat64:\n  lifetimes: { tcp-established: 2h3m59s }\n",
+		"f.yaml:2: nat64.lifetimes.tcp-established: 2h3m59s is less than the 2h4m that RFC 5382 "
+		"REQ-5 demands, write 2h4m or more" },
+	{ "transitory", "nat64:\n  lifetimes: { tcp-transitory: 239999ms }\n",
+		"f.yaml:2: nat64.lifetimes.tcp-transitory: 239999ms is less than the 4m that RFC 5382 REQ-5 "
+		"demands, write 4m or more" },
+	{ "incoming syn", "nat64:\n  lifetimes: { tcp-incoming-syn: 5s }\n",
+		"f.yaml:2: nat64.lifetimes.tcp-incoming-syn: 5s is less than the 6s that RFC 5382 REQ-4 "
+		"demands, write 6s or more" },
+	{ "icmp", "nat64:\n  lifetimes:\n    icmp: 59s\n",
+		"f.yaml:3: nat64.lifetimes.icmp: 59s is less than the 1m that RFC 5508 REQ-2 demands, write "
+		"1m or more" },
+	{ "fragment", "nat64:\n  lifetimes: { fragment: 1s }\n",
+		"f.yaml:2: nat64.lifetimes.fragment: 1s is less than the 2s that RFC 6146 s4 demands, write "
+		"2s or more" },
+	{ "too long", "nat64:\n  lifetimes: { fragment: 2m }\n",
+		"f.yaml:2: nat64.lifetimes.fragment: 2m is too long, write 1m or less" },
+	{ "a century and a day", "nat64:\n  lifetimes: { udp: 36500d1h }\n",
+		"f.yaml:2: nat64.lifetimes.udp: \"36500d1h\" is no time, write numbers with the units d, h, "
+		"m, s, ms, such as 5m" },
+	{ "no unit", "nat64:\n  lifetimes: { udp: 300 }\n",
+		"f.yaml:2: nat64.lifetimes.udp: \"300\" is no time, write numbers with the units d, h, m, s, "
+		"ms, such as 5m" },
+	{ "wrong order", "nat64:\n  lifetimes: { udp: 4m2h }\n",
+		"f.yaml:2: nat64.lifetimes.udp: \"4m2h\" is no time, write numbers with the units d, h, m, "
+		"s, ms, such as 5m" },
+	{ "no digits", "nat64:\n  lifetimes: { udp: m }\n",
+		"f.yaml:2: nat64.lifetimes.udp: \"m\" is no time, write numbers with the units d, h, m, s, "
+		"ms, such as 5m" },
+	{ "unknown", "nat64:\n  lifetimes: { tcp: 5m }\n",
+		"f.yaml:2: nat64.lifetimes.tcp: the key is not known, the keys here are udp, "
+		"tcp-established, tcp-transitory, tcp-incoming-syn, icmp, fragment" },
+	{ "empty", "nat64:\n  lifetimes: { udp: \"\" }\n",
+		"f.yaml:2: nat64.lifetimes.udp: \"\" is no time, write numbers with the units d, h, m, s, "
+		"ms, such as 5m" },
 };
 
 TEST(lifetimes_have_the_minimums_of_the_rfcs)
@@ -151,26 +239,64 @@ TEST(lifetimes_have_the_minimums_of_the_rfcs)
 
 #define POOL "nat64:\n  pool:\n    - "
 static const struct fault_case pool_cases[] = {
-	{ "no address", POOL "{ ports: 1-1000 }\n", "f.yaml:3: nat64.pool[0]: the entry has no address, write address: 192.0.2.2 or interface: eth0" },
-	{ "both", POOL "{ address: 192.0.2.2, interface: eth0 }\n", "f.yaml:3: nat64.pool[0]: the entry has both address and interface, keep one of them" },
-	{ "shared interface", POOL "{ interface: eth0, shared: true }\n", "f.yaml:3: nat64.pool[0]: shared belongs to address, and an interface's address always is; remove it" },
-	{ "shared prefix", POOL "{ address: 192.0.2.0/28, shared: true }\n", "f.yaml:3: nat64.pool[0]: a shared address is this host's own, write one address and no prefix" },
-	{ "no mapping", POOL "192.0.2.2\n", "f.yaml:3: nat64.pool[0]: an entry is a mapping, write { address: 192.0.2.2, ports: 1024-65535 }" },
-	{ "no list", "nat64:\n  pool: 192.0.2.2\n", "f.yaml:2: nat64.pool: a single value stands where a list belongs, write - address: 192.0.2.2" },
-	{ "a mapping", "nat64:\n  pool: { address: 192.0.2.2 }\n", "f.yaml:2: nat64.pool: a mapping stands where a list belongs, write a list of { address, ports } or { interface, ports }" },
-	{ "multicast", POOL "{ address: 224.0.0.1 }\n", "f.yaml:3: nat64.pool[0]: it is no unicast address, write an address that is routed to this host" },
-	{ "loopback", POOL "{ address: 127.0.0.0/24 }\n", "f.yaml:3: nat64.pool[0]: it is no unicast address, write an address that is routed to this host" },
-	{ "link-local", POOL "{ address: 169.254.1.1 }\n", "f.yaml:3: nat64.pool[0]: it is link-local, which routers do not forward, write an address that is routed to this host" },
-	{ "huge", POOL "{ address: 10.0.0.0/15 }\n", "f.yaml:3: nat64.pool[0]: the prefix has more than 65536 addresses, write one of /16 or longer" },
-	{ "no ports", POOL "{ address: 192.0.2.2, ports: 1024 }\n", "f.yaml:3: nat64.pool[0].ports: \"1024\" is no range of ports from 1 to 65535, write one such as 1024-65535" },
-	{ "port 0", POOL "{ address: 192.0.2.2, ports: 0-65535 }\n", "f.yaml:3: nat64.pool[0].ports: \"0-65535\" is no range of ports from 1 to 65535, write one such as 1024-65535" },
-	{ "port 65536", POOL "{ address: 192.0.2.2, ports: 1-65536 }\n", "f.yaml:3: nat64.pool[0].ports: \"1-65536\" is no range of ports from 1 to 65535, write one such as 1024-65535" },
-	{ "backward", POOL "{ address: 192.0.2.2, ports: 2000-1024 }\n", "f.yaml:3: nat64.pool[0].ports: \"2000-1024\" begins above its end, write 1024-2000" },
-	{ "less than a block", POOL "{ address: 192.0.2.2, ports: 1024-1500 }\n", "f.yaml:3: nat64.pool[0]: it has 477 ports, fewer than one block (nat64.ports-per-block is 512), give it more ports" },
-	{ "long interface", POOL "{ interface: abcdefghijklmnop }\n", "f.yaml:3: nat64.pool[0].interface: \"abcdefghijklmnop\" is no name of an interface, write one such as eth0, of at most 15 characters" },
-	{ "overlap", POOL "{ address: 192.0.2.0/28 }\n    - { address: 192.0.2.15, ports: 60000-65535 }\n", "f.yaml:4: nat64.pool[1]: it shares addresses and ports with nat64.pool[0], keep them apart" },
-	{ "too many blocks", "nat64:\n  ports-per-block: 64\n  pool: [{ address: 10.0.0.0/16 }]\n", "f.yaml:3: nat64.pool: it has 66060288 blocks, and at most 16777216 are possible, write fewer addresses or a larger nat64.ports-per-block" },
-	{ "same interface", POOL "{ interface: eth0 }\n    - { interface: eth0, ports: 1024-49152 }\n", "f.yaml:4: nat64.pool[1]: it shares addresses and ports with nat64.pool[0], keep them apart" },
+	{ "no address", POOL "{ ports: 1-1000 }\n",
+		"f.yaml:3: nat64.pool[0]: the entry has no address, write address: 192.0.2.2 or interface: "
+		"eth0" },
+	{ "both", POOL "{ address: 192.0.2.2, interface: eth0 }\n",
+		"f.yaml:3: nat64.pool[0]: the entry has both address and interface, keep one of them" },
+	{ "shared interface", POOL "{ interface: eth0, shared: true }\n",
+		"f.yaml:3: nat64.pool[0]: shared belongs to address, and an interface's address always is; "
+		"remove it" },
+	{ "shared prefix", POOL "{ address: 192.0.2.0/28, shared: true }\n",
+		"f.yaml:3: nat64.pool[0]: a shared address is this host's own, write one address and no "
+		"prefix" },
+	{ "no mapping", POOL "192.0.2.2\n",
+		"f.yaml:3: nat64.pool[0]: an entry is a mapping, write { address: 192.0.2.2, ports: "
+		"1024-65535 }" },
+	{ "no list", "nat64:\n  pool: 192.0.2.2\n",
+		"f.yaml:2: nat64.pool: a single value stands where a list belongs, write - address: "
+		"192.0.2.2" },
+	{ "a mapping", "nat64:\n  pool: { address: 192.0.2.2 }\n",
+		"f.yaml:2: nat64.pool: a mapping stands where a list belongs, write a list of { address, "
+		"ports } or { interface, ports }" },
+	{ "multicast", POOL "{ address: 224.0.0.1 }\n",
+		"f.yaml:3: nat64.pool[0]: it is no unicast address, write an address that is routed to this "
+		"host" },
+	{ "loopback", POOL "{ address: 127.0.0.0/24 }\n",
+		"f.yaml:3: nat64.pool[0]: it is no unicast address, write an address that is routed to this "
+		"host" },
+	{ "link-local", POOL "{ address: 169.254.1.1 }\n",
+		"f.yaml:3: nat64.pool[0]: it is link-local, which routers do not forward, write an address "
+		"that is routed to this host" },
+	{ "huge", POOL "{ address: 10.0.0.0/15 }\n",
+		"f.yaml:3: nat64.pool[0]: the prefix has more than 65536 addresses, write one of /16 or "
+		"longer" },
+	{ "no ports", POOL "{ address: 192.0.2.2, ports: 1024 }\n",
+		"f.yaml:3: nat64.pool[0].ports: \"1024\" is no range of ports from 1 to 65535, write one "
+		"such as 1024-65535" },
+	{ "port 0", POOL "{ address: 192.0.2.2, ports: 0-65535 }\n",
+		"f.yaml:3: nat64.pool[0].ports: \"0-65535\" is no range of ports from 1 to 65535, write one "
+		"such as 1024-65535" },
+	{ "port 65536", POOL "{ address: 192.0.2.2, ports: 1-65536 }\n",
+		"f.yaml:3: nat64.pool[0].ports: \"1-65536\" is no range of ports from 1 to 65535, write one "
+		"such as 1024-65535" },
+	{ "backward", POOL "{ address: 192.0.2.2, ports: 2000-1024 }\n",
+		"f.yaml:3: nat64.pool[0].ports: \"2000-1024\" begins above its end, write 1024-2000" },
+	{ "less than a block", POOL "{ address: 192.0.2.2, ports: 1024-1500 }\n",
+		"f.yaml:3: nat64.pool[0]: it has 477 ports, fewer than one block (nat64.ports-per-block is "
+		"512), give it more ports" },
+	{ "long interface", POOL "{ interface: abcdefghijklmnop }\n",
+		"f.yaml:3: nat64.pool[0].interface: \"abcdefghijklmnop\" is no name of an interface, write "
+		"one such as eth0, of at most 15 characters" },
+	{ "overlap", POOL "{ address: 192.0.2.0/28 }\n    - { address: 192.0.2.15, ports: 60000-65535 }\n",
+		"f.yaml:4: nat64.pool[1]: it shares addresses and ports with nat64.pool[0], keep them "
+		"apart" },
+	{ "too many blocks", "nat64:\n  ports-per-block: 64\n  pool: [{ address: 10.0.0.0/16 }]\n",
+		"f.yaml:3: nat64.pool: it has 66060288 blocks, and at most 16777216 are possible, write "
+		"fewer addresses or a larger nat64.ports-per-block" },
+	{ "same interface", POOL "{ interface: eth0 }\n    - { interface: eth0, ports: 1024-49152 }\n",
+		"f.yaml:4: nat64.pool[1]: it shares addresses and ports with nat64.pool[0], keep them "
+		"apart" },
 };
 
 TEST(pool_entries_are_checked_alone_and_against_each_other)
@@ -180,25 +306,53 @@ TEST(pool_entries_are_checked_alone_and_against_each_other)
 
 #define STATIC "nat64:\n  pool: [{ address: 192.0.2.2, ports: 1024-65535 }]\n  static:\n    - "
 #define GOOD_STATIC "{ protocol: tcp, outside: \"192.0.2.2:8080\", inside: \"[2001:db8::5]:80\" }\n"
-#define ONE(port) "    - { protocol: tcp, outside: \"192.0.2.2:" port "\", inside: \"[2001:db8::5]:" port "\" }\n"
+#define ONE(port)                                                                                            \
+	"    - { protocol: tcp, outside: \"192.0.2.2:" port "\", inside: \"[2001:db8::5]:" port "\" }\n"
 #define FOUR(tens) ONE(tens "1") ONE(tens "2") ONE(tens "3") ONE(tens "4")
 #define SEVENTEEN FOUR("200") FOUR("201") FOUR("202") FOUR("203") ONE("2040")
 static const struct fault_case static_cases[] = {
 	{ "missing", STATIC "{ protocol: tcp }\n",
 		"f.yaml:4: nat64.static[0].outside: the key is missing, write outside: and a value\n"
 		"f.yaml:4: nat64.static[0].inside: the key is missing, write inside: and a value" },
-	{ "protocol", STATIC "{ protocol: sctp, outside: \"192.0.2.2:8080\", inside: \"[2001:db8::5]:80\" }\n", "f.yaml:4: nat64.static[0].protocol: \"sctp\" is not known, write one of tcp, udp, icmp" },
-	{ "families swapped", STATIC "{ protocol: tcp, outside: \"[2001:db8::5]:80\", inside: \"192.0.2.2:80\" }\n",
-		"f.yaml:4: nat64.static[0].outside: \"[2001:db8::5]:80\" is no IPv4 address with a port, write one such as \"192.0.2.2:2000\"\n"
-		"f.yaml:4: nat64.static[0].inside: \"192.0.2.2:80\" is no IPv6 address with a port, write one such as \"[2001:db8::5]:2000\"" },
-	{ "no port", STATIC "{ protocol: tcp, outside: 192.0.2.2, inside: \"[2001:db8::5]:80\" }\n", "f.yaml:4: nat64.static[0].outside: \"192.0.2.2\" is no IPv4 address with a port, write one such as \"192.0.2.2:2000\"" },
-	{ "not in the pool", STATIC "{ protocol: tcp, outside: \"192.0.2.3:8080\", inside: \"[2001:db8::5]:80\" }\n", "f.yaml:4: nat64.static[0]: outside 192.0.2.3 is not in nat64.pool, write one of its addresses" },
-	{ "too many", "nat64:\n  max-sessions: 16\n  pool: [{ address: 192.0.2.2 }]\n  static:\n" SEVENTEEN, "f.yaml:5: nat64.static: there are 17 bindings, more than nat64.max-sessions, write a larger nat64.max-sessions" },
-	{ "inside a prefix", STATIC "{ protocol: tcp, outside: \"192.0.2.2:8080\", inside: \"[64:ff9b::1]:80\" }\n", "f.yaml:4: nat64.static[0]: inside 64:ff9b::1 lies in nat64.prefixes and so stands for an IPv4 address, write the address of an IPv6 host" },
-	{ "inside link-local", STATIC "{ protocol: tcp, outside: \"192.0.2.2:8080\", inside: \"[fe80::1]:80\" }\n", "f.yaml:4: nat64.static[0]: inside fe80::1 is link-local, which routers do not forward, write the address of an IPv6 host" },
-	{ "inside multicast", STATIC "{ protocol: tcp, outside: \"192.0.2.2:8080\", inside: \"[ff02::1]:80\" }\n", "f.yaml:4: nat64.static[0]: inside ff02::1 is no unicast address, write the address of an IPv6 host" },
-	{ "outside twice", STATIC GOOD_STATIC "    - { protocol: tcp, outside: \"192.0.2.2:8080\", inside: \"[2001:db8::6]:80\" }\n", "f.yaml:5: nat64.static[1]: it has the outside of nat64.static[0], write another" },
-	{ "inside twice", STATIC GOOD_STATIC "    - { protocol: tcp, outside: \"192.0.2.2:8081\", inside: \"[2001:db8::5]:80\" }\n", "f.yaml:5: nat64.static[1]: it has the inside of nat64.static[0], write another" },
+	{ "protocol",
+		STATIC "{ protocol: sctp, outside: \"192.0.2.2:8080\", inside: \"[2001:db8::5]:80\" }\n",
+		"f.yaml:4: nat64.static[0].protocol: \"sctp\" is not known, write one of tcp, udp, icmp" },
+	{ "families swapped",
+		STATIC "{ protocol: tcp, outside: \"[2001:db8::5]:80\", inside: \"192.0.2.2:80\" }\n",
+		"f.yaml:4: nat64.static[0].outside: \"[2001:db8::5]:80\" is no IPv4 address with a port, "
+		"write one such as \"192.0.2.2:2000\"\n"
+		"f.yaml:4: nat64.static[0].inside: \"192.0.2.2:80\" is no IPv6 address with a port, write "
+		"one such as \"[2001:db8::5]:2000\"" },
+	{ "no port", STATIC "{ protocol: tcp, outside: 192.0.2.2, inside: \"[2001:db8::5]:80\" }\n",
+		"f.yaml:4: nat64.static[0].outside: \"192.0.2.2\" is no IPv4 address with a port, write one "
+		"such as \"192.0.2.2:2000\"" },
+	{ "not in the pool",
+		STATIC "{ protocol: tcp, outside: \"192.0.2.3:8080\", inside: \"[2001:db8::5]:80\" }\n",
+		"f.yaml:4: nat64.static[0]: outside 192.0.2.3 is not in nat64.pool, write one of its "
+		"addresses" },
+	{ "too many", "nat64:\n  max-sessions: 16\n  pool: [{ address: 192.0.2.2 }]\n  static:\n" SEVENTEEN,
+		"f.yaml:5: nat64.static: there are 17 bindings, more than nat64.max-sessions, write a larger "
+		"nat64.max-sessions" },
+	{ "inside a prefix",
+		STATIC "{ protocol: tcp, outside: \"192.0.2.2:8080\", inside: \"[64:ff9b::1]:80\" }\n",
+		"f.yaml:4: nat64.static[0]: inside 64:ff9b::1 lies in nat64.prefixes and so stands for an "
+		"IPv4 address, write the address of an IPv6 host" },
+	{ "inside link-local",
+		STATIC "{ protocol: tcp, outside: \"192.0.2.2:8080\", inside: \"[fe80::1]:80\" }\n",
+		"f.yaml:4: nat64.static[0]: inside fe80::1 is link-local, which routers do not forward, "
+		"write the address of an IPv6 host" },
+	{ "inside multicast",
+		STATIC "{ protocol: tcp, outside: \"192.0.2.2:8080\", inside: \"[ff02::1]:80\" }\n",
+		"f.yaml:4: nat64.static[0]: inside ff02::1 is no unicast address, write the address of an "
+		"IPv6 host" },
+	{ "outside twice",
+		STATIC GOOD_STATIC
+		"    - { protocol: tcp, outside: \"192.0.2.2:8080\", inside: \"[2001:db8::6]:80\" }\n",
+		"f.yaml:5: nat64.static[1]: it has the outside of nat64.static[0], write another" },
+	{ "inside twice",
+		STATIC GOOD_STATIC
+		"    - { protocol: tcp, outside: \"192.0.2.2:8081\", inside: \"[2001:db8::5]:80\" }\n",
+		"f.yaml:5: nat64.static[1]: it has the inside of nat64.static[0], write another" },
 };
 
 TEST(static_bindings_are_checked_against_pool_and_prefixes)
@@ -208,22 +362,52 @@ TEST(static_bindings_are_checked_against_pool_and_prefixes)
 
 #define UPSTREAM "dns64:\n  upstream: "
 static const struct fault_case dns64_cases[] = {
-	{ "listen without port", "dns64:\n  listen: [\"[::]\"]\n", "f.yaml:2: dns64.listen[0]: \"[::]\" is no address with a port, write one such as \"[2001:db8::1]:53\" or \"192.0.2.1:53\"" },
-	{ "listen port 0", "dns64:\n  listen: \"0.0.0.0:0\"\n", "f.yaml:2: dns64.listen: \"0.0.0.0:0\" is no address with a port, write one such as \"[2001:db8::1]:53\" or \"192.0.2.1:53\"" },
-	{ "listen port 65536", "dns64:\n  listen: \"[::1]:65536\"\n", "f.yaml:2: dns64.listen: \"[::1]:65536\" is no address with a port, write one such as \"[2001:db8::1]:53\" or \"192.0.2.1:53\"" },
-	{ "listen twice", "dns64:\n  listen: [\"[::0]:53\", \"[::]:53\"]\n", "f.yaml:2: dns64.listen[1]: [::]:53 is listed twice, keep one" },
-	{ "allow nobody", "dns64:\n  allow: []\n", "f.yaml:2: dns64.allow: the list is empty, write at least one entry, such as [\"::1/128\", \"fc00::/7\", \"2001:db8::/32\", 127.0.0.0/8]" },
-	{ "allow a name", "dns64:\n  allow: [localhost]\n", "f.yaml:2: dns64.allow[0]: \"localhost\" is no prefix, write one such as 2001:db8::/32 or 192.0.2.0/24" },
-	{ "allow host bits", "dns64:\n  allow: [\"2001:db8::1/32\"]\n", "f.yaml:2: dns64.allow[0]: \"2001:db8::1/32\" has bits set beyond its length, write 2001:db8::/32" },
-	{ "system beside another", UPSTREAM "[192.0.2.53, system]\n", "f.yaml:2: dns64.upstream[1]: system cannot stand beside other upstreams, keep it alone or remove it" },
-	{ "a name", UPSTREAM "[dns.example.net]\n", "f.yaml:2: dns64.upstream[0]: \"dns.example.net\" is no upstream, write system, recursive, an address such as 192.0.2.53, or \"tls://9.9.9.9#dns.quad9.net\"" },
-	{ "tls without a name", UPSTREAM "[\"tls://9.9.9.9\"]\n", "f.yaml:2: dns64.upstream[0]: \"tls://9.9.9.9\" lacks the name that the server's certificate must have, write one such as \"tls://9.9.9.9#dns.quad9.net\"" },
-	{ "tls with a bad name", UPSTREAM "[\"tls://9.9.9.9#a..b\"]\n", "f.yaml:2: dns64.upstream[0]: \"tls://9.9.9.9#a..b\" has no host name after the #, write one such as \"tls://9.9.9.9#dns.quad9.net\"" },
-	{ "tls without an address", UPSTREAM "[\"tls://#dns.quad9.net\"]\n", "f.yaml:2: dns64.upstream[0]: \"tls://#dns.quad9.net\" has no address between tls:// and #, write one such as \"tls://9.9.9.9#dns.quad9.net\"" },
-	{ "multicast", UPSTREAM "[224.0.0.251]\n", "f.yaml:2: dns64.upstream[0]: \"224.0.0.251\" is not the address of one server (unspecified, link-local, multicast or reserved), write another" },
-	{ "twice", UPSTREAM "[192.0.2.53, \"192.0.2.53:53\"]\n", "f.yaml:2: dns64.upstream[1]: 192.0.2.53:53 is listed twice, keep one" },
-	{ "ourselves", UPSTREAM "[127.0.0.1]\n", "f.yaml:2: dns64.upstream: 127.0.0.1:53 is this resolver itself (it listens on 0.0.0.0:53), write the addresses of other servers to dns64.upstream" },
-	{ "exclude-aaaa IPv4", "dns64:\n  exclude-aaaa: [10.0.0.0/8]\n", "f.yaml:2: dns64.exclude-aaaa[0]: \"10.0.0.0/8\" is no IPv6 prefix, write one such as 2001:db8::/32" },
+	{ "listen without port", "dns64:\n  listen: [\"[::]\"]\n",
+		"f.yaml:2: dns64.listen[0]: \"[::]\" is no address with a port, write one such as "
+		"\"[2001:db8::1]:53\" or \"192.0.2.1:53\"" },
+	{ "listen port 0", "dns64:\n  listen: \"0.0.0.0:0\"\n",
+		"f.yaml:2: dns64.listen: \"0.0.0.0:0\" is no address with a port, write one such as "
+		"\"[2001:db8::1]:53\" or \"192.0.2.1:53\"" },
+	{ "listen port 65536", "dns64:\n  listen: \"[::1]:65536\"\n",
+		"f.yaml:2: dns64.listen: \"[::1]:65536\" is no address with a port, write one such as "
+		"\"[2001:db8::1]:53\" or \"192.0.2.1:53\"" },
+	{ "listen twice", "dns64:\n  listen: [\"[::0]:53\", \"[::]:53\"]\n",
+		"f.yaml:2: dns64.listen[1]: [::]:53 is listed twice, keep one" },
+	{ "allow nobody", "dns64:\n  allow: []\n",
+		"f.yaml:2: dns64.allow: the list is empty, write at least one entry, such as [\"::1/128\", "
+		"\"fc00::/7\", \"2001:db8::/32\", 127.0.0.0/8]" },
+	{ "allow a name", "dns64:\n  allow: [localhost]\n",
+		"f.yaml:2: dns64.allow[0]: \"localhost\" is no prefix, write one such as 2001:db8::/32 or "
+		"192.0.2.0/24" },
+	{ "allow host bits", "dns64:\n  allow: [\"2001:db8::1/32\"]\n",
+		"f.yaml:2: dns64.allow[0]: \"2001:db8::1/32\" has bits set beyond its length, write "
+		"2001:db8::/32" },
+	{ "system beside another", UPSTREAM "[192.0.2.53, system]\n",
+		"f.yaml:2: dns64.upstream[1]: system cannot stand beside other upstreams, keep it alone or "
+		"remove it" },
+	{ "a name", UPSTREAM "[dns.example.net]\n",
+		"f.yaml:2: dns64.upstream[0]: \"dns.example.net\" is no upstream, write system, recursive, "
+		"an address such as 192.0.2.53, or \"tls://9.9.9.9#dns.quad9.net\"" },
+	{ "tls without a name", UPSTREAM "[\"tls://9.9.9.9\"]\n",
+		"f.yaml:2: dns64.upstream[0]: \"tls://9.9.9.9\" lacks the name that the server's certificate "
+		"must have, write one such as \"tls://9.9.9.9#dns.quad9.net\"" },
+	{ "tls with a bad name", UPSTREAM "[\"tls://9.9.9.9#a..b\"]\n",
+		"f.yaml:2: dns64.upstream[0]: \"tls://9.9.9.9#a..b\" has no host name after the #, write one "
+		"such as \"tls://9.9.9.9#dns.quad9.net\"" },
+	{ "tls without an address", UPSTREAM "[\"tls://#dns.quad9.net\"]\n",
+		"f.yaml:2: dns64.upstream[0]: \"tls://#dns.quad9.net\" has no address between tls:// and #, "
+		"write one such as \"tls://9.9.9.9#dns.quad9.net\"" },
+	{ "multicast", UPSTREAM "[224.0.0.251]\n",
+		"f.yaml:2: dns64.upstream[0]: \"224.0.0.251\" is not the address of one server (unspecified, "
+		"link-local, multicast or reserved), write another" },
+	{ "twice", UPSTREAM "[192.0.2.53, \"192.0.2.53:53\"]\n",
+		"f.yaml:2: dns64.upstream[1]: 192.0.2.53:53 is listed twice, keep one" },
+	{ "ourselves", UPSTREAM "[127.0.0.1]\n",
+		"f.yaml:2: dns64.upstream: 127.0.0.1:53 is this resolver itself (it listens on 0.0.0.0:53), "
+		"write the addresses of other servers to dns64.upstream" },
+	{ "exclude-aaaa IPv4", "dns64:\n  exclude-aaaa: [10.0.0.0/8]\n",
+		"f.yaml:2: dns64.exclude-aaaa[0]: \"10.0.0.0/8\" is no IPv6 prefix, write one such as "
+		"2001:db8::/32" },
 };
 
 TEST(dns64_values_are_checked)
@@ -232,12 +416,19 @@ TEST(dns64_values_are_checked)
 }
 
 static const struct fault_case service_cases[] = {
-	{ "relative socket", "nat64:\ncontrol: { socket: control.sock }\n", "f.yaml:2: control.socket: \"control.sock\" is no absolute path, write one such as /run/isthmus/control.sock" },
-	{ "metrics", "nat64:\ncontrol:\n  metrics: \"[::1]:9964\"\n", "f.yaml:3: control.metrics: the metrics endpoint comes in a later version, remove the key" },
-	{ "level", "nat64:\nlog: { level: loud }\n", "f.yaml:2: log.level: \"loud\" is not known, write one of error, warning, info, debug" },
-	{ "sink", "nat64:\nlog: { to: [stdout] }\n", "f.yaml:2: log.to[0]: \"stdout\" is not known, write one of stderr, syslog, journal" },
-	{ "sink twice", "nat64:\nlog: { to: [syslog, syslog] }\n", "f.yaml:2: log.to[1]: syslog is listed twice, keep one" },
-	{ "bindings", "nat64:\nlog:\n  bindings: { to: [file], path: /var/log/b, detail: block }\n", "f.yaml:3: log.bindings: the binding log comes in a later version, remove the key" },
+	{ "relative socket", "nat64:\ncontrol: { socket: control.sock }\n",
+		"f.yaml:2: control.socket: \"control.sock\" is no absolute path, write one such as "
+		"/run/isthmus/control.sock" },
+	{ "metrics", "nat64:\ncontrol:\n  metrics: \"[::1]:9964\"\n",
+		"f.yaml:3: control.metrics: the metrics endpoint comes in a later version, remove the key" },
+	{ "level", "nat64:\nlog: { level: loud }\n",
+		"f.yaml:2: log.level: \"loud\" is not known, write one of error, warning, info, debug" },
+	{ "sink", "nat64:\nlog: { to: [stdout] }\n",
+		"f.yaml:2: log.to[0]: \"stdout\" is not known, write one of stderr, syslog, journal" },
+	{ "sink twice", "nat64:\nlog: { to: [syslog, syslog] }\n",
+		"f.yaml:2: log.to[1]: syslog is listed twice, keep one" },
+	{ "bindings", "nat64:\nlog:\n  bindings: { to: [file], path: /var/log/b, detail: block }\n",
+		"f.yaml:3: log.bindings: the binding log comes in a later version, remove the key" },
 };
 
 TEST(control_and_log_are_checked)
@@ -276,7 +467,8 @@ TEST(not_more_than_fifty_faults_are_listed)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), "  unknown-thing-%d: 1\n", i);
 	REQUIRE(parse(text, &c, &e) == -EINVAL);
 	CHECK_INT(e.len, 51);
-	CHECK_TEXT(e.lines[50], "f.yaml:52: nat64.unknown-thing-50: more faults follow, mend those above first");
+	CHECK_TEXT(
+		e.lines[50], "f.yaml:52: nat64.unknown-thing-50: more faults follow, mend those above first");
 	conf_errors_fini(&e);
 }
 

@@ -27,27 +27,56 @@ static int parse(const char *text, size_t len, struct conf_errors *e)
 static const struct {
 	const char *name, *text, *want;
 } syntax_cases[] = {
-	{ "tab", "nat64:\n\tworkers: 1\n", "f.yaml:2: yaml: a tab stands where YAML wants spaces, indent with spaces" },
-	{ "open bracket", "nat64:\n  deny: [10.0.0.0/8\n", "f.yaml:3: yaml: did not find expected ',' or ']' (while parsing a flow sequence that begins in line 2), check brackets, quotes and indentation" },
-	{ "open quote", "nat64:\n  filtering: \"endpoint\n", "f.yaml:3: yaml: found unexpected end of stream (while scanning a quoted scalar that begins in line 2), check brackets, quotes and indentation" },
-	{ "indentation", "nat64:\n  workers: 1\n subscriber: 64\n", "f.yaml:3: yaml: did not find expected key (while parsing a block mapping that begins in line 1), check brackets, quotes and indentation" },
-	{ "final colons", "dns64:\n  allow: [fc00::]\n", "f.yaml:2: yaml: found unexpected ':', put an IPv6 address that begins or ends with :: in quotes" },
-	{ "invalid UTF-8", "nat64:\n  workers: 1 # \xff\n", "f.yaml:2: yaml: invalid leading UTF-8 octet, save the file as UTF-8 without control characters" },
-	{ "cut UTF-8", "nat64:\n\n# \xe2\x82", "f.yaml:3: yaml: incomplete UTF-8 octet sequence, save the file as UTF-8 without control characters" },
-	{ "control character", "nat64:\n# \x1b[31m\n", "f.yaml:2: yaml: control characters are not allowed, save the file as UTF-8 without control characters" },
-	{ "escaped zero", "nat64:\n  filtering: \"a\\0b\"\n", "f.yaml:2: yaml: a value has a zero byte inside, remove the \\0" },
-	{ "anchor", "nat64: &a\n  workers: 1\n", "f.yaml:1: yaml: anchors (&name) are not used here, write the value itself" },
-	{ "anchored value", "nat64:\n  workers: &a 1\n", "f.yaml:2: yaml: anchors (&name) are not used here, write the value itself" },
-	{ "anchored list", "nat64:\n  deny: &a []\n", "f.yaml:2: yaml: anchors (&name) are not used here, write the value itself" },
-	{ "alias", "nat64: *a\n", "f.yaml:1: yaml: aliases (*name) are not used here, write the value itself" },
-	{ "merge key", "nat64:\n  <<: *a\n", "f.yaml:2: yaml: aliases (*name) are not used here, write the value itself" },
-	{ "tag", "nat64:\n  workers: !!int 1\n", "f.yaml:2: yaml: tags (!name) are not used here, write the plain value" },
-	{ "tagged list", "nat64:\n  deny: !x []\n", "f.yaml:2: yaml: tags (!name) are not used here, write the plain value" },
-	{ "tagged mapping", "nat64: !x {}\n", "f.yaml:1: yaml: tags (!name) are not used here, write the plain value" },
-	{ "two documents", "nat64:\n---\ndns64:\n", "f.yaml:2: yaml: a second YAML document begins, keep one and remove the line ---" },
-	{ "list as key", "nat64:\n  ? [a]\n  : 1\n", "f.yaml:2: yaml: a key is a list or mapping, write a word as key" },
-	{ "nested", "a: [[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]\n", "f.yaml:1: yaml: lists and mappings are nested deeper than 16, remove brackets or indentation" },
-	{ "bomb", "a: &a [x,x]\nb: &b [*a,*a]\nc: [*b,*b]\n", "f.yaml:1: yaml: anchors (&name) are not used here, write the value itself" },
+	{ "tab", "nat64:\n\tworkers: 1\n",
+		"f.yaml:2: yaml: a tab stands where YAML wants spaces, indent with spaces" },
+	{ "open bracket", "nat64:\n  deny: [10.0.0.0/8\n",
+		"f.yaml:3: yaml: did not find expected ',' or ']' (while parsing a flow sequence that begins "
+		"in line 2), check brackets, quotes and indentation" },
+	{ "open quote", "nat64:\n  filtering: \"endpoint\n",
+		"f.yaml:3: yaml: found unexpected end of stream (while scanning a quoted scalar that begins "
+		"in line 2), check brackets, quotes and indentation" },
+	{ "indentation", "nat64:\n  workers: 1\n subscriber: 64\n",
+		"f.yaml:3: yaml: did not find expected key (while parsing a block mapping that begins in "
+		"line 1), check brackets, quotes and indentation" },
+	{ "final colons", "dns64:\n  allow: [fc00::]\n",
+		"f.yaml:2: yaml: found unexpected ':', put an IPv6 address that begins or ends with :: in "
+		"quotes" },
+	{ "invalid UTF-8", "nat64:\n  workers: 1 # \xff\n",
+		"f.yaml:2: yaml: invalid leading UTF-8 octet, save the file as UTF-8 without control "
+		"characters" },
+	{ "cut UTF-8", "nat64:\n\n# \xe2\x82",
+		"f.yaml:3: yaml: incomplete UTF-8 octet sequence, save the file as UTF-8 without control "
+		"characters" },
+	{ "control character", "nat64:\n# \x1b[31m\n",
+		"f.yaml:2: yaml: control characters are not allowed, save the file as UTF-8 without control "
+		"characters" },
+	{ "escaped zero", "nat64:\n  filtering: \"a\\0b\"\n",
+		"f.yaml:2: yaml: a value has a zero byte inside, remove the \\0" },
+	{ "anchor", "nat64: &a\n  workers: 1\n",
+		"f.yaml:1: yaml: anchors (&name) are not used here, write the value itself" },
+	{ "anchored value", "nat64:\n  workers: &a 1\n",
+		"f.yaml:2: yaml: anchors (&name) are not used here, write the value itself" },
+	{ "anchored list", "nat64:\n  deny: &a []\n",
+		"f.yaml:2: yaml: anchors (&name) are not used here, write the value itself" },
+	{ "alias", "nat64: *a\n",
+		"f.yaml:1: yaml: aliases (*name) are not used here, write the value itself" },
+	{ "merge key", "nat64:\n  <<: *a\n",
+		"f.yaml:2: yaml: aliases (*name) are not used here, write the value itself" },
+	{ "tag", "nat64:\n  workers: !!int 1\n",
+		"f.yaml:2: yaml: tags (!name) are not used here, write the plain value" },
+	{ "tagged list", "nat64:\n  deny: !x []\n",
+		"f.yaml:2: yaml: tags (!name) are not used here, write the plain value" },
+	{ "tagged mapping", "nat64: !x {}\n",
+		"f.yaml:1: yaml: tags (!name) are not used here, write the plain value" },
+	{ "two documents", "nat64:\n---\ndns64:\n",
+		"f.yaml:2: yaml: a second YAML document begins, keep one and remove the line ---" },
+	{ "list as key", "nat64:\n  ? [a]\n  : 1\n",
+		"f.yaml:2: yaml: a key is a list or mapping, write a word as key" },
+	{ "nested", "a: [[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]\n",
+		"f.yaml:1: yaml: lists and mappings are nested deeper than 16, remove brackets or "
+		"indentation" },
+	{ "bomb", "a: &a [x,x]\nb: &b [*a,*a]\nc: [*b,*b]\n",
+		"f.yaml:1: yaml: anchors (&name) are not used here, write the value itself" },
 };
 
 TEST(what_is_not_yaml_has_an_error_with_its_line)
@@ -130,8 +159,9 @@ static void check_repeated(const char *head, const char *piece, size_t bytes)
 
 TEST(a_mebibyte_of_anything_is_refused_in_bounded_time)
 {
-	static const char *const pieces[] = { "[", "{", "- ", "? ", "a", "a: 1\n", "a,", "[],", "\"", "::1,", "[::1],", "# x\n", "|\n", "&a ",
-		"*a ", "!a ", "---\n", "\n", "'", "%A\n", "{a: ", "- - ", "\xc3\xa4", "a: b: ", "[[" };
+	static const char *const pieces[] = { "[", "{", "- ", "? ", "a", "a: 1\n", "a,", "[],", "\"", "::1,",
+		"[::1],", "# x\n", "|\n", "&a ", "*a ", "!a ", "---\n", "\n", "'", "%A\n", "{a: ", "- - ",
+		"\xc3\xa4", "a: b: ", "[[" };
 
 	for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
 		check_repeated("", pieces[i], MIB / 4);
@@ -163,11 +193,13 @@ TEST(a_file_that_cannot_be_read_is_a_fault)
 
 	CHECK_INT(conf_load("/nonexistent/isthmus.yaml", &c, &e), -EINVAL);
 	REQUIRE(e.len == 1);
-	CHECK_TEXT(e.lines[0], "/nonexistent/isthmus.yaml:1: file: it cannot be read (No such file or directory), write the path of a readable file");
+	CHECK_TEXT(e.lines[0], "/nonexistent/isthmus.yaml:1: file: it cannot be read (No such file or "
+			       "directory), write the path of a readable file");
 	conf_errors_fini(&e);
 	CHECK_INT(conf_load("/", &c, &e), -EINVAL);
 	REQUIRE(e.len == 1);
-	CHECK_TEXT(e.lines[0], "/:1: file: it cannot be read (Is a directory), write the path of a readable file");
+	CHECK_TEXT(e.lines[0],
+		"/:1: file: it cannot be read (Is a directory), write the path of a readable file");
 	conf_errors_fini(&e);
 	CHECK(c == NULL);
 }

@@ -1,4 +1,5 @@
-/* Memory that runs out: the Nth allocation fails, for every N, until none does; nothing leaks, nothing is written. */
+/* Memory that runs out: the Nth allocation fails, for every N, until none does; nothing leaks, nothing is
+ * written. */
 #include "base/bytes.h"
 #include "conf/conf.h"
 #include "conf/resolve.h"
@@ -48,7 +49,8 @@ static const struct {
 	const char *text;
 	int outcome;
 } texts[] = {
-	{ "nat64:\n  pool: [{ address: 192.0.2.2 }]\n  static: [{ protocol: tcp, outside: \"192.0.2.2:1\", inside: \"[2001:db8::1]:1\" }]\n"
+	{ "nat64:\n  pool: [{ address: 192.0.2.2 }]\n  static: [{ protocol: tcp, outside: \"192.0.2.2:1\", "
+	  "inside: \"[2001:db8::1]:1\" }]\n"
 	  "dns64: { allow: [::1, ::2], prefixes: [2001:db8::/96] }\n",
 		0 },
 	{ "nat64: { workers: 7, subscribr: 1 }\nsiit:\n", -EINVAL },
@@ -117,10 +119,11 @@ static int no_interface(const char *ifname, struct addr4 *ret)
 
 TEST(resolving_survives_the_failure_of_each_allocation)
 {
-	struct conf_host host = { no_facts, no_interface, "resolv.conf", "nameserver fe80::1%a\nnameserver 127.0.0.1\n" };
+	struct conf_host host = { no_facts, no_interface, "resolv.conf",
+		"nameserver fe80::1%a\nnameserver 127.0.0.1\n" };
 
 	for (long n = 0;; n++) {
-		struct conf *c;
+		struct conf *c = NULL;
 		struct conf_errors e;
 
 		REQUIRE(n < 100 && conf_default(&c) == 0);

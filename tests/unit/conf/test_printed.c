@@ -1,4 +1,5 @@
-/* conf_print() and conf_changes_needing_restart(): what is printed reads back equal, whatever was configured. */
+/* conf_print() and conf_changes_needing_restart(): what is printed reads back equal, whatever was configured.
+ */
 #include "base/bytes.h"
 #include "base/random.h"
 #include "conf/conf.h"
@@ -64,7 +65,8 @@ static const char *pick(struct maker *m, const char *const *words, size_t n)
 	return words[below(m, (uint32_t)n)];
 }
 
-#define PICK(m, ...) pick(m, (const char *const[]){ __VA_ARGS__ }, ARRAY_LEN(((const char *const[]){ __VA_ARGS__ })))
+#define PICK(m, ...)                                                                                         \
+	pick(m, (const char *const[]){ __VA_ARGS__ }, ARRAY_LEN(((const char *const[]){ __VA_ARGS__ })))
 
 static void make_prefixes(struct maker *m, const char *key)
 {
@@ -112,21 +114,26 @@ static void make_statics(struct maker *m)
 {
 	unsigned n = below(m, 5);
 
-	say(m, "  pool: [{ address: 192.0.2.0/24, ports: 1024-65535 }, { address: 198.51.100.7, shared: true }]\n  static:%s\n",
+	say(m,
+		"  pool: [{ address: 192.0.2.0/24, ports: 1024-65535 }, { address: 198.51.100.7, shared: "
+		"true }]\n  static:%s\n",
 		n == 0 ? " []" : "");
 	for (unsigned i = 0; i < n; i++)
-		say(m, "  - { protocol: %s, outside: \"%s:%u\", inside: \"[2001:db8::%x]:%u\" }\n", PICK(m, "tcp", "udp", "icmp"),
-			PICK(m, "192.0.2.1", "192.0.2.255", "198.51.100.7"), 1 + i + 1000 * below(m, 60), i + 1,
-			1 + below(m, 65535));
+		say(m, "  - { protocol: %s, outside: \"%s:%u\", inside: \"[2001:db8::%x]:%u\" }\n",
+			PICK(m, "tcp", "udp", "icmp"), PICK(m, "192.0.2.1", "192.0.2.255", "198.51.100.7"),
+			1 + i + 1000 * below(m, 60), i + 1, 1 + below(m, 65535));
 }
 
 static void make_lifetimes(struct maker *m)
 {
-	say(m, "  lifetimes:\n    udp: %us\n    icmp: %ums\n", 120 + below(m, 10000), 60000 + below(m, 100000));
+	say(m, "  lifetimes:\n    udp: %us\n    icmp: %ums\n", 120 + below(m, 10000),
+		60000 + below(m, 100000));
 	if (below(m, 2))
-		say(m, "    tcp-established: %uh4m\n    tcp-transitory: %um1s\n", 2 + below(m, 20), 4 + below(m, 100));
+		say(m, "    tcp-established: %uh4m\n    tcp-transitory: %um1s\n", 2 + below(m, 20),
+			4 + below(m, 100));
 	if (below(m, 2))
-		say(m, "    tcp-incoming-syn: %us\n    fragment: %us%ums\n", 6 + below(m, 55), 2 + below(m, 50), 1 + below(m, 999));
+		say(m, "    tcp-incoming-syn: %us\n    fragment: %us%ums\n", 6 + below(m, 55),
+			2 + below(m, 50), 1 + below(m, 999));
 }
 
 static void make_nat64(struct maker *m)
@@ -141,7 +148,8 @@ static void make_nat64(struct maker *m)
 	if (below(m, 2))
 		say(m, "  ports-per-block: %u\n  subscriber: %u\n", 64u << below(m, 4), 32 + below(m, 97));
 	if (below(m, 2))
-		say(m, "  max-blocks-per-subscriber: %u\n  max-sessions: %u\n", 1 + below(m, 65535), 16 + below(m, 1000000));
+		say(m, "  max-blocks-per-subscriber: %u\n  max-sessions: %u\n", 1 + below(m, 65535),
+			16 + below(m, 1000000));
 	if (below(m, 2))
 		make_lifetimes(m);
 	if (below(m, 2))
@@ -156,18 +164,22 @@ static void make_dns64(struct maker *m)
 {
 	say(m, "dns64:\n  dnssec: %s\n", PICK(m, "validate", "off"));
 	if (below(m, 2))
-		say(m, "  listen: [\"[2001:db8::%x]:%u\", \"192.0.2.%u:53\"]\n", below(m, 65536), 1 + below(m, 65535), below(m, 256));
+		say(m, "  listen: [\"[2001:db8::%x]:%u\", \"192.0.2.%u:53\"]\n", below(m, 65536),
+			1 + below(m, 65535), below(m, 256));
 	if (below(m, 2))
-		say(m, "  allow: [\"2001:db8:%x::/48\", 10.%u.0.0/16, ::/0]\n", below(m, 65536), below(m, 256));
+		say(m, "  allow: [\"2001:db8:%x::/48\", 10.%u.0.0/16, ::/0]\n", below(m, 65536),
+			below(m, 256));
 	if (below(m, 2))
-		say(m, "  upstream: [%s]\n", PICK(m, "system", "recursive", "192.0.2.53, \"[2001:db8::53]:5353\"",
-						 "\"tls://9.9.9.9#dns.quad9.net\", \"tls://[2620:fe::9]:8853#a_b.x-1\""));
+		say(m, "  upstream: [%s]\n",
+			PICK(m, "system", "recursive", "192.0.2.53, \"[2001:db8::53]:5353\"",
+				"\"tls://9.9.9.9#dns.quad9.net\", \"tls://[2620:fe::9]:8853#a_b.x-1\""));
 	if (below(m, 2))
 		make_prefixes(m, "prefixes");
 	if (below(m, 2))
 		make_prefixes4(m, "exclude-a", 20);
 	if (below(m, 2))
-		say(m, "  exclude-aaaa: [%s]\n", PICK(m, "", "::ffff:0:0/96", "\"::/0\"", "2001:db8::/32, fc00::/7"));
+		say(m, "  exclude-aaaa: [%s]\n",
+			PICK(m, "", "::ffff:0:0/96", "\"::/0\"", "2001:db8::/32, fc00::/7"));
 	if (below(m, 2))
 		say(m, "  allow-non-global: %s\n", PICK(m, "true", "false"));
 }
@@ -175,7 +187,9 @@ static void make_dns64(struct maker *m)
 static void make_service(struct maker *m)
 {
 	if (below(m, 2))
-		say(m, "control: { socket: %s }\n", PICK(m, "/s", "\"/with space\"", "\"/quote\\\"and\\\\slash: #\"", "\"/null\"", "'/{}[]&*!'"));
+		say(m, "control: { socket: %s }\n",
+			PICK(m, "/s", "\"/with space\"", "\"/quote\\\"and\\\\slash: #\"", "\"/null\"",
+				"'/{}[]&*!'"));
 	if (below(m, 2))
 		say(m, "log: { level: %s, to: [%s] }\n", PICK(m, "error", "warning", "info", "debug"),
 			PICK(m, "stderr", "journal, syslog", "stderr, syslog, journal"));
@@ -245,7 +259,9 @@ TEST(a_full_configuration_stays_below_the_size_limit)
 	REQUIRE(text != NULL);
 	len += (size_t)snprintf(text, room, "nat64:\n  pool: [{ address: 203.0.113.0/24 }]\n  static:\n");
 	for (unsigned i = 0; i < 4096; i++)
-		len += (size_t)snprintf(text + len, room - len, "  - { protocol: icmp, outside: \"203.0.113.%u:%u\", inside: \"[2001:db8:1111:2222:3333:4444:5555:%x]:%u\" }\n",
+		len += (size_t)snprintf(text + len, room - len,
+			"  - { protocol: icmp, outside: \"203.0.113.%u:%u\", inside: "
+			"\"[2001:db8:1111:2222:3333:4444:5555:%x]:%u\" }\n",
 			100 + i % 100, 20000 + i, i + 1, 60000 + i % 5000);
 	struct conf *c = must_parse(text);
 	char *printed = print(c);
@@ -279,13 +295,16 @@ static const struct {
 	{ "nat64:\ndns64:", "dns64:", "nat64" },
 	{ "nat64:", "nat64: { prefixes: [2001:db8::/96] }", "nat64.prefixes" },
 	{ "nat64:", "nat64: { " BASE_POOL " }", "nat64.pool" },
-	{ "nat64: { " BASE_POOL " }", "nat64: { pool: [{ address: 192.0.2.2, shared: true, ports: 1024-65535 }] }", "nat64.pool" },
-	{ "nat64: { " BASE_POOL " }", "nat64: { pool: [{ address: 192.0.2.2, ports: 1024-65534 }] }", "nat64.pool" },
+	{ "nat64: { " BASE_POOL " }",
+		"nat64: { pool: [{ address: 192.0.2.2, shared: true, ports: 1024-65535 }] }", "nat64.pool" },
+	{ "nat64: { " BASE_POOL " }", "nat64: { pool: [{ address: 192.0.2.2, ports: 1024-65534 }] }",
+		"nat64.pool" },
 	{ "nat64:", "nat64: { ports-per-block: 256 }", "nat64.ports-per-block" },
 	{ "nat64:", "nat64: { subscriber: 56 }", "nat64.subscriber" },
 	{ "nat64:", "nat64: { max-sessions: 1000 }", "nat64.max-sessions" },
 	{ "nat64: { " BASE_POOL " }",
-		"nat64: { " BASE_POOL ", static: [{ protocol: tcp, outside: \"192.0.2.2:80\", inside: \"[2001:db8::1]:80\" }] }",
+		"nat64: { " BASE_POOL
+		", static: [{ protocol: tcp, outside: \"192.0.2.2:80\", inside: \"[2001:db8::1]:80\" }] }",
 		"nat64.static" },
 	{ "nat64:", "nat64: { workers: 1 }", "nat64.workers" },
 	{ "dns64:", "dns64: { listen: \"[::]:53\" }", "dns64.listen" },
@@ -293,9 +312,15 @@ static const struct {
 	{ "dns64:", "dns64: { dnssec: off }", "dns64.dnssec" },
 	{ "nat64:", "nat64:\ncontrol: { socket: /s }", "control.socket" },
 	{ "nat64:", "nat64:\nlog: { to: syslog }", "log.to" },
-	{ "nat64:", "nat64: { max-blocks-per-subscriber: 4, filtering: address-dependent, fastpath: off, allow-non-global: true }", NULL },
+	{ "nat64:",
+		"nat64: { max-blocks-per-subscriber: 4, filtering: address-dependent, fastpath: off, "
+		"allow-non-global: true }",
+		NULL },
 	{ "nat64:", "nat64: { lifetimes: { udp: 2m, icmp: 2m }, deny: [] }\nlog: { level: debug }", NULL },
-	{ "dns64:", "dns64: { allow: ::/0, prefixes: 2001:db8::/96, exclude-a: 10.0.0.0/8, exclude-aaaa: [], allow-non-global: true }", NULL },
+	{ "dns64:",
+		"dns64: { allow: ::/0, prefixes: 2001:db8::/96, exclude-a: 10.0.0.0/8, exclude-aaaa: [], "
+		"allow-non-global: true }",
+		NULL },
 	{ "nat64:", "nat64:", NULL },
 };
 
@@ -303,7 +328,8 @@ TEST(the_first_change_that_needs_a_restart_is_named)
 {
 	for (size_t i = 0; i < ARRAY_LEN(change_cases); i++) {
 		struct conf *old = must_parse(change_cases[i].old), *new = must_parse(change_cases[i].new);
-		const char *there = conf_changes_needing_restart(old, new), *back = conf_changes_needing_restart(new, old);
+		const char *there = conf_changes_needing_restart(old, new),
+			   *back = conf_changes_needing_restart(new, old);
 
 		test_row(change_cases[i].new);
 		CHECK_TEXT(there ? there : "none", change_cases[i].want ? change_cases[i].want : "none");

@@ -26,8 +26,10 @@ static int fake_interface_addr4(const char *ifname, struct addr4 *ret)
 		uint32_t addr;
 		int outcome;
 	} interfaces[] = {
-		{ "wan0", 0xc6336407, 0 },	       { "lan0", 0xc0a80001, 0 },
-		{ "lo", 0x7f000001, 0 },	       { "bare0", 0, -EADDRNOTAVAIL },
+		{ "wan0", 0xc6336407, 0 },
+		{ "lan0", 0xc0a80001, 0 },
+		{ "lo", 0x7f000001, 0 },
+		{ "bare0", 0, -EADDRNOTAVAIL },
 		{ "broken0", 0, -EPERM },
 	};
 
@@ -43,7 +45,9 @@ static int fake_interface_addr4(const char *ifname, struct addr4 *ret)
 
 static struct conf_host usual_host(const char *resolv)
 {
-	facts = (struct host_facts){ .has_route4 = true, .uplink4 = "wan0", .addr4.v = 0xc6336407, .has_addr4 = true };
+	facts = (struct host_facts){
+		.has_route4 = true, .uplink4 = "wan0", .addr4.v = 0xc6336407, .has_addr4 = true
+	};
 	facts_outcome = 0;
 	return (struct conf_host){ fake_facts, fake_interface_addr4, "/etc/resolv.conf", resolv };
 }
@@ -100,7 +104,8 @@ TEST(the_built_in_configuration_shares_the_address_of_the_default_route)
 	CHECK_INT(c->dns64.upstream_mode, UPSTREAM_FORWARD);
 	CHECK_INT(c->dns64.upstream_len, 2);
 	CHECK(c->dns64.upstream[0].to.is4 && c->dns64.upstream[0].to.a4.v == 0xc0000235);
-	CHECK(!c->dns64.upstream[1].to.is4 && c->dns64.upstream[1].to.port == 53 && !c->dns64.upstream[1].tls);
+	CHECK(!c->dns64.upstream[1].to.is4 && c->dns64.upstream[1].to.port == 53 &&
+		!c->dns64.upstream[1].tls);
 	CHECK(state_config_validate(&c->nat64.state));
 	check_reads_back(c);
 	conf_free(c);
@@ -110,14 +115,17 @@ TEST(an_interface_becomes_its_shared_address)
 {
 	struct conf_host host = usual_host(NULL);
 	struct conf_errors e;
-	struct conf *c = must_parse("nat64:\n  pool:\n    - { interface: lan0, ports: 2048-4095 }\n    - interface: auto\n"
-				    "  static:\n    - { protocol: tcp, outside: \"192.168.0.1:80\", inside: \"[2001:db8::5]:80\" }\n");
+	struct conf *c = must_parse(
+		"nat64:\n  pool:\n    - { interface: lan0, ports: 2048-4095 }\n    - interface: auto\n"
+		"  static:\n    - { protocol: tcp, outside: \"192.168.0.1:80\", inside: \"[2001:db8::5]:80\" "
+		"}\n");
 
 	REQUIRE(conf_resolve_with(c, &host, &e) == 0);
 	CHECK_INT(c->nat64.state.pool[0].prefix.addr.v, 0xc0a80001);
 	CHECK_INT(c->nat64.state.pool[1].prefix.addr.v, 0xc6336407);
 	REQUIRE(c->nat64.state.pool_len == 3);
-	CHECK(c->pool_source[2].is_implied && c->nat64.state.pool[2].is_shared && c->nat64.state.pool[2].lo == 80);
+	CHECK(c->pool_source[2].is_implied && c->nat64.state.pool[2].is_shared &&
+		c->nat64.state.pool[2].lo == 80);
 	CHECK(state_config_validate(&c->nat64.state));
 	check_reads_back(c);
 	conf_free(c);
@@ -130,40 +138,88 @@ struct fault_case {
 };
 
 static const struct fault_case fault_cases[] = {
-	{ .name = "no such interface", .text = "nat64:\n  pool:\n    - interface: eth7\n",
-		.want = "f.yaml:3: nat64.pool[0].interface: this host has no interface eth7, write the name of another" },
-	{ .name = "no address", .text = "nat64:\n  pool:\n    - interface: bare0\n",
-		.want = "f.yaml:3: nat64.pool[0].interface: interface bare0 has no IPv4 address, set one up, or write a pool with an address to nat64.pool" },
-	{ .name = "not allowed", .text = "nat64:\n  pool:\n    - interface: broken0\n",
-		.want = "f.yaml:3: nat64.pool[0].interface: the address of interface broken0 cannot be read (Operation not permitted), write a pool with an address to nat64.pool" },
-	{ .name = "loopback", .text = "nat64:\n  pool:\n    - interface: lo\n",
-		.want = "f.yaml:3: nat64.pool[0].interface: its address 127.0.0.1 is no unicast address, write a pool with an address to nat64.pool" },
-	{ .name = "no default route", .text = "nat64:\n", .no_route = true,
-		.want = "f.yaml:1: nat64.pool[0].interface: this host has no IPv4 default route, set one up, or write a pool with an address to nat64.pool" },
-	{ .name = "default route without address", .text = "nat64:\n", .no_address = true,
-		.want = "f.yaml:1: nat64.pool[0].interface: interface wan0 of the IPv4 default route has no IPv4 address, set one up, or write a pool with an address to nat64.pool" },
-	{ .name = "no facts", .text = "nat64:\n", .facts_outcome = -EPERM,
-		.want = "f.yaml:1: nat64.pool[0].interface: the host's routes cannot be read (Operation not permitted), write a pool with an address to nat64.pool" },
-	{ .name = "overlap after all", .text = "nat64:\n  pool:\n    - { address: 198.51.100.0/24 }\n    - interface: auto\n",
-		.want = "f.yaml:4: nat64.pool[1]: it shares addresses and ports with nat64.pool[0], keep them apart" },
-	{ .name = "static elsewhere", .text = "nat64:\n  static:\n    - { protocol: tcp, outside: \"192.0.2.1:50000\", inside: \"[2001:db8::5]:80\" }\n",
-		.want = "f.yaml:3: nat64.static[0]: outside 192.0.2.1 is not in nat64.pool, write one of its addresses" },
-	{ .name = "no resolv.conf", .text = "dns64:\n",
-		.want = "f.yaml:1: dns64.upstream: /etc/resolv.conf, which lists the system's name servers, cannot be read, write the addresses of other servers to dns64.upstream" },
-	{ .name = "no name server", .text = "dns64:\n  upstream: [system]\n", .resolv = "# nameserver 192.0.2.53\nsearch example.net\nnameserver\n",
-		.want = "f.yaml:2: dns64.upstream: /etc/resolv.conf names no name server, write the addresses of other servers to dns64.upstream" },
-	{ .name = "ourselves", .text = "dns64:\n", .resolv = "nameserver 127.0.0.1\n",
-		.want = "f.yaml:1: dns64.upstream: /etc/resolv.conf names 127.0.0.1, which is this resolver itself (it listens on 0.0.0.0:53), write the addresses of other servers to dns64.upstream" },
-	{ .name = "ourselves by IPv6", .text = "dns64:\n", .resolv = "nameserver 192.0.2.53\nnameserver ::1\n",
-		.want = "f.yaml:1: dns64.upstream: /etc/resolv.conf names ::1, which is this resolver itself (it listens on [::]:53), write the addresses of other servers to dns64.upstream" },
-	{ .name = "unspecified means loopback", .text = "dns64:\n", .resolv = "nameserver 0.0.0.0\n",
-		.want = "f.yaml:1: dns64.upstream: /etc/resolv.conf names 0.0.0.0, which is this resolver itself (it listens on 0.0.0.0:53), write the addresses of other servers to dns64.upstream" },
-	{ .name = "the host's own address", .text = "dns64:\n", .resolv = "nameserver 198.51.100.7\n",
-		.want = "f.yaml:1: dns64.upstream: /etc/resolv.conf names 198.51.100.7, which is this resolver itself (it listens on 0.0.0.0:53), write the addresses of other servers to dns64.upstream" },
-	{ .name = "a listening address", .text = "dns64: { listen: [\"192.0.2.1:53\"] }\n", .resolv = "nameserver 192.0.2.1\n",
-		.want = "f.yaml:1: dns64.upstream: /etc/resolv.conf names 192.0.2.1, which is this resolver itself (it listens on 192.0.2.1:53), write the addresses of other servers to dns64.upstream" },
-	{ .name = "the host's own address as written", .text = "dns64:\n  upstream: [198.51.100.7]\n",
-		.want = "f.yaml:2: dns64.upstream: 198.51.100.7:53 is this resolver itself (it listens on 0.0.0.0:53), write the addresses of other servers to dns64.upstream" },
+	{ .name = "no such interface",
+		.text = "nat64:\n  pool:\n    - interface: eth7\n",
+		.want = "f.yaml:3: nat64.pool[0].interface: this host has no interface eth7, write the name "
+			"of another" },
+	{ .name = "no address",
+		.text = "nat64:\n  pool:\n    - interface: bare0\n",
+		.want = "f.yaml:3: nat64.pool[0].interface: interface bare0 has no IPv4 address, set one up, "
+			"or write a pool with an address to nat64.pool" },
+	{ .name = "not allowed",
+		.text = "nat64:\n  pool:\n    - interface: broken0\n",
+		.want = "f.yaml:3: nat64.pool[0].interface: the address of interface broken0 cannot be read "
+			"(Operation not permitted), write a pool with an address to nat64.pool" },
+	{ .name = "loopback",
+		.text = "nat64:\n  pool:\n    - interface: lo\n",
+		.want = "f.yaml:3: nat64.pool[0].interface: its address 127.0.0.1 is no unicast address, "
+			"write a pool with an address to nat64.pool" },
+	{ .name = "no default route",
+		.text = "nat64:\n",
+		.no_route = true,
+		.want = "f.yaml:1: nat64.pool[0].interface: this host has no IPv4 default route, set one up, "
+			"or write a pool with an address to nat64.pool" },
+	{ .name = "default route without address",
+		.text = "nat64:\n",
+		.no_address = true,
+		.want = "f.yaml:1: nat64.pool[0].interface: interface wan0 of the IPv4 default route has no "
+			"IPv4 address, set one up, or write a pool with an address to nat64.pool" },
+	{ .name = "no facts",
+		.text = "nat64:\n",
+		.facts_outcome = -EPERM,
+		.want = "f.yaml:1: nat64.pool[0].interface: the host's routes cannot be read (Operation not "
+			"permitted), write a pool with an address to nat64.pool" },
+	{ .name = "overlap after all",
+		.text = "nat64:\n  pool:\n    - { address: 198.51.100.0/24 }\n    - interface: auto\n",
+		.want = "f.yaml:4: nat64.pool[1]: it shares addresses and ports with nat64.pool[0], keep "
+			"them apart" },
+	{ .name = "static elsewhere",
+		.text = "nat64:\n  static:\n    - { protocol: tcp, outside: \"192.0.2.1:50000\", inside: "
+			"\"[2001:db8::5]:80\" }\n",
+		.want = "f.yaml:3: nat64.static[0]: outside 192.0.2.1 is not in nat64.pool, write one of its "
+			"addresses" },
+	{ .name = "no resolv.conf",
+		.text = "dns64:\n",
+		.want = "f.yaml:1: dns64.upstream: /etc/resolv.conf, which lists the system's name servers, "
+			"cannot be read, write the addresses of other servers to dns64.upstream" },
+	{ .name = "no name server",
+		.text = "dns64:\n  upstream: [system]\n",
+		.resolv = "# nameserver 192.0.2.53\nsearch example.net\nnameserver\n",
+		.want = "f.yaml:2: dns64.upstream: /etc/resolv.conf names no name server, write the "
+			"addresses of other servers to dns64.upstream" },
+	{ .name = "ourselves",
+		.text = "dns64:\n",
+		.resolv = "nameserver 127.0.0.1\n",
+		.want = "f.yaml:1: dns64.upstream: /etc/resolv.conf names 127.0.0.1, which is this resolver "
+			"itself (it listens on 0.0.0.0:53), write the addresses of other servers to "
+			"dns64.upstream" },
+	{ .name = "ourselves by IPv6",
+		.text = "dns64:\n",
+		.resolv = "nameserver 192.0.2.53\nnameserver ::1\n",
+		.want = "f.yaml:1: dns64.upstream: /etc/resolv.conf names ::1, which is this resolver itself "
+			"(it listens on [::]:53), write the addresses of other servers to dns64.upstream" },
+	{ .name = "unspecified means loopback",
+		.text = "dns64:\n",
+		.resolv = "nameserver 0.0.0.0\n",
+		.want = "f.yaml:1: dns64.upstream: /etc/resolv.conf names 0.0.0.0, which is this resolver "
+			"itself (it listens on 0.0.0.0:53), write the addresses of other servers to "
+			"dns64.upstream" },
+	{ .name = "the host's own address",
+		.text = "dns64:\n",
+		.resolv = "nameserver 198.51.100.7\n",
+		.want = "f.yaml:1: dns64.upstream: /etc/resolv.conf names 198.51.100.7, which is this "
+			"resolver itself (it listens on 0.0.0.0:53), write the addresses of other servers to "
+			"dns64.upstream" },
+	{ .name = "a listening address",
+		.text = "dns64: { listen: [\"192.0.2.1:53\"] }\n",
+		.resolv = "nameserver 192.0.2.1\n",
+		.want = "f.yaml:1: dns64.upstream: /etc/resolv.conf names 192.0.2.1, which is this resolver "
+			"itself (it listens on 192.0.2.1:53), write the addresses of other servers to "
+			"dns64.upstream" },
+	{ .name = "the host's own address as written",
+		.text = "dns64:\n  upstream: [198.51.100.7]\n",
+		.want = "f.yaml:2: dns64.upstream: 198.51.100.7:53 is this resolver itself (it listens on "
+			"0.0.0.0:53), write the addresses of other servers to dns64.upstream" },
 };
 
 TEST(what_the_host_lacks_is_a_fault_and_changes_nothing)
@@ -198,7 +254,8 @@ TEST(without_a_file_the_fault_names_the_built_in_configuration)
 	facts.has_route4 = false;
 	CHECK_INT(conf_resolve_with(c, &host, &e), -EINVAL);
 	REQUIRE(e.len == 1);
-	CHECK_TEXT(e.lines[0], "built-in configuration: nat64.pool[0].interface: this host has no IPv4 default route, set one up, or write a pool with an address to nat64.pool");
+	CHECK_TEXT(e.lines[0], "built-in configuration: nat64.pool[0].interface: this host has no IPv4 "
+			       "default route, set one up, or write a pool with an address to nat64.pool");
 	conf_errors_fini(&e);
 	conf_free(c);
 }
@@ -210,23 +267,32 @@ static const struct {
 } resolv_cases[] = {
 	{ "plain", "nameserver 192.0.2.1\n", 1, 0, NULL },
 	{ "no newline at the end", "nameserver 192.0.2.1", 1, 0, NULL },
-	{ "blanks, tabs and carriage returns", " \tnameserver\t 192.0.2.1 \r\n\r\nnameserver 2001:db8::1\r\n", 2, 0, NULL },
+	{ "blanks, tabs and carriage returns", " \tnameserver\t 192.0.2.1 \r\n\r\nnameserver 2001:db8::1\r\n",
+		2, 0, NULL },
 	{ "comment after it", "nameserver 192.0.2.1 # one\n;nameserver 192.0.2.2\n", 1, 0, NULL },
 	{ "same server twice", "nameserver 192.0.2.1\nnameserver 192.0.2.1\n", 1, 0, NULL },
 	{ "another word", "nameservers 192.0.2.9\noptions edns0\nnameserver 192.0.2.1\n", 1, 0, NULL },
 	{ "stub of systemd-resolved", "nameserver 127.0.0.53\noptions edns0 trust-ad\n", 1, 0, NULL },
 	{ "scope", "nameserver fe80::1%eth0\nnameserver 192.0.2.1\n", 1, 1,
-		"f.yaml:1: dns64.upstream: /etc/resolv.conf names fe80::1%eth0, a link-local server, which is left out; write the addresses of other servers to dns64.upstream" },
+		"f.yaml:1: dns64.upstream: /etc/resolv.conf names fe80::1%eth0, a link-local server, which "
+		"is left out; write the addresses of other servers to dns64.upstream" },
 	{ "link-local without scope", "nameserver fe80::1\nnameserver 192.0.2.1\n", 1, 1,
-		"f.yaml:1: dns64.upstream: /etc/resolv.conf names fe80::1, which cannot be asked and is left out; write the addresses of other servers to dns64.upstream" },
+		"f.yaml:1: dns64.upstream: /etc/resolv.conf names fe80::1, which cannot be asked and is left "
+		"out; write the addresses of other servers to dns64.upstream" },
 	{ "a name", "nameserver dns.example.net\nnameserver 192.0.2.1\n", 1, 1,
-		"f.yaml:1: dns64.upstream: /etc/resolv.conf names \"dns.example.net\", which is no address and is left out; write the addresses of other servers to dns64.upstream" },
+		"f.yaml:1: dns64.upstream: /etc/resolv.conf names \"dns.example.net\", which is no address "
+		"and is left out; write the addresses of other servers to dns64.upstream" },
 	{ "seventeen",
-		"nameserver 192.0.2.1\nnameserver 192.0.2.2\nnameserver 192.0.2.3\nnameserver 192.0.2.4\nnameserver 192.0.2.5\n"
-		"nameserver 192.0.2.6\nnameserver 192.0.2.7\nnameserver 192.0.2.8\nnameserver 192.0.2.9\nnameserver 192.0.2.10\n"
-		"nameserver 192.0.2.11\nnameserver 192.0.2.12\nnameserver 192.0.2.13\nnameserver 192.0.2.14\nnameserver 192.0.2.15\n"
+		"nameserver 192.0.2.1\nnameserver 192.0.2.2\nnameserver 192.0.2.3\nnameserver "
+		"192.0.2.4\nnameserver 192.0.2.5\n"
+		"nameserver 192.0.2.6\nnameserver 192.0.2.7\nnameserver 192.0.2.8\nnameserver "
+		"192.0.2.9\nnameserver 192.0.2.10\n"
+		"nameserver 192.0.2.11\nnameserver 192.0.2.12\nnameserver 192.0.2.13\nnameserver "
+		"192.0.2.14\nnameserver 192.0.2.15\n"
 		"nameserver 192.0.2.16\nnameserver 192.0.2.17\n",
-		16, 1, "f.yaml:1: dns64.upstream: /etc/resolv.conf names more than 16 servers, 192.0.2.17 is left out" },
+		16, 1,
+		"f.yaml:1: dns64.upstream: /etc/resolv.conf names more than 16 servers, 192.0.2.17 is left "
+		"out" },
 };
 
 TEST(name_servers_are_read_from_resolv_conf)
@@ -260,7 +326,8 @@ TEST(a_server_on_the_loopback_is_fine_where_we_do_not_listen)
 
 TEST(every_truncation_of_a_resolv_conf_is_taken_or_refused)
 {
-	static const char whole[] = "# made up\nnameserver 192.0.2.1\nnameserver fe80::1%eth0\nnameserver 2001:db8::1\nsearch a.example\n";
+	static const char whole[] = "# made up\nnameserver 192.0.2.1\nnameserver fe80::1%eth0\nnameserver "
+				    "2001:db8::1\nsearch a.example\n";
 
 	for (size_t n = 0; n < sizeof(whole); n++) {
 		char *text = strndup(whole, n);

@@ -1,4 +1,5 @@
-/* What a configuration means: defaults, every key of the contract, and what one section takes over from another. */
+/* What a configuration means: defaults, every key of the contract, and what one section takes over from
+ * another. */
 #include "addr/embed.h"
 #include "base/bytes.h"
 #include "conf/conf.h"
@@ -27,7 +28,8 @@ static void check_endpoint(const struct dns_endpoint *e, const char *want)
 {
 	char text[ENDPOINT6_TEXT];
 
-	CHECK_TEXT(e->is4 ? endpoint4_text(e->a4, e->port, text) : endpoint6_text(e->a6, e->port, text), want);
+	CHECK_TEXT(
+		e->is4 ? endpoint4_text(e->a4, e->port, text) : endpoint6_text(e->a6, e->port, text), want);
 }
 
 static void check_prefix6(struct prefix6 p, const char *want)
@@ -151,7 +153,8 @@ static const char contract[] =
 	"  static:                               # reachable from the IPv4 side at any time\n"
 	"    - { protocol: udp, outside: \"192.0.2.2:2000\", inside: \"[2001:db8::5]:2000\" }\n"
 	"    - { protocol: icmp, outside: \"192.0.2.2:1\", inside: \"[2001:db8::5]:1\" }\n"
-	"  lifetimes: { udp: 5m, tcp-established: 2h4m, tcp-transitory: 4m, tcp-incoming-syn: 6s, icmp: 1m, fragment: 2s }\n"
+	"  lifetimes: { udp: 5m, tcp-established: 2h4m, tcp-transitory: 4m, tcp-incoming-syn: 6s, icmp: 1m, "
+	"fragment: 2s }\n"
 	"  deny: [0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/4, 240.0.0.0/4]\n"
 	"  workers: auto\n"
 	"  fastpath: auto                        # auto | xdp | tc | off\n"
@@ -178,7 +181,8 @@ TEST(the_contract_works_as_written)
 	check_allow(&c->dns64.allow[0], "::1/128");
 	check_prefix6(c->dns64.exclude_aaaa[0], "::ffff:0.0.0.0/96");
 	CHECK_INT(s->statics_len, 2);
-	CHECK(s->statics[1].proto == PROTO_ICMP && s->statics[1].out.v == 0xc0000202 && s->statics[1].out_port == 1);
+	CHECK(s->statics[1].proto == PROTO_ICMP && s->statics[1].out.v == 0xc0000202 &&
+		s->statics[1].out_port == 1);
 	CHECK(s->statics[0].in_port == 2000 && s->statics[0].in.lo == 5);
 	CHECK(state_config_validate(s));
 	CHECK_INT(c->warnings.len, 0);
@@ -216,6 +220,18 @@ TEST(pool_entries_have_the_ports_of_their_kind)
 	conf_free(c);
 }
 
+TEST(one_address_may_stand_twice_with_different_ports)
+{
+	struct conf *c = must_parse("nat64:\n  pool:\n"
+				    "    - { address: 203.0.113.0/28, ports: 1024-32767 }\n"
+				    "    - { address: 203.0.113.0/24, ports: 32768-65535 }\n"
+				    "    - { interface: wan0, ports: 2048-4095 }\n"
+				    "    - { interface: wan0, ports: 4096-8191 }\n");
+
+	CHECK_INT(c->nat64.state.pool_len, 4);
+	conf_free(c);
+}
+
 static const struct {
 	const char *text, *endpoint, *tls_name;
 } upstream_cases[] = {
@@ -246,14 +262,16 @@ TEST(upstreams_are_addresses_with_port_and_tls_name)
 		CHECK_INT(c->dns64.upstream_len, 1);
 		check_endpoint(&c->dns64.upstream[0].to, upstream_cases[i].endpoint);
 		CHECK(c->dns64.upstream[0].tls == (upstream_cases[i].tls_name != NULL));
-		CHECK_TEXT(c->dns64.upstream[0].tls_name, upstream_cases[i].tls_name ? upstream_cases[i].tls_name : "");
+		CHECK_TEXT(c->dns64.upstream[0].tls_name,
+			upstream_cases[i].tls_name ? upstream_cases[i].tls_name : "");
 		conf_free(c);
 	}
 }
 
 TEST(a_single_value_is_a_list_of_one)
 {
-	struct conf *c = must_parse("dns64:\n  upstream: recursive\n  listen: \"[::1]:5353\"\nlog: { to: journal }\n");
+	struct conf *c =
+		must_parse("dns64:\n  upstream: recursive\n  listen: \"[::1]:5353\"\nlog: { to: journal }\n");
 
 	CHECK_INT(c->dns64.upstream_mode, UPSTREAM_RECURSIVE);
 	CHECK_INT(c->dns64.listen_len, 1);
@@ -291,7 +309,8 @@ TEST(lifetimes_have_units)
 
 TEST(dns64_takes_over_prefixes_and_non_global_from_nat64)
 {
-	struct conf *c = must_parse("dns64:\nnat64:\n  prefixes: [2001:db8:64::/96, 64:ff9b::/96]\n  allow-non-global: true\n");
+	struct conf *c = must_parse(
+		"dns64:\nnat64:\n  prefixes: [2001:db8:64::/96, 64:ff9b::/96]\n  allow-non-global: true\n");
 
 	CHECK_INT(c->dns64.prefixes_len, 2);
 	check_prefix6(c->dns64.prefixes[0], "2001:db8:64::/96");
@@ -304,13 +323,18 @@ static const struct {
 	const char *name, *text, *want;
 } warning_cases[] = {
 	{ "prefix not routed", "nat64:\ndns64:\n  prefixes: [2001:db8:64::/96]\n",
-		"f.yaml:3: dns64.prefixes: 2001:db8:64::/96 is not in nat64.prefixes, so another translator has to route it; else add it there" },
+		"f.yaml:3: dns64.prefixes: 2001:db8:64::/96 is not in nat64.prefixes, so another translator "
+		"has to route it; else add it there" },
 	{ "synthesized but dropped", "nat64:\ndns64:\n  allow-non-global: true\n",
-		"f.yaml:3: dns64.allow-non-global: nat64.allow-non-global is false, so the translator drops what is synthesized from private addresses; write the same in both" },
-	{ "translated but not synthesized", "nat64: { allow-non-global: true }\ndns64:\n  allow-non-global: false\n",
-		"f.yaml:3: dns64.allow-non-global: nat64.allow-non-global is true, but nothing is synthesized from private addresses; write the same in both" },
+		"f.yaml:3: dns64.allow-non-global: nat64.allow-non-global is false, so the translator drops "
+		"what is synthesized from private addresses; write the same in both" },
+	{ "translated but not synthesized",
+		"nat64: { allow-non-global: true }\ndns64:\n  allow-non-global: false\n",
+		"f.yaml:3: dns64.allow-non-global: nat64.allow-non-global is true, but nothing is "
+		"synthesized from private addresses; write the same in both" },
 	{ "denied pool", "nat64:\n  pool:\n    - address: 10.1.0.1\n  deny: [10.0.0.0/8]\n",
-		"f.yaml:3: nat64.pool[0]: nat64.deny has 10.0.0.0/8, so IPv6 hosts cannot reach each other through this address, remove one of them" },
+		"f.yaml:3: nat64.pool[0]: nat64.deny has 10.0.0.0/8, so IPv6 hosts cannot reach each other "
+		"through this address, remove one of them" },
 };
 
 TEST(what_works_but_looks_like_a_mistake_is_a_warning)
@@ -332,7 +356,9 @@ static const struct {
 	{ "dns64: { allow: [::1/128] }\n", 1 },
 	{ "dns64: { allow: [::/0] }\n", 1 },
 	{ "dns64: { allow: [fc00::/7,::1,::2 , ::3\n, ::4] } # [::5]\n", 5 },
-	{ "# \xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80 [::9]\ndns64: { allow: [\n  ::1, # \xc3\xa4 ::7\n  ::2] }\n", 2 },
+	{ "# \xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80 [::9]\ndns64: { allow: [\n  ::1, # \xc3\xa4 ::7\n  ::2] "
+	  "}\n",
+		2 },
 	{ "dns64:\n  allow:\n  - ::1\n  - ::2/127\n", 2 },
 	{ "dns64: { allow: [::1], listen: [\"[::1]:53\", '[::2]:53'] }\n", 1 },
 };

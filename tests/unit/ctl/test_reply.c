@@ -39,7 +39,7 @@ static void on_guard(void *ctx)
 {
 	struct bench *t = ctx;
 
-	CHECK(!"the answer did not end");
+	CHECK(false && "the answer did not end");
 	loop_stop(t->loop);
 }
 

@@ -1,9 +1,9 @@
 /*
  * dnstext.h - DNS messages from lines of text and back, for tables in tests
  *
- * Records are "owner ttl TYPE data", separated by ';'. Data: an address (A, AAAA), a name (CNAME, DNAME, PTR, NS), the
- * MINIMUM field (SOA), the covered type (RRSIG, signed by the root with four bytes), hexadecimal digits (all others).
- * The builder writes names uncompressed, and shares no code with what it tests.
+ * Records are "owner ttl TYPE data", separated by ';'. Data: an address (A, AAAA), a name (CNAME, DNAME, PTR,
+ * NS), the MINIMUM field (SOA), the covered type (RRSIG, signed by the root with four bytes), hexadecimal
+ * digits (all others). The builder writes names uncompressed, and shares no code with what it tests.
  */
 #ifndef ISTHMUS_TESTS_DNSTEXT_H
 #define ISTHMUS_TESTS_DNSTEXT_H
@@ -22,9 +22,25 @@ static const struct {
 	const char *name;
 	uint16_t type;
 } text_types[] = {
-	{ "A", 1 }, { "NS", 2 }, { "CNAME", 5 }, { "SOA", 6 }, { "PTR", 12 }, { "MX", 15 }, { "TXT", 16 }, { "AAAA", 28 },
-	{ "SRV", 33 }, { "DNAME", 39 }, { "OPT", 41 }, { "DS", 43 }, { "RRSIG", 46 }, { "NSEC", 47 }, { "NSEC3", 50 },
-	{ "HTTPS", 65 }, { "AXFR", 252 }, { "IXFR", 251 }, { "ANY", 255 },
+	{ "A", 1 },
+	{ "NS", 2 },
+	{ "CNAME", 5 },
+	{ "SOA", 6 },
+	{ "PTR", 12 },
+	{ "MX", 15 },
+	{ "TXT", 16 },
+	{ "AAAA", 28 },
+	{ "SRV", 33 },
+	{ "DNAME", 39 },
+	{ "OPT", 41 },
+	{ "DS", 43 },
+	{ "RRSIG", 46 },
+	{ "NSEC", 47 },
+	{ "NSEC3", 50 },
+	{ "HTTPS", 65 },
+	{ "AXFR", 252 },
+	{ "IXFR", 251 },
+	{ "ANY", 255 },
 };
 
 static inline uint16_t type_from_text(const char *name)
@@ -200,13 +216,14 @@ static inline size_t text_of_rr(char *out, size_t size, const struct dns_msg *m,
 }
 
 /*
- * "NOERROR aa tc ad cd: answer; answer / authority / additional"; empty sections at the end are left out, OPT becomes
- * "OPT" with its size and flags.
+ * "NOERROR aa tc ad cd: answer; answer / authority / additional"; empty sections at the end are left out, OPT
+ * becomes "OPT" with its size and flags.
  */
 static inline const char *message_to_text(const uint8_t *bytes, size_t len)
 {
 	static char out[16384];
-	static const char *const codes[] = { "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED" };
+	static const char *const codes[] = { "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP",
+		"REFUSED" };
 	struct dns_msg m;
 	struct dns_rr rr;
 	size_t n = 0, end;
@@ -232,8 +249,8 @@ static inline const char *message_to_text(const uint8_t *bytes, size_t len)
 			n += (size_t)snprintf(out + n, sizeof(out) - n, "%s", sep);
 			sep = "; ";
 			if (rr.type == 41)
-				n += (size_t)snprintf(out + n, sizeof(out) - n, "OPT %u %08x %u", rr.class, rr.ttl,
-					rr.rdata_len);
+				n += (size_t)snprintf(out + n, sizeof(out) - n, "OPT %u %08x %u", rr.class,
+					rr.ttl, rr.rdata_len);
 			else
 				n += text_of_rr(out + n, sizeof(out) - n, &m, &rr);
 			end = n;

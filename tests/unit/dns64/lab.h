@@ -4,8 +4,8 @@
  *	test (blocking client) --UDP, TCP--> resolver --UDP--> upstream
  *	                                     '---- one loop, own thread ----'
  *
- * The upstream answers from a table; what is not in it does not exist. The loop's thread may not open files, as in the
- * sandbox: libunbound must have read before what it needs.
+ * The upstream answers from a table; what is not in it does not exist. The loop's thread may not open files,
+ * as in the sandbox: libunbound must have read before what it needs.
  */
 #ifndef ISTHMUS_TESTS_DNS64_LAB_H
 #define ISTHMUS_TESTS_DNS64_LAB_H
@@ -47,7 +47,8 @@ struct lab {
 
 static inline unsigned lab_code(const char *text)
 {
-	static const char *const codes[] = { "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED" };
+	static const char *const codes[] = { "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP",
+		"REFUSED" };
 
 	for (unsigned i = 0; text && i < ARRAY_LEN(codes); i++)
 		if (strcmp(codes[i], text) == 0)
@@ -71,7 +72,8 @@ static inline void lab_upstream(void *ctx, unsigned ready)
 	uint8_t in[4096], out[8192];
 	char name[DNS_NAME_TEXT];
 	struct dns_msg m;
-	ssize_t n = recvfrom(lab->upstream, in, sizeof(in), MSG_DONTWAIT, (struct sockaddr *)&peer, &peer_len);
+	ssize_t n =
+		recvfrom(lab->upstream, in, sizeof(in), MSG_DONTWAIT, (struct sockaddr *)&peer, &peer_len);
 
 	if (n < 0 || !dns_msg_parse(in, (size_t)n, &m))
 		return;
@@ -152,7 +154,8 @@ static inline void lab_open_sockets(struct lab *lab)
 	struct dns_endpoint at[2] = { { .is4 = true, .a4 = { INADDR_LOOPBACK } }, { .a6 = { 0, 1 } } };
 
 	for (unsigned try = 0; try < 200; try++) {
-		lab->port = at[0].port = at[1].port = (uint16_t)(20000 + (((unsigned)getpid() + try * 7919) % 12000));
+		lab->port = at[0].port = at[1].port =
+			(uint16_t)(20000 + (((unsigned)getpid() + try * 7919) % 12000));
 		if (resolver_socket_open(&at[0], &lab->sockets[0]) < 0)
 			continue;
 		if (resolver_socket_open(&at[1], &lab->sockets[1]) == 0) {
@@ -256,7 +259,9 @@ static inline size_t lab_write_query(uint8_t *buf, const struct lab_query *q, ui
 
 static inline int lab_connect(const struct lab *lab, enum lab_way way)
 {
-	struct dns_endpoint to = { .is4 = way == UDP4 || way == TCP4, .a4 = { INADDR_LOOPBACK }, .a6 = { 0, 1 },
+	struct dns_endpoint to = { .is4 = way == UDP4 || way == TCP4,
+		.a4 = { INADDR_LOOPBACK },
+		.a6 = { 0, 1 },
 		.port = lab->port };
 	struct timeval patience = { .tv_sec = 14 };
 	union sockaddr_any a;

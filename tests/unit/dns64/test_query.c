@@ -10,9 +10,11 @@ static const struct {
 	int code; /* of the reply; -1: none */
 } rows[] = {
 	{ "A for .", "0001 0100 0001 0000 0000 0000 00 0001 0001", QUERY_OK, RCODE_NOERROR },
-	{ "with OPT", "0001 0100 0001 0000 0000 0001 00 0001 0001 00 0029 04d0 00008000 0000", QUERY_OK, RCODE_NOERROR },
-	{ "with OPT and an option", "0001 0100 0001 0000 0000 0001 00 0001 0001 00 0029 04d0 00000000 0004 000a 0000",
-		QUERY_OK, RCODE_NOERROR },
+	{ "with OPT", "0001 0100 0001 0000 0000 0001 00 0001 0001 00 0029 04d0 00008000 0000", QUERY_OK,
+		RCODE_NOERROR },
+	{ "with OPT and an option",
+		"0001 0100 0001 0000 0000 0001 00 0001 0001 00 0029 04d0 00000000 0004 000a 0000", QUERY_OK,
+		RCODE_NOERROR },
 	{ "nothing", "", QUERY_SHORT, -1 },
 	{ "eleven bytes", "0001 0100 0001 0000 0000 00", QUERY_SHORT, -1 },
 	{ "a response", "0001 8180 0001 0000 0000 0000 00 0001 0001", QUERY_RESPONSE, -1 },
@@ -20,28 +22,36 @@ static const struct {
 	{ "NOTIFY", "0001 2000 0001 0000 0000 0000 00 0006 0001", QUERY_OPCODE, RCODE_NOTIMP },
 	{ "UPDATE", "0001 2800 0001 0000 0000 0000 00 0006 0001", QUERY_OPCODE, RCODE_NOTIMP },
 	{ "no question", "0001 0100 0000 0000 0000 0000", QUERY_MALFORMED, RCODE_FORMERR },
-	{ "two questions (RFC 9619)", "0001 0100 0002 0000 0000 0000 00 0001 0001 00 001c 0001", QUERY_MALFORMED,
-		RCODE_FORMERR },
+	{ "two questions (RFC 9619)", "0001 0100 0002 0000 0000 0000 00 0001 0001 00 001c 0001",
+		QUERY_MALFORMED, RCODE_FORMERR },
 	{ "a question that is missing", "0001 0100 0001 0000 0000 0000", QUERY_MALFORMED, RCODE_FORMERR },
 	{ "half a question", "0001 0100 0001 0000 0000 0000 00 0001 00", QUERY_MALFORMED, RCODE_FORMERR },
-	{ "bytes after the end", "0001 0100 0001 0000 0000 0000 00 0001 0001 00", QUERY_MALFORMED, RCODE_FORMERR },
-	{ "an answer in a query", "0001 0100 0001 0001 0000 0000 00 0001 0001 00 0001 0001 00000000 0004 01020304",
+	{ "bytes after the end", "0001 0100 0001 0000 0000 0000 00 0001 0001 00", QUERY_MALFORMED,
+		RCODE_FORMERR },
+	{ "an answer in a query",
+		"0001 0100 0001 0001 0000 0000 00 0001 0001 00 0001 0001 00000000 0004 01020304",
 		QUERY_MALFORMED, RCODE_FORMERR },
 	{ "type 0", "0001 0100 0001 0000 0000 0000 00 0000 0001", QUERY_MALFORMED, RCODE_FORMERR },
 	{ "type OPT", "0001 0100 0001 0000 0000 0000 00 0029 0001", QUERY_MALFORMED, RCODE_FORMERR },
-	{ "two OPT", "0001 0100 0001 0000 0000 0002 00 0001 0001 00 0029 04d0 00000000 0000 00 0029 04d0 00000000 0000",
+	{ "two OPT",
+		"0001 0100 0001 0000 0000 0002 00 0001 0001 00 0029 04d0 00000000 0000 00 0029 04d0 00000000 "
+		"0000",
 		QUERY_MALFORMED, RCODE_FORMERR },
-	{ "OPT not at the root", "0001 0100 0001 0000 0000 0001 00 0001 0001 01 61 00 0029 04d0 00000000 0000",
+	{ "OPT not at the root",
+		"0001 0100 0001 0000 0000 0001 00 0001 0001 01 61 00 0029 04d0 00000000 0000",
 		QUERY_MALFORMED, RCODE_FORMERR },
-	{ "EDNS version 1", "0001 0100 0001 0000 0000 0001 00 0001 0001 00 0029 04d0 00010000 0000", QUERY_BAD_VERSION,
-		RCODE_BADVERS },
+	{ "EDNS version 1", "0001 0100 0001 0000 0000 0001 00 0001 0001 00 0029 04d0 00010000 0000",
+		QUERY_BAD_VERSION, RCODE_BADVERS },
 	{ "class CH", "0001 0100 0001 0000 0000 0000 00 0010 0003", QUERY_CLASS, RCODE_NOTIMP },
 	{ "class ANY", "0001 0100 0001 0000 0000 0000 00 0001 00ff", QUERY_CLASS, RCODE_NOTIMP },
 	{ "AXFR", "0001 0100 0001 0000 0000 0000 00 00fc 0001", QUERY_TRANSFER, RCODE_REFUSED },
-	{ "IXFR", "0001 0100 0001 0000 0001 0000 00 00fb 0001 00 0006 0001 00000000 0016 00 00 "
-		  "0000000000000000000000000000000000000000", QUERY_TRANSFER, RCODE_REFUSED },
+	{ "IXFR",
+		"0001 0100 0001 0000 0001 0000 00 00fb 0001 00 0006 0001 00000000 0016 00 00 "
+		"0000000000000000000000000000000000000000",
+		QUERY_TRANSFER, RCODE_REFUSED },
 	{ "TKEY", "0001 0100 0001 0000 0000 0000 00 00f9 0001", QUERY_META_TYPE, RCODE_NOTIMP },
-	{ "ANY is a question that is answered", "0001 0100 0001 0000 0000 0000 00 00ff 0001", QUERY_OK, RCODE_NOERROR },
+	{ "ANY is a question that is answered", "0001 0100 0001 0000 0000 0000 00 00ff 0001", QUERY_OK,
+		RCODE_NOERROR },
 };
 
 static size_t unhex(const char *text, uint8_t *buf)
@@ -100,7 +110,8 @@ TEST(rfc6891_s6_2_3_sizes_below_512_mean_512_and_ours_is_the_limit)
 	static const struct {
 		unsigned said;
 		size_t limit;
-	} sizes[] = { { 0, 512 }, { 511, 512 }, { 512, 512 }, { 600, 600 }, { 1232, 1232 }, { 1233, 1232 }, { 65535, 1232 } };
+	} sizes[] = { { 0, 512 }, { 511, 512 }, { 512, 512 }, { 600, 600 }, { 1232, 1232 }, { 1233, 1232 },
+		{ 65535, 1232 } };
 	uint8_t buf[64];
 	struct query q;
 
@@ -153,11 +164,14 @@ TEST(rfc2181_s9_what_is_needed_sets_tc_and_what_is_not_is_left_out)
 	bool cut, seen_cut = false, seen_less = false, seen_whole = false;
 
 	for (unsigned i = 0; i < 30; i++) {
-		snprintf(answer + strlen(answer), sizeof(answer) - strlen(answer), "m.test 60 A 192.0.2.%u;", i);
+		snprintf(answer + strlen(answer), sizeof(answer) - strlen(answer), "m.test 60 A 192.0.2.%u;",
+			i);
 		snprintf(additional + strlen(additional), sizeof(additional) - strlen(additional),
 			"ns%u.m.test 60 A 192.0.2.%u;", i, i);
 	}
-	struct text_message t = { .name = "m.test", .type = "A", .flags = 0x8180, .answer = answer, .additional = additional };
+	struct text_message t = {
+		.name = "m.test", .type = "A", .flags = 0x8180, .answer = answer, .additional = additional
+	};
 
 	for (size_t room = 100; room < 1600; room++) {
 		for (unsigned edns = 0; edns < 2; edns++) {

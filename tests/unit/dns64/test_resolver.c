@@ -20,22 +20,39 @@ static const struct script zone[] = {
 	{ .name = "drop.r.test", .type = "A", .answer = "drop.r.test 60 A 203.0.114.9" },
 	{ .name = "nx.r.test", .type = "AAAA", .code = "NXDOMAIN", .authority = SOA },
 	{ .name = "nx.r.test", .type = "A", .answer = "nx.r.test 60 A 203.0.114.9" },
-	{ .name = "chain.r.test", .type = "AAAA", .answer = "chain.r.test 60 CNAME end.r.test", .authority = SOA },
-	{ .name = "chain.r.test", .type = "A", .answer = "chain.r.test 60 CNAME end.r.test; end.r.test 60 A 203.0.114.9" },
+	{ .name = "chain.r.test",
+		.type = "AAAA",
+		.answer = "chain.r.test 60 CNAME end.r.test",
+		.authority = SOA },
+	{ .name = "chain.r.test",
+		.type = "A",
+		.answer = "chain.r.test 60 CNAME end.r.test; end.r.test 60 A 203.0.114.9" },
 	{ .name = "end.r.test", .type = "AAAA", .authority = SOA },
 	{ .name = "end.r.test", .type = "A", .answer = "end.r.test 60 A 203.0.114.9" },
 	{ .name = "big.r.test", .type = "AAAA", .authority = SOA },
-	{ .name = "big.r.test", .type = "A",
-		.answer = "big.r.test 60 A 203.0.114.1; big.r.test 60 A 203.0.114.2; big.r.test 60 A 203.0.114.3; "
-			  "big.r.test 60 A 203.0.114.4; big.r.test 60 A 203.0.114.5; big.r.test 60 A 203.0.114.6; "
-			  "big.r.test 60 A 203.0.114.7; big.r.test 60 A 203.0.114.8; big.r.test 60 A 203.0.114.9; "
-			  "big.r.test 60 A 203.0.114.10; big.r.test 60 A 203.0.114.11; big.r.test 60 A 203.0.114.12; "
-			  "big.r.test 60 A 203.0.114.13; big.r.test 60 A 203.0.114.14; big.r.test 60 A 203.0.114.15; "
-			  "big.r.test 60 A 203.0.114.16; big.r.test 60 A 203.0.114.17; big.r.test 60 A 203.0.114.18; "
-			  "big.r.test 60 A 203.0.114.19; big.r.test 60 A 203.0.114.20; big.r.test 60 A 203.0.114.21" },
+	{ .name = "big.r.test",
+		.type = "A",
+		.answer = "big.r.test 60 A 203.0.114.1; big.r.test 60 A 203.0.114.2; big.r.test 60 A "
+			  "203.0.114.3; "
+			  "big.r.test 60 A 203.0.114.4; big.r.test 60 A 203.0.114.5; big.r.test 60 A "
+			  "203.0.114.6; "
+			  "big.r.test 60 A 203.0.114.7; big.r.test 60 A 203.0.114.8; big.r.test 60 A "
+			  "203.0.114.9; "
+			  "big.r.test 60 A 203.0.114.10; big.r.test 60 A 203.0.114.11; big.r.test 60 A "
+			  "203.0.114.12; "
+			  "big.r.test 60 A 203.0.114.13; big.r.test 60 A 203.0.114.14; big.r.test 60 A "
+			  "203.0.114.15; "
+			  "big.r.test 60 A 203.0.114.16; big.r.test 60 A 203.0.114.17; big.r.test 60 A "
+			  "203.0.114.18; "
+			  "big.r.test 60 A 203.0.114.19; big.r.test 60 A 203.0.114.20; big.r.test 60 A "
+			  "203.0.114.21" },
 	{ .name = "text.r.test", .type = "TXT", .answer = "text.r.test 60 TXT 0568656c6c6f" },
-	{ .name = "9.114.0.203.in-addr.arpa", .type = "PTR", .answer = "9.114.0.203.in-addr.arpa 60 PTR www.r.test" },
-	{ .name = "1.0.0.10.in-addr.arpa", .type = "PTR", .answer = "1.0.0.10.in-addr.arpa 60 PTR lan.r.test" },
+	{ .name = "9.114.0.203.in-addr.arpa",
+		.type = "PTR",
+		.answer = "9.114.0.203.in-addr.arpa 60 PTR www.r.test" },
+	{ .name = "1.0.0.10.in-addr.arpa",
+		.type = "PTR",
+		.answer = "1.0.0.10.in-addr.arpa 60 PTR lan.r.test" },
 	{ .name = "host.home.arpa", .type = "A", .answer = "host.home.arpa 60 A 10.0.0.1" },
 };
 
@@ -44,43 +61,75 @@ static const struct {
 	struct lab_query q;
 	const char *want;
 } asked[] = {
-	{ "native AAAA", { .name = "both.r.test", .type = "AAAA" }, "NOERROR: both.r.test. 60 AAAA 2001:db8::1" },
-	{ "synthesized, TTL of the SOA", { .name = "aonly.r.test", .type = "AAAA" }, "NOERROR: aonly.r.test. 30 AAAA 64:ff9b::cb00:7209" },
+	{ "native AAAA", { .name = "both.r.test", .type = "AAAA" },
+		"NOERROR: both.r.test. 60 AAAA 2001:db8::1" },
+	{ "synthesized, TTL of the SOA", { .name = "aonly.r.test", .type = "AAAA" },
+		"NOERROR: aonly.r.test. 30 AAAA 64:ff9b::cb00:7209" },
 	{ "from the cache, over IPv6, case kept", { .name = "AOnly.R.Test", .type = "AAAA", .way = UDP6 },
 		"NOERROR: AOnly.R.Test. 30 AAAA 64:ff9b::cb00:7209" },
-	{ "over TCP", { .name = "aonly.r.test", .type = "AAAA", .way = TCP4 }, "NOERROR: aonly.r.test. 30 AAAA 64:ff9b::cb00:7209" },
+	{ "over TCP", { .name = "aonly.r.test", .type = "AAAA", .way = TCP4 },
+		"NOERROR: aonly.r.test. 30 AAAA 64:ff9b::cb00:7209" },
 	{ "over TCP and IPv6", { .name = "aonly.r.test", .type = "AAAA", .way = TCP6 },
 		"NOERROR: aonly.r.test. 30 AAAA 64:ff9b::cb00:7209" },
-	{ "A as it is", { .name = "aonly.r.test", .type = "A" }, "NOERROR: aonly.r.test. 3600 A 203.0.114.9" },
-	{ "only mapped AAAA", { .name = "mapped.r.test", .type = "AAAA" }, "NOERROR: mapped.r.test. 60 AAAA 64:ff9b::cb00:7209" },
+	{ "A as it is", { .name = "aonly.r.test", .type = "A" },
+		"NOERROR: aonly.r.test. 3600 A 203.0.114.9" },
+	{ "only mapped AAAA", { .name = "mapped.r.test", .type = "AAAA" },
+		"NOERROR: mapped.r.test. 60 AAAA 64:ff9b::cb00:7209" },
 	{ "private A", { .name = "private.r.test", .type = "AAAA" }, "NOERROR: / test. 30 SOA 30" },
-	{ "AAAA SERVFAIL", { .name = "servfail.r.test", .type = "AAAA" }, "NOERROR: servfail.r.test. 60 AAAA 64:ff9b::cb00:7209" },
-	{ "AAAA REFUSED", { .name = "refused.r.test", .type = "AAAA" }, "NOERROR: refused.r.test. 60 AAAA 64:ff9b::cb00:7209" },
+	{ "AAAA SERVFAIL", { .name = "servfail.r.test", .type = "AAAA" },
+		"NOERROR: servfail.r.test. 60 AAAA 64:ff9b::cb00:7209" },
+	{ "AAAA REFUSED", { .name = "refused.r.test", .type = "AAAA" },
+		"NOERROR: refused.r.test. 60 AAAA 64:ff9b::cb00:7209" },
 	{ "AAAA NXDOMAIN", { .name = "nx.r.test", .type = "AAAA" }, "NXDOMAIN: / test. 30 SOA 30" },
 	{ "no such name", { .name = "nothing.r.test", .type = "AAAA" }, "NXDOMAIN: / test. 30 SOA 30" },
 	{ "CNAME", { .name = "chain.r.test", .type = "AAAA" },
 		"NOERROR: chain.r.test. 60 CNAME end.r.test.; end.r.test. 30 AAAA 64:ff9b::cb00:7209" },
 	{ "TXT", { .name = "text.r.test", .type = "TXT" }, "NOERROR: text.r.test. 60 TXT 0568656c6c6f" },
-	{ "PTR", { .name = "9.0.2.7.0.0.b.c.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.b.9.f.f.4.6.0.0.ip6.arpa", .type = "PTR" },
+	{ "PTR",
+		{ .name = "9.0.2.7.0.0.b.c.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.b.9.f.f.4.6.0.0.ip6.arpa",
+			.type = "PTR" },
 		"NOERROR: 9.0.2.7.0.0.b.c.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.b.9.f.f.4.6.0.0.ip6.arpa. 60 CNAME "
 		"9.114.0.203.in-addr.arpa.; 9.114.0.203.in-addr.arpa. 60 PTR www.r.test." },
 	{ "private reverse names are forwarded", { .name = "1.0.0.10.in-addr.arpa", .type = "PTR" },
 		"NOERROR: 1.0.0.10.in-addr.arpa. 60 PTR lan.r.test." },
-	{ "home.arpa is forwarded", { .name = "host.home.arpa", .type = "A" }, "NOERROR: host.home.arpa. 60 A 10.0.0.1" },
+	{ "home.arpa is forwarded", { .name = "host.home.arpa", .type = "A" },
+		"NOERROR: host.home.arpa. 60 A 10.0.0.1" },
 	{ "ipv4only.arpa", { .name = "ipv4only.arpa", .type = "AAAA" },
-		"NOERROR aa: ipv4only.arpa. 600 AAAA 64:ff9b::c000:aa; ipv4only.arpa. 600 AAAA 64:ff9b::c000:ab" },
+		"NOERROR aa: ipv4only.arpa. 600 AAAA 64:ff9b::c000:aa; ipv4only.arpa. 600 AAAA "
+		"64:ff9b::c000:ab" },
 	{ "ipv4only.arpa without RD", { .name = "ipv4only.arpa", .type = "A", .no_rd = true },
 		"NOERROR aa: ipv4only.arpa. 600 A 192.0.0.170; ipv4only.arpa. 600 A 192.0.0.171" },
 	{ "without RD", { .name = "both.r.test", .type = "AAAA", .no_rd = true }, "REFUSED:" },
 	{ "EDNS", { .name = "both.r.test", .type = "AAAA", .edns = 4096 },
 		"NOERROR: both.r.test. 60 AAAA 2001:db8::1 / / OPT 1232 00000000 0" },
-	{ "DO and CD", { .name = "aonly.r.test", .type = "AAAA", .edns = 1232, .dnssec_ok = true, .flags = DNS_CD },
+	{ "DO and CD",
+		{ .name = "aonly.r.test", .type = "AAAA", .edns = 1232, .dnssec_ok = true, .flags = DNS_CD },
 		"NOERROR cd: / test. 30 SOA 30 / OPT 1232 00008000 0" },
 	{ "too long for 512 bytes", { .name = "big.r.test", .type = "AAAA" }, "NOERROR tc:" },
-	{ "too long for 512 bytes, EDNS", { .name = "big.r.test", .type = "AAAA", .edns = 512 }, "NOERROR tc: / / OPT 1232 00000000 0" },
+	{ "too long for 512 bytes, EDNS", { .name = "big.r.test", .type = "AAAA", .edns = 512 },
+		"NOERROR tc: / / OPT 1232 00000000 0" },
 	{ "zone transfer", { .name = "r.test", .type = "AXFR", .way = TCP4 }, "REFUSED:" },
 	{ "a meta type", { .name = "r.test", .type = "TYPE128" }, "NOTIMP:" },
 };
+
+/* All counters whose names start with @prefix. */
+static unsigned long sum_of(const struct dns64_counters *c, const char *prefix)
+{
+	const char *name, *text;
+	unsigned long value, sum = 0;
+
+	for (unsigned i = 0; dns64_counter_at(c, i, &name, &text, &value); i++)
+		if (strncmp(name, prefix, strlen(prefix)) == 0)
+			sum += value;
+	return sum;
+}
+
+static void check_each_query_counted_once(const struct dns64_counters *c)
+{
+	CHECK_INT(sum_of(c, "ignored_") + sum_of(c, "refused_") + sum_of(c, "answers_") +
+			  sum_of(c, "failed_") + sum_of(c, "abandoned_"),
+		c->queries_udp + c->queries_tcp);
+}
 
 TEST(queries_are_answered_over_both_families_and_protocols)
 {
@@ -112,6 +161,7 @@ TEST(queries_are_answered_over_both_families_and_protocols)
 	CHECK_INT(c->unsynthesized_checking_disabled, 1);
 	CHECK_INT(c->excluded_aaaa, 1);
 	CHECK_INT(c->upstream_unsound, 0);
+	check_each_query_counted_once(c);
 	lab_free(&lab);
 }
 
@@ -130,8 +180,8 @@ TEST(rfc6147_s5_5_with_validation_what_cannot_be_proven_is_not_used)
 	} rows[] = {
 		{ "a name outside the signed tree", { .name = "aonly.r.test", .type = "AAAA" },
 			"NOERROR: aonly.r.test. 30 AAAA 64:ff9b::cb00:7209" },
-		{ "a name below the trust anchor, without proofs", { .name = "www.example.com", .type = "AAAA" },
-			"SERVFAIL:" },
+		{ "a name below the trust anchor, without proofs",
+			{ .name = "www.example.com", .type = "AAAA" }, "SERVFAIL:" },
 		{ "the reason is told (RFC 8914)", { .name = "www.example.com", .type = "A", .edns = 1232 },
 			"SERVFAIL: / / OPT 1232 00000000 6" },
 		{ "ipv4only.arpa is not validated (RFC 8880 s7.1)", { .name = "ipv4only.arpa", .type = "A" },
@@ -221,7 +271,8 @@ TEST(strangers_are_refused_with_no_more_bytes_than_they_sent)
 	lab_defaults(&lab, zone, ARRAY_LEN(zone));
 	lab.config.allow_len = 1; /* IPv4 only */
 	lab_start(&lab);
-	CHECK_TEXT(lab_ask(&lab, &q), "NOERROR: aonly.r.test. 30 AAAA 64:ff9b::cb00:7209 / / OPT 1232 00000000 0");
+	CHECK_TEXT(lab_ask(&lab, &q),
+		"NOERROR: aonly.r.test. 30 AAAA 64:ff9b::cb00:7209 / / OPT 1232 00000000 0");
 	q.way = UDP6;
 	CHECK_TEXT(lab_ask(&lab, &q), "REFUSED:");
 	CHECK_INT(lab_ask_bytes(&lab, &q, reply), 12 + 14 + 4);
@@ -239,6 +290,7 @@ TEST(strangers_are_refused_with_no_more_bytes_than_they_sent)
 	close(fd);
 	lab_stop(&lab);
 	CHECK_INT(resolver_counters(lab.resolver)->refused_stranger, 4);
+	check_each_query_counted_once(resolver_counters(lab.resolver));
 	CHECK_INT(resolver_counters(lab.resolver)->queries_aaaa, 1);
 	lab_free(&lab);
 }
@@ -246,7 +298,8 @@ TEST(strangers_are_refused_with_no_more_bytes_than_they_sent)
 TEST(rfc7766_s6_2_1_queries_are_pipelined_and_slow_ones_do_not_hold_up_others)
 {
 	struct lab lab;
-	struct lab_query slow = { .name = "drop.r.test", .type = "AAAA" }, quick = { .name = "aonly.r.test", .type = "AAAA" };
+	struct lab_query slow = { .name = "drop.r.test", .type = "AAAA" },
+			 quick = { .name = "aonly.r.test", .type = "AAAA" };
 	uint8_t query[1024], reply[65535];
 
 	lab_defaults(&lab, zone, ARRAY_LEN(zone));
@@ -298,7 +351,8 @@ TEST(a_query_in_single_bytes_over_tcp_is_answered_and_a_long_one_closes_the_conn
 TEST(clients_that_go_away_are_forgotten)
 {
 	struct lab lab;
-	struct lab_query slow = { .name = "drop.r.test", .type = "AAAA" }, quick = { .name = "aonly.r.test", .type = "AAAA" };
+	struct lab_query slow = { .name = "drop.r.test", .type = "AAAA" },
+			 quick = { .name = "aonly.r.test", .type = "AAAA" };
 	uint8_t query[1024];
 	struct resolver_status s;
 
@@ -319,13 +373,15 @@ TEST(clients_that_go_away_are_forgotten)
 	CHECK_INT(s.queries_open, 0);
 	CHECK_INT(s.tcp_clients, 0);
 	CHECK_INT(resolver_counters(lab.resolver)->abandoned_tcp, 3);
+	check_each_query_counted_once(resolver_counters(lab.resolver));
 	lab_free(&lab);
 }
 
 TEST(the_resolver_can_be_freed_in_the_middle_of_everything)
 {
 	struct lab lab;
-	struct lab_query slow = { .name = "drop.r.test", .type = "AAAA" }, quick = { .name = "aonly.r.test", .type = "AAAA" };
+	struct lab_query slow = { .name = "drop.r.test", .type = "AAAA" },
+			 quick = { .name = "aonly.r.test", .type = "AAAA" };
 	uint8_t query[1024];
 	struct resolver_status s;
 
@@ -393,7 +449,8 @@ TEST(configurations_that_cannot_work_are_refused_with_a_sentence)
 	CHECK_INT(resolver_new(&c, l, NULL, 0, &r, fault, sizeof(fault)), -EINVAL);
 	CHECK_TEXT(fault, "there is no upstream resolver to forward to");
 	c.upstream_len = 2;
-	c.upstream[0].to = c.upstream[1].to = (struct dns_endpoint){ .is4 = true, .a4 = { 0x7f000001 }, .port = 53 };
+	c.upstream[0].to = c.upstream[1].to =
+		(struct dns_endpoint){ .is4 = true, .a4 = { 0x7f000001 }, .port = 53 };
 	c.upstream[1].tls = true;
 	CHECK_INT(resolver_new(&c, l, NULL, 0, &r, fault, sizeof(fault)), -EINVAL);
 	CHECK_TEXT(fault, "upstreams with and without TLS cannot be mixed: use one kind for all");
@@ -420,21 +477,24 @@ TEST(every_kind_of_upstream_starts)
 		if (i >= 2) {
 			c.upstream_mode = UPSTREAM_FORWARD;
 			c.upstream_len = 2;
-			c.upstream[0].to = (struct dns_endpoint){ .is4 = true, .a4 = { 0x7f000001 }, .port = 853 };
+			c.upstream[0].to =
+				(struct dns_endpoint){ .is4 = true, .a4 = { 0x7f000001 }, .port = 853 };
 			c.upstream[1].to = (struct dns_endpoint){ .a6 = { 0, 1 }, .port = 853 };
 		}
 		if (i >= 4) {
 			c.upstream[0].tls = c.upstream[1].tls = true;
-			strcpy(c.upstream[0].tls_name, "dns.example.net");
-			strcpy(c.upstream[1].tls_name, "dns.example.org");
+			CHECK(text_copy(
+				c.upstream[0].tls_name, sizeof(c.upstream[0].tls_name), "dns.example.net"));
+			CHECK(text_copy(
+				c.upstream[1].tls_name, sizeof(c.upstream[1].tls_name), "dns.example.org"));
 		}
 		int err = resolver_new(&c, l, NULL, 0, &r, fault, sizeof(fault));
 
 		if (err == -ENOENT)
 			test_skip(fault);
 		if (c.upstream[0].tls && err < 0) { /* then it must be refused, never be asked without TLS */
-			CHECK_TEXT(fault,
-				"libunbound cannot use TLS upstreams (Debian's is built without TLS); use plain ones");
+			CHECK_TEXT(fault, "libunbound cannot use TLS upstreams (Debian's is built without "
+					  "TLS); use plain ones");
 			continue;
 		}
 		CHECK_INT(err, 0);

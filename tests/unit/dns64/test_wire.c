@@ -11,12 +11,15 @@ static size_t rich_message(uint8_t *buf)
 		.type = "ANY",
 		.id = 7,
 		.flags = 0x8180,
-		.answer = "www.m.test 60 A 192.0.2.1; www.m.test 60 AAAA 2001:db8::1; x.m.test 5 CNAME www.m.test; "
-			  "m.test 9 DNAME n.test; m.test 9 MX 000a0378797a046d61696c00; m.test 9 TXT 0568656c6c6f; "
+		.answer = "www.m.test 60 A 192.0.2.1; www.m.test 60 AAAA 2001:db8::1; x.m.test 5 CNAME "
+			  "www.m.test; "
+			  "m.test 9 DNAME n.test; m.test 9 MX 000a0378797a046d61696c00; m.test 9 TXT "
+			  "0568656c6c6f; "
 			  "_sip.m.test 9 SRV 00010002001403737276046d61696c00; www.m.test 9 RRSIG A; "
 			  "m.test 5 TYPE35 0001000200016102626202787800",
-		.authority = "m.test 30 SOA 30; m.test 30 NS ns.m.test; m.test 9 NSEC 0001; m.test 7 TYPE999 00",
-		.additional = "ns.m.test 60 A 192.0.2.53; . 0 OPT",
+		.authority =
+			"m.test 30 SOA 30; m.test 30 NS nsx.m.test; m.test 9 NSEC 0001; m.test 7 TYPE999 00",
+		.additional = "nsx.m.test 60 A 192.0.2.53; . 0 OPT",
 	};
 
 	return message_from_text(buf, &t);
@@ -89,7 +92,8 @@ TEST(rfc1035_s3_2_1_wrong_lengths_of_data_are_refused)
 
 			for (size_t i = 0; i < ARRAY_LEN(lies); i++) {
 				be16_put(buf + rr.rdata_at - 2, (uint16_t)(right + lies[i]));
-				snprintf(what, sizeof(what), "%s, length %u", type_to_text(rr.type), right + lies[i]);
+				snprintf(what, sizeof(what), "%s, length %u", type_to_text(rr.type),
+					right + lies[i]);
 				test_row(what);
 				CHECK(!parses(buf, len));
 			}
@@ -132,10 +136,12 @@ TEST(data_of_known_types_has_its_shape)
 		{ "CNAME without end", "0005 0001 00000000 0002 01 61", false },
 		{ "CNAME empty", "0005 0001 00000000 0000", false },
 		{ "SOA", "0006 0001 00000000 0016 00 00 0000000000000000000000000000000000000000", true },
-		{ "SOA short", "0006 0001 00000000 0015 00 00 00000000000000000000000000000000000000", false },
+		{ "SOA short", "0006 0001 00000000 0015 00 00 00000000000000000000000000000000000000",
+			false },
 		{ "NAPTR", "0023 0001 00000000 0008 0000 0000 00 00 00 00", true },
 		{ "NAPTR whose string leaves it", "0023 0001 00000000 0008 0000 0000 00 00 09 00", false },
-		{ "RRSIG without signer", "002e 0001 00000000 0012 000000000000000000000000000000000000", false },
+		{ "RRSIG without signer", "002e 0001 00000000 0012 000000000000000000000000000000000000",
+			false },
 		{ "unknown type", "ff00 0001 00000000 0001 ff", true },
 		{ "unknown type without data", "ff00 0001 00000000 0000", true },
 		{ "data beyond the end", "ff00 0001 00000000 0002 ff", false },
@@ -270,8 +276,7 @@ TEST(rfc4343_names_compare_without_case_and_by_whole_labels)
 		{ "www.example.net", "WWW.EXAMPLE.NET", true, true },
 		{ "www.example.net", "example.net", false, true },
 		{ "www.example.net", "ample.net", false, false },
-		{ "example.net", "www.example.net", false, false },
-		{ "example.net", ".", false, true },
+		{ "example.net", "www.example.net", false, false }, { "example.net", ".", false, true },
 		{ ".", ".", true, true },
 		{ "[.test", "{.test", false, false }, /* differ in the bit that makes case in letters */
 	};
@@ -383,7 +388,9 @@ TEST(rfc1035_s4_1_4_names_after_16383_bytes_are_written_without_new_targets)
 TEST(rfc2308_s5_a_no_may_be_kept_for_the_lower_one_of_ttl_and_minimum)
 {
 	uint8_t buf[4096];
-	struct text_message t = { .name = "m.test", .type = "A", .authority = "m.test 20 SOA 30; m.test 40 SOA 30" };
+	struct text_message t = {
+		.name = "m.test", .type = "A", .authority = "m.test 20 SOA 30; m.test 40 SOA 30"
+	};
 	size_t len = message_from_text(buf, &t);
 	struct dns_msg m;
 	struct dns_rr rr;
@@ -407,7 +414,8 @@ TEST(reverse_names_of_addresses_and_back)
 	REQUIRE(prefix6_parse("2001:db8::567:89ab/128", &p) == 0);
 	reverse6_zone(p, &n);
 	CHECK_TEXT(dns_name_text(&n, text),
-		"b.a.9.8.7.6.5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa."); /* RFC 3596 s2.5 */
+		"b.a.9.8.7.6.5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa."); /* RFC 3596 s2.5
+											       */
 	REQUIRE(reverse6_read(&n, &r));
 	CHECK(addr6_eq(r.addr, p.addr));
 	CHECK_INT(r.nibbles, 32);

@@ -18,7 +18,7 @@ static void on_guard(void *ctx)
 {
 	struct bench *t = ctx;
 
-	CHECK(!"the loop waited for something that did not come");
+	CHECK(false && "the loop waited for something that did not come");
 	loop_stop(t->loop);
 }
 

@@ -325,6 +325,22 @@ TEST(packet_without_binding_is_refused_or_given_back_to_the_host)
 	bench_free(b);
 }
 
+TEST(client_cannot_reach_the_host_whose_address_the_pool_shares)
+{
+	struct bench *b = bench_config();
+	const struct craft_ip to_host = { .src = CLIENT, .dst = POOL6 };
+
+	b->cfg.state.pool[0].is_shared = true;
+	bench_start(b);
+	craft_tcp(&b->in, &to_host, 40000, 22, TCP_SYN, 0);
+	check_dropped("service of the host", b, DROP_64_OWN_HOST, VERDICT_ICMP);
+	CHECK_INT(b->v[0].icmp_type, ICMP6_UNREACHABLE);
+	CHECK_INT(b->v[0].icmp_code, 1);
+	craft_tcp(&b->in, &to_host, 40000, 2000, TCP_SYN, 0);
+	check_dropped("a port that may be lent", b, DROP_46_NO_BINDING, VERDICT_ICMP);
+	bench_free(b);
+}
+
 TEST(ttl_of_one_from_the_ipv4_side_gives_time_exceeded)
 {
 	struct bench *b = bench_new();

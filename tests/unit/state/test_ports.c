@@ -394,6 +394,24 @@ TEST(a_static_binding_fixes_the_address_of_its_subscriber)
 	FINISH(s);
 }
 
+TEST(a_static_binding_in_somebody_elses_block_fixes_the_address_too)
+{
+	struct static_binding b[5];
+	struct state_config c = config_small();
+
+	for (unsigned i = 0; i < 5; i++)
+		b[i] = (struct static_binding){ PROTO_TCP, v4(192, 0, 2, 5), (uint16_t)(1030 + i), v6(i, 1),
+			80 };
+	c.pool[0] = pool_of(v4(192, 0, 2, 0), 28, 1024, 2047);
+	c.statics = b;
+	c.statics_len = 5;
+	struct state *s = state_of(&c);
+
+	for (unsigned i = 0; i < 5; i++)
+		CHECK_INT(take64(s, udp64(v6(i, 7), 5000, SERVER, 53), START).binding->out.v, b[0].out.v);
+	FINISH(s);
+}
+
 TEST(blocks_cut_by_the_ends_of_the_range_lend_only_what_is_in_it)
 {
 	struct state_config c = config_small();
