@@ -2,7 +2,7 @@
  * embed.c - IPv4 addresses inside IPv6 addresses
  *
  * Purpose: the algorithm of RFC 6052 s2.2 and s2.3, which is the whole address plan of a translator: an IPv4
- *host is shown to IPv6 hosts as prefix + its 32 bits + suffix.
+ * host is shown to IPv6 hosts as prefix + its 32 bits + suffix.
  *
  *	length	prefix bytes	IPv4 bytes at		suffix from
  *	32	0..3		4 5 6 7			9
@@ -13,14 +13,14 @@
  *	96	0..11		12 13 14 15		none
  *
  * Byte 8 (bits 64 to 71, the "u" octet) is always zero and is stepped over; with that one rule all six
- *lengths are the same loop. struct layout is the table above.
+ * lengths are the same loop. struct layout is the table above.
  *
  * Life cycle: none; prefixes and addresses are values. A prefix is checked once, by embed_prefix_fault(),
- *when it is configured; the other two functions rely on that.
+ * when it is configured; the other two functions rely on that.
  *
  * Deliberately not done: suffixes that carry something (port ranges, checksum neutrality; RFC 6052 s4.1
- *leaves them to the future). Which IPv4 addresses a prefix may represent is the matter of special.c and of
- *the configuration.
+ * leaves them to the future). Which IPv4 addresses a prefix may represent is the matter of special.c and of
+ * the configuration.
  *
  * Standards: RFC 6052; RFC 8215 for the local-use prefix.
  */

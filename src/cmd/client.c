@@ -182,12 +182,13 @@ enum client_answer client_ask(const char *path, const struct question *q, char *
 
 	if (fd < 0)
 		return CLIENT_FAILED;
-	if (!send_question(fd, q)) {
+	/* A daemon that refuses us closes before it has read the question; its answer, which says why, is there then. */
+	bool is_sent = send_question(fd, q);
+	enum client_answer answer = take_answer(fd, q, ret_why, why_size);
+
+	if (!is_sent && answer == CLIENT_FAILED)
 		snprintf(ret_why, why_size, "the daemon does not take the question");
-		close(fd);
-		return CLIENT_FAILED;
-	}
-	return take_answer(fd, q, ret_why, why_size);
+	return answer;
 }
 
 void client_print_row(void *ctx, const json_t *row, const char *line)

@@ -80,6 +80,8 @@ static struct conf *read_new(const struct supervisor *s, struct reply *asker)
 
 	if (err == 0)
 		err = conf_resolve(c, RESOLV_CONF, &errors);
+	for (unsigned i = 0; c && i < c->warnings.len; i++)
+		log_warning("%s", c->warnings.lines[i]);
 	if (err == 0)
 		return c;
 	tell_errors(asker, &errors);

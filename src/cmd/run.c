@@ -85,13 +85,15 @@ static int check_host(const struct conf *c, bool is_json)
 	return STATUS_FAILED;
 }
 
-static void print_faults(const struct conf_errors *e, bool is_json)
+/* print_faults() - errors or warnings, as @kind says in JSON */
+static void print_faults(const struct conf_errors *e, const char *kind, bool is_json)
 {
 	for (unsigned i = 0; i < e->len; i++) {
 		if (is_json)
-			print_row(json_pack("{s:s}", "fault", e->lines[i]));
+			print_row(json_pack("{s:s}", kind, e->lines[i]));
 		else
-			fprintf(stderr, "%s\n", e->lines[i]);
+			fprintf(stderr, "%s%s\n", strcmp(kind, "warning") == 0 ? "warning: " : "",
+				e->lines[i]);
 	}
 }
 
@@ -102,7 +104,7 @@ static bool resolve(struct conf *c, bool is_json)
 	struct conf_errors errors = { 0 };
 	int err = conf_resolve(c, RESOLV_CONF, &errors);
 
-	print_faults(&errors, is_json);
+	print_faults(&errors, "fault", is_json);
 	conf_errors_fini(&errors);
 	return err == 0;
 }
@@ -131,6 +133,7 @@ static int check_loaded(struct conf *c, const char *name, const struct options *
 
 		status = status == STATUS_OK ? host : status;
 	}
+	print_faults(&c->warnings, "warning", is_json);
 	if (status == STATUS_OK && !option_is_set(o, OPTION_HOST) && !option_is_set(o, OPTION_PRINT))
 		print_passed(name, is_json);
 	return status;
@@ -147,7 +150,7 @@ int command_do_check(const struct options *o)
 	if (err == 0)
 		status = check_loaded(c, file ? file : "built-in configuration", o);
 	else if (errors.len > 0)
-		print_faults(&errors, option_is_set(o, OPTION_JSON));
+		print_faults(&errors, "fault", option_is_set(o, OPTION_JSON));
 	else
 		status = client_complain(strerror(-err));
 	conf_errors_fini(&errors);

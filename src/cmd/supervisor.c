@@ -2,27 +2,27 @@
  * supervisor.c - the daemon's first process: it holds what needs root, and keeps the roles alive
  *
  * Purpose. `isthmus run` needs root for a handful of things: the TUN device, routes and sysctls, port 53, the
- *control socket. This process does them, hands the results to the roles as descriptors, and from then on
- *reads nothing that came from the network.
+ * control socket. This process does them, hands the results to the roles as descriptors, and from then on
+ * reads nothing that came from the network.
  *
  * Structure. @stages is the start-up: each stage has a name, a way up and a way down. It is walked forward
- *until the end or the first failure, and then what went up goes down in reverse; so an error at any point,
- *and a normal stop, leave the host as it was. Between up and down runs one event loop.
+ * until the end or the first failure, and then what went up goes down in reverse; so an error at any point,
+ * and a normal stop, leave the host as it was. Between up and down runs one event loop.
  *
  *	configuration -> log -> loop -> signals -> control socket -> host -> sockets -> roles
  *
  * The control socket comes before the host is touched, because it is also what tells a second `isthmus run`
- *that one is running already.
+ * that one is running already.
  *
  * Life cycle. Starting, until every role has said CHANNEL_READY (the service manager is told then); serving;
- *stopping, after SIGTERM or SIGINT: the roles are asked to finish, those that have not within STOP_PATIENCE
- *are killed. A role that dies before it was ever ready stops the whole start-up with status 1: the log has
- *its reason.
+ * stopping, after SIGTERM or SIGINT: the roles are asked to finish, those that have not within STOP_PATIENCE
+ * are killed. A role that dies before it was ever ready stops the whole start-up with status 1: the log has
+ * its reason.
  *
  * Events. SIGCHLD: reap and restart (process.c). SIGHUP and `isthmus reload`: reload.c. Requests: control.c.
  *
  * If this process dies, the kernel ends the roles (PR_SET_PDEATHSIG, end of the channel); the device and its
- *routes go with the last descriptor.
+ * routes go with the last descriptor.
  *
  * Not done: restarting itself, and reopening sockets at a reload (a changed listen address needs a restart).
  */
@@ -99,6 +99,9 @@ static int conf_up(struct supervisor *s)
 	if (err < 0) {
 		s->status = STATUS_USAGE;
 		print_errors(&errors);
+	} else {
+		for (unsigned i = 0; i < s->conf->warnings.len; i++)
+			log_warning("%s", s->conf->warnings.lines[i]);
 	}
 	conf_errors_fini(&errors);
 	return err;

@@ -2,35 +2,35 @@
  * conf.c - from text to a checked configuration
  *
  * An operator writes one YAML file; nothing of it takes effect before all of it was found right. This module
- *turns the text into struct conf, or into a list of everything that is wrong with it, each line with file,
- *line number, dotted path of the key, what is wrong and what would be right.
+ * turns the text into struct conf, or into a list of everything that is wrong with it, each line with file,
+ * line number, dotted path of the key, what is wrong and what would be right.
  *
  * The way of a configuration:
  *
  *	text --document_parse()--> tree of nodes --mapping_read()--> struct conf --conf_resolve()--> with this
- *host's addresses and resolvers --conf_print()--> text again, for `isthmus check --print` and for the roles
+ * host's addresses and resolvers --conf_print()--> text again, for `isthmus check --print` and for the roles
  *
  * The central structure is the table of keys (keys.c). A row says where a key stands, how its value is read
- *and printed (its shape), its limits, its default and whether a change needs a restart. A default is text too
- *and is read like the operator's. The built-in configuration is therefore nothing but the sections without
- *any key.
+ * and printed (its shape), its limits, its default and whether a change needs a restart. A default is text too
+ * and is read like the operator's. The built-in configuration is therefore nothing but the sections without
+ * any key.
  *
  * What concerns several keys is checked after all sections were read (plan.c, pool_check.c), and once more
- *when the host's addresses are known. Something is reported once: a value that could not be read does not
- *take part in the checks that follow. What works but looks like a mistake is a warning in struct conf.
+ * when the host's addresses are known. Something is reported once: a value that could not be read does not
+ * take part in the checks that follow. What works but looks like a mistake is a warning in struct conf.
  *
  * A file that has some sections switches off those of nat64 and dns64 that it leaves out; control and log
- *then have their defaults. A file with neither is refused: an empty file is a mistake more often than a wish.
+ * then have their defaults. A file with neither is refused: an empty file is a mistake more often than a wish.
  *
  * Limits: DOCUMENT_BYTES_MAX, DOCUMENT_NODES_MAX and DOCUMENT_DEPTH_MAX bound what the text may make us
- *build, and CONF_FAULTS_MAX the lines of complaint. YAML's anchors, aliases, tags and second documents are
- *refused.
+ * build, and CONF_FAULTS_MAX the lines of complaint. YAML's anchors, aliases, tags and second documents are
+ * refused.
  *
  * Deliberately not done: including other files, environment variables, merging of two files; comments of the
- *file are not kept in what conf_print() writes.
+ * file are not kept in what conf_print() writes.
  *
  * Standards: YAML 1.1 as libyaml reads it, with one rule of YAML 1.2 (colons.h). The limits of values cite
- *theirs in keys.c.
+ * theirs in keys.c.
  */
 #include "conf/conf.h"
 

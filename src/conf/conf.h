@@ -89,11 +89,11 @@ MUST_CHECK int conf_load(const char *path, struct conf **ret, struct conf_errors
 
 /**
  * conf_resolve() - replace `interface:` pool entries and the default pool by addresses, and `system`
- *upstreams by servers
+ * upstreams by servers
  * @resolv_conf: path of the host's resolv.conf
  *
  * Return: 0; -EINVAL with *ret_errors filled (no default route, no address, no nameserver, a nameserver that
- *is ourselves); -ENOMEM. *c is unchanged on failure, but for warnings.
+ * is ourselves); -ENOMEM. *c is unchanged on failure, but for warnings.
  */
 MUST_CHECK int conf_resolve(struct conf *c, const char *resolv_conf, struct conf_errors *ret_errors);
 

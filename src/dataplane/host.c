@@ -2,30 +2,30 @@
  * host.c - the gateway's place in the host
  *
  * host_up() is a table of steps, run forward; host_down() undoes them. What outlives the process (settings,
- *reserved ports, proxy neighbours, tc filters) is written into the journal before it is done, and undone from
- *there; what hangs on the TUN device (routes, its address, its settings) vanishes with the device when its
- *queues are closed. So there is one way to undo, used at exit, after a step that failed, and at the next
- *start after a kill -9.
+ * reserved ports, proxy neighbours, tc filters) is written into the journal before it is done, and undone from
+ * there; what hangs on the TUN device (routes, its address, its settings) vanishes with the device when its
+ * queues are closed. So there is one way to undo, used at exit, after a step that failed, and at the next
+ * start after a kill -9.
  *
  *	journal -> pool check -> device -> routes -> ARP -> reserved ports -> steering -> forwarding
  *
  * Forwarding is last: until then nothing is passed on half-way. A pool of the host's own address (shared)
- *needs the reserved ports, so that the host's own sockets get none of the range by the kernel's choice, and
- *the steering, since the kernel would deliver its packets locally; a pool of dedicated addresses needs a
- *route, and ARP where it lies in a subnet. bpf/steer.bpf.c says what is steered.
+ * needs the reserved ports, so that the host's own sockets get none of the range by the kernel's choice, and
+ * the steering, since the kernel would deliver its packets locally; a pool of dedicated addresses needs a
+ * route, and ARP where it lies in a subnet. bpf/steer.bpf.c says what is steered.
  *
  * The device's MTU is the largest of the other interfaces that are up, at least 1500, plus 20: whatever comes
- *in there fits, and an IPv6 packet of the host itself becomes an IPv4 packet of exactly the size that the
- *uplink takes (the IPv4 header is 20 bytes shorter). Its IPv4 address, 192.0.0.8, is the dummy address of RFC
- *7600: a loose reverse path check refuses everything on a device that has no address at all. It gets no IPv6
- *link-local address, so the kernel does not talk to itself through the translator.
+ * in there fits, and an IPv6 packet of the host itself becomes an IPv4 packet of exactly the size that the
+ * uplink takes (the IPv4 header is 20 bytes shorter). Its IPv4 address, 192.0.0.8, is the dummy address of RFC
+ * 7600: a loose reverse path check refuses everything on a device that has no address at all. It gets no IPv6
+ * link-local address, so the kernel does not talk to itself through the translator.
  *
  * Deliberately not done: following changes of the host while the gateway runs. An interface that appears
- *later is not steered, an address that changes is not followed; restart the gateway. Firewall rules are the
- *administrator's.
+ * later is not steered, an address that changes is not followed; restart the gateway. Firewall rules are the
+ * administrator's.
  *
  * Standards: RFC 6146 s3.5 (what must reach the translator), RFC 1027, RFC 7600 (192.0.0.8), RFC 1812
- *s5.3.8.
+ * s5.3.8.
  */
 #include "dataplane/host.h"
 

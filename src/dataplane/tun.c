@@ -2,31 +2,31 @@
  * tun.c - the TUN device as a packet port
  *
  * A TUN device gives IP packets without any link header. IFF_VNET_HDR puts a struct virtio_net_hdr before
- *each, and TUNSETOFFLOAD tells the kernel that it may hand over trains of segments (TSO, USO) and packets
- *whose transport checksum is not computed yet. So a train of 64 KiB crosses the translator as one packet, and
- *a checksum that no NIC has to verify is never computed. What we write carries the same header, and the
- *kernel finishes the work at the last moment, most often in the NIC.
+ * each, and TUNSETOFFLOAD tells the kernel that it may hand over trains of segments (TSO, USO) and packets
+ * whose transport checksum is not computed yet. So a train of 64 KiB crosses the translator as one packet, and
+ * a checksum that no NIC has to verify is never computed. What we write carries the same header, and the
+ * kernel finishes the work at the last moment, most often in the NIC.
  *
  *	read:	[ PKT_HEADROOM - 10 free ][ virtio header, 10 ][ packet ... ][ PKT_TAILROOM free ]
  *		one read() into the buffer; after tun_header_decode() the header's bytes are headroom again
  *	write:	writev() of a header on the stack and of the packet, so that nothing before the packet is
- *touched
+ * touched
  *
  * The header (linux/virtio_net.h; TUN uses the legacy layout in native byte order, 10 bytes):
  *
  *	 0 u8  flags		NEEDS_CSUM: the checksum field holds the pseudo-header's sum only; DATA_VALID:
- *verified 1 u8  gso_type		0, TCPV4, TCPV6, UDP_L4; or-ed with ECN 2 u16 hdr_len
- *IP and transport header; a hint of how much must lie in the first piece of memory 4 u16 gso_size
- *payload bytes per segment 6 u16 csum_start	from the first byte of the packet to the transport header 8
- *u16 csum_offset	from there to the checksum field
+ * verified 1 u8  gso_type		0, TCPV4, TCPV6, UDP_L4; or-ed with ECN 2 u16 hdr_len
+ * IP and transport header; a hint of how much must lie in the first piece of memory 4 u16 gso_size
+ * payload bytes per segment 6 u16 csum_start	from the first byte of the packet to the transport header 8
+ * u16 csum_offset	from there to the checksum field
  *
  * Offloads are asked for in steps, since a kernel refuses the whole mask for one unknown bit: with USO
- *(Linux 6.2), else without. The older UFO (gso type 3, IP fragments made by the NIC) is never asked for and
- *never accepted.
+ * (Linux 6.2), else without. The older UFO (gso type 3, IP fragments made by the NIC) is never asked for and
+ * never accepted.
  *
  * A queue descriptor is non-blocking. A device that is not persistent lives as long as its descriptors; so a
- *killed daemon leaves no device and no route through it behind. tun_open() refuses a device that somebody
- *else keeps open, and takes over a persistent one, which an administrator made for us.
+ * killed daemon leaves no device and no route through it behind. tun_open() refuses a device that somebody
+ * else keeps open, and takes over a persistent one, which an administrator made for us.
  *
  * Standards: virtio 1.1 s5.1.6 (struct virtio_net_hdr); Linux Documentation/networking/tuntap.rst.
  */

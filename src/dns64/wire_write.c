@@ -42,7 +42,7 @@ static int find_target(const struct dns_wr *d, const uint8_t *name)
  * writing it. */
 static void remember(struct dns_wr *d, size_t at)
 {
-	if (d->targets_len < DNS_COMPRESS_MAX && at < POINTER_REACH)
+	if (d->targets_len < DNS_COMPRESS_MAX)
 		d->targets[d->targets_len++] = (uint16_t)at;
 }
 

@@ -2,29 +2,29 @@
  * nat64.c - one worker's translator: RFC 6146 section 3, step by step
  *
  * Purpose. A packet comes in, and what must be sent goes out through struct nat64_out. The steps are those of
- *the RFC and stand in this order in pipe64.c and pipe46.c:
+ * the RFC and stand in this order in pipe64.c and pipe46.c:
  *
  *	s3.4  determine the incoming tuple	pkt_parse() and the head of pipe_64(), pipe_46()
  *	s3.5  filter, update BIB and session	state_take64(), state_take46(); ICMP errors only look
- *(state_find*) s3.6  compute the outgoing tuple	@xlat_to4, @xlat_to6 are filled from the binding and
- *the prefix s3.7  translate the packet		xlat_64(), xlat_46() s3.8  handle hairpinning
- *job_send4(): the translated packet goes through pipe_46() once
+ * (state_find*) s3.6  compute the outgoing tuple	@xlat_to4, @xlat_to6 are filled from the binding and
+ * the prefix s3.7  translate the packet		xlat_64(), xlat_46() s3.8  handle hairpinning
+ * job_send4(): the translated packet goes through pipe_46() once
  *
  * Central structure. @nat64 belongs to one thread: configuration, tables, counters, the budget of ICMP
- *errors. @job is one packet on its way and lives on the stack.
+ * errors. @job is one packet on its way and lives on the stack.
  *
  * Life cycle. nat64_new(); any number of nat64_packet(), nat64_tick() and nat64_update(); nat64_free(). Every
- *packet ends in exactly one verdict, and every verdict but SEND and PASS in exactly one drop counter;
- *errors.c has the table that says which drops are told to the sender.
+ * packet ends in exactly one verdict, and every verdict but SEND and PASS in exactly one drop counter;
+ * errors.c has the table that says which drops are told to the sender.
  *
  * Shared addresses. When the pool stands on the host's own address, the steering program hands over what
- *falls into the pool's ports; what turns out to have no binding is the host's, and is given back unchanged
- *(VERDICT_PASS).
+ * falls into the pool's ports; what turns out to have no binding is the host's, and is given back unchanged
+ * (VERDICT_PASS).
  *
  * ICMP errors. They never touch the tables (s3.5). DEVIATION: the outer source of an ICMPv4 error becomes the
- *embedded address of the router that sent it, not of the packet's destination as the letter of s3.6.1 would
- *have it: RFC 7915 s4.1 translates it so, and traceroute needs it. The other way, an IPv6 router has no IPv4
- *address; the binding's is used.
+ * embedded address of the router that sent it, not of the packet's destination as the letter of s3.6.1 would
+ * have it: RFC 7915 s4.1 translates it so, and traceroute needs it. The other way, an IPv6 router has no IPv4
+ * address; the binding's is used.
  *
  * Limits. ICMP_PER_SECOND errors originated per worker. A packet is turned around at most once.
  *

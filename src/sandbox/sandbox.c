@@ -2,29 +2,29 @@
  * sandbox.c - give up every right that a role does not need
  *
  * Purpose. What parses bytes from strangers may one day be made to run a stranger's code. This module sees to
- *it that such code finds nothing: no file, no other process, no privilege, no system call but those that the
- *role itself uses.
+ * it that such code finds nothing: no file, no other process, no privilege, no system call but those that the
+ * role itself uses.
  *
  * Structure. @steps is the order of the way down, each step with its name; the first that fails ends it, and
- *the caller must exit, since half a sandbox is none. The order matters: limits may only be raised, groups
- *only be changed and capabilities only be bounded while still root; the root directory must be changed before
- *the user is; the filter comes last because it forbids all the other steps.
+ * the caller must exit, since half a sandbox is none. The order matters: limits may only be raised, groups
+ * only be changed and capabilities only be bounded while still root; the root directory must be changed before
+ * the user is; the filter comes last because it forbids all the other steps.
  *
  *	user looked up -> limits -> bounding set emptied -> root directory -> groups, gid, uid -> capabilities
  *	  -> no_new_privs -> seccomp filter
  *
  * Root directory. A process of its own, sharing only the file system context (CLONE_FS), changes our root to
- *its /proc/self/fdinfo and dies: what is left is a directory without entries, into which nothing can ever be
- *put. This needs no directory on disk that somebody else might write to, and no right but CAP_SYS_CHROOT.
+ * its /proc/self/fdinfo and dies: what is left is a directory without entries, into which nothing can ever be
+ * put. This needs no directory on disk that somebody else might write to, and no right but CAP_SYS_CHROOT.
  *
  * Without root. A developer may run a role by hand: then the user and the root directory stay as they are,
- *and all else is done. (A user namespace's root counts as root.)
+ * and all else is done. (A user namespace's root counts as root.)
  *
  * Verified, not assumed. After the change of user, becoming root again is tried and must fail; after the
- *capabilities were dropped, they are read back.
+ * capabilities were dropped, they are read back.
  *
  * Not done: network and mount namespaces. The roles' descriptors come from the supervisor's, and neither role
- *can open a path; a network namespace of its own would cut the resolver off.
+ * can open a path; a network namespace of its own would cut the resolver off.
  */
 #include "sandbox/sandbox.h"
 

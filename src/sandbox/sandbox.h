@@ -21,8 +21,8 @@ enum sandbox_profile {
  * dropped from every set, no_new_privs, RLIMIT_CORE 0, a seccomp filter that kills the process on anything
  * else. If not root, the user and root directory steps are skipped.
  *
- * Return: 0; -errno of the step that failed, with its name in *ret_step (a static string): the caller must
- * exit. Context: start-up, once, single-threaded, after every descriptor is open.
+ * Return: 0; -errno of the step that failed, with its name in *ret_step (a static string): the caller must exit.
+ * Context: start-up, once, single-threaded, after every descriptor is open.
  */
 MUST_CHECK int sandbox_enter(enum sandbox_profile profile, const char *user, const char **ret_step);
 

@@ -1,10 +1,10 @@
 /*
  * state.c - one worker's bindings and sessions: the theory, start and end, reload, and the packet's entry
- *points
+ * points
  *
  * Purpose. RFC 6146 keeps a binding (X',x) <--> (T,t) for every transport address of an IPv6 host, and under
- *it one session per IPv4 transport address that the host talks with. This module keeps both, chooses (T,t),
- *runs the TCP machine, filters, and forgets what is silent.
+ * it one session per IPv4 transport address that the host talks with. This module keeps both, chooses (T,t),
+ * runs the TCP machine, filters, and forgets what is silent.
  *
  * Structure. Everything is in struct state (tables.h); elements are known by 32-bit numbers.
  *
@@ -15,36 +15,36 @@
  *	                                block of the pool --> subscriber
  *
  * A session is keyed by its binding's number and the remote transport address, so one index serves both
- *directions. A packet of an established flow touches four cache lines: a slot of by6 or by4, the binding, a
- *slot of the session index, the session.
+ * directions. A packet of an established flow touches four cache lines: a slot of by6 or by4, the binding, a
+ * slot of the session index, the session.
  *
  * Life cycle. A port comes from a block of the pool that is lent to a subscriber (the first subscriber_len
- *bits of the host's address). The binding lives while it has a session, a static one for ever; the block is
- *lent while a binding uses it and returns to its pool at once with the last one; the subscriber is known
- *while it holds a block or a static binding. All of it begins in @state_take64 (sessions also in
- *@state_take46) and ends in @state_expire. A static binding's block belongs to the subscriber of its inside
- *host; if several subscribers have static bindings in one block, to the first one written down.
+ * bits of the host's address). The binding lives while it has a session, a static one for ever; the block is
+ * lent while a binding uses it and returns to its pool at once with the last one; the subscriber is known
+ * while it holds a block or a static binding. All of it begins in @state_take64 (sessions also in
+ * @state_take46) and ends in @state_expire. A static binding's block belongs to the subscriber of its inside
+ * host; if several subscribers have static bindings in one block, to the first one written down.
  *
  * Time. A packet only writes session.expires. The wheel (timer.h) finds what is due, never before its time
- *and at most one tick (134 ms) after it, provided that @state_expire is called when it asks for it. A session
- *that is due but not yet removed still counts as alive: a packet that arrives in that moment refreshes it.
+ * and at most one tick (134 ms) after it, provided that @state_expire is called when it asks for it. A session
+ * that is due but not yet removed still counts as alive: a packet that arrives in that moment refreshes it.
  *
  * TCP segments that match a binding but no session, and carry no SYN, are forwarded as RFC 6146 s3.5.2.2
- *(CLOSED) recommends: they get @loose, a session in state CLOSED that is in no table and is overwritten by
- *the next one. No binding, no forwarding.
+ * (CLOSED) recommends: they get @loose, a session in state CLOSED that is in no table and is overwritten by
+ * the next one. No binding, no forwarding.
  *
  * Limits. Sessions and bindings, static ones included: max_sessions each, so that memory is known at start.
- *Subscribers: as many as bindings. Blocks per subscriber: max_blocks_per_subscriber. Sessions that
- *address-dependent filtering holds back: one in FILTERED_SHARE. At a limit new flows are refused by the name
- *of the limit, and what exists goes on.
+ * Subscribers: as many as bindings. Blocks per subscriber: max_blocks_per_subscriber. Sessions that
+ * address-dependent filtering holds back: one in FILTERED_SHARE. At a limit new flows are refused by the name
+ * of the limit, and what exists goes on.
  *
  * Not done here: storing the SYN that opens V4 INIT (RFC 6146 s3.5.2.2, simultaneous open without a binding,
- *and the ICMP error after six seconds): a SYN for which there is no binding is dropped, one that filtering
- *holds back makes the V4 INIT session but is dropped too, and TCP repeats it. Port overloading (RFC 7857 s3)
- *is never done. Fragments, ICMP errors, hairpinning and address rules belong to nat64/.
+ * and the ICMP error after six seconds): a SYN for which there is no binding is dropped, one that filtering
+ * holds back makes the V4 INIT session but is dropped too, and TCP repeats it. Port overloading (RFC 7857 s3)
+ * is never done. Fragments, ICMP errors, hairpinning and address rules belong to nat64/.
  *
  * Standards: RFC 6146 s3.1, s3.2, s3.5, s4; RFC 4787, 5382, 5508 (mapping, filtering, timers); RFC 6888
- *(blocks, limits); RFC 7857; RFC 6056.
+ * (blocks, limits); RFC 7857; RFC 6056.
  */
 #include "state/tables.h"
 

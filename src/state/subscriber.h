@@ -42,9 +42,9 @@ void subscriber_drop_idle(struct subscriber_table *t, uint32_t id);
  *
  * The order of preference stands above the function.
  *
- * Spec: RFC 6146 s3.5.1.1, s3.5.2.3, s3.5.3; RFC 4787 REQ-2, REQ-3, REQ-4; RFC 6888 REQ-2; RFC 7857 s4, s8,
- * s9 Drops: SUBSCRIBER_BLOCKS, POOL_EXHAUSTED; the outputs are untouched then Cost: a bounded number of
- * blocks is looked at, however many the subscriber holds.
+ * Spec: RFC 6146 s3.5.1.1, s3.5.2.3, s3.5.3; RFC 4787 REQ-2, REQ-3, REQ-4; RFC 6888 REQ-2; RFC 7857 s4, s8, s9
+ * Drops: SUBSCRIBER_BLOCKS, POOL_EXHAUSTED; the outputs are untouched then
+ * Cost: a bounded number of blocks is looked at, however many the subscriber holds.
  */
 MUST_CHECK enum drop_reason subscriber_take_port(struct subscriber_table *t, uint32_t id, enum proto proto,
 	uint16_t port, uint32_t *ret_block, uint16_t *ret_port);

@@ -2,32 +2,32 @@
  * icmp.c - ICMP errors that the translator originates itself
  *
  * Purpose: when a packet cannot go on, its sender is told why, as a router would tell it. The packet becomes
- *the error in place: two headers grow in front of it and its end is cut off.
+ * the error in place: two headers grow in front of it and its end is cut off.
  *
  *	before		[ headroom | packet ........................... | ]
  *	after		[ | IP | ICMP | packet, cut to 576 or 1280 in all | ]
  *
  * What is quoted must be what was on the wire, for the sender compares it with what it has sent. So a
- *checksum that a NIC would have completed is completed over the whole packet before the cut, and of a train
- *of segments the first segment is quoted: nobody ever saw the train. The hop limit is quoted as it arrived
- *(RFC 1812 s4.3.2.3).
+ * checksum that a NIC would have completed is completed over the whole packet before the cut, and of a train
+ * of segments the first segment is quoted: nobody ever saw the train. The hop limit is quoted as it arrived
+ * (RFC 1812 s4.3.2.3).
  *
  * Life cycle: the caller asks icmp_error_allowed(), spends a token of its rate limit, and calls icmp4_error()
- *or icmp6_error(); these refuse what is not allowed once more, so no caller can answer an error with an
- *error.
+ * or icmp6_error(); these refuse what is not allowed once more, so no caller can answer an error with an
+ * error.
  *
  * Limits: an IPv6 packet whose extension headers leave no room for 8 bytes of transport header within 1280
- *bytes is not answered; RFC 7112 s5 lets such a chain be discarded.
+ * bytes is not answered; RFC 7112 s5 lets such a chain be discarded.
  *
  * Deliberately not done: rate limiting and the choice of cause are nat64's. No extensions of RFC 4884 are
- *added. No source route is reversed (RFC 1812 s4.3.2.6): packets with an unexpired one never get here.
+ * added. No source route is reversed (RFC 1812 s4.3.2.6): packets with an unexpired one never get here.
  *
  * DEVIATION: RFC 1812 s4.3.2.5 says that the type of service SHOULD be copied and the precedence be 6. RFC
- *2474 has since made one code point of the two, so IPv4 errors carry CS6 alone, and IPv6 errors the default
- *class.
+ * 2474 has since made one code point of the two, so IPv4 errors carry CS6 alone, and IPv6 errors the default
+ * class.
  *
  * Standards: RFC 792, RFC 1812 s4.3.2, RFC 4443 s2 and s3, RFC 6146 s3.5, RFC 6864 s4.1, RFC 7915 s4.4 and
- *s5.4.
+ * s5.4.
  */
 #include "addr/special.h"
 #include "xlat/header.h"

@@ -2,13 +2,13 @@
  * icmp_error.c - an ICMP error, its outer header and the packet inside it
  *
  * The inner transport header stays where it is; everything before it is written anew in front of it, so
- *neither direction copies the message:
+ * neither direction copies the message:
  *
  *	old | outer IP | ICMP | inner IP, extension headers | inner transport ...           | extensions (RFC
- *4884) new |       outer IP | ICMP |              inner IP | inner transport ... | padding | extensions
+ * 4884) new |       outer IP | ICMP |              inner IP | inner transport ... | padding | extensions
  *
  * Checksums of TCP, UDP and echo inside are updated by differences as far as they are there, so the sender of
- *the packet finds what it sent. The message's own checksum was verified by pkt_parse() and is computed anew.
+ * the packet finds what it sent. The message's own checksum was verified by pkt_parse() and is computed anew.
  */
 #include "xlat/icmp_error.h"
 

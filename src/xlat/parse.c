@@ -2,38 +2,38 @@
  * parse.c - a packet is parsed completely, once
  *
  * Purpose: turn bytes from strangers into struct view, or into a reason why not. Nothing behind pkt_parse()
- *looks at a length field of a packet again.
+ * looks at a length field of a packet again.
  *
  * Structure: a struct walk goes over one IP packet. It holds a reader that only ever shrinks, and the view
- *that it fills. The walk has two steps, the same for both families:
+ * that it fills. The walk has two steps, the same for both families:
  *
  *	internet header		ip4_take() or ip6_take() with its chain of extension headers; the reader is
- *then exactly the payload of the packet transport header	transport_take() finds the protocol in
- *transports[] and calls its reader
+ * then exactly the payload of the packet transport header	transport_take() finds the protocol in
+ * transports[] and calls its reader
  *
  * An ICMP error is walked twice: once for itself, once for the datagram that it quotes. The second walk is
- *lenient, for what it sees was cut by a router, and it was sent by our own side in the first place: lengths
- *may exceed what is there, eight bytes of the transport header suffice, no checksum is verified. Whatever is
- *wrong with it is one reason, ICMP_INNER_MALFORMED.
+ * lenient, for what it sees was cut by a router, and it was sent by our own side in the first place: lengths
+ * may exceed what is there, eight bytes of the transport header suffice, no checksum is verified. Whatever is
+ * wrong with it is one reason, ICMP_INNER_MALFORMED.
  *
  * Both views are built on the stack and copied out at the end, so a packet that is refused leaves struct pkt
- *as it was.
+ * as it was.
  *
  * Limits: 8 extension headers; a header is at most 2048 bytes, so every offset fits into 16 bits, in a quoted
- *packet too. A first fragment must hold the whole transport header, as RFC 6146 s3.4 allows to demand.
+ * packet too. A first fragment must hold the whole transport header, as RFC 6146 s3.4 allows to demand.
  *
  * Deliberately not done: transport checksums of TCP and UDP are not verified, they are only updated by
- *differences, so a wrong one stays wrong and is seen by its receiver. Those of ICMP are verified: the message
- *is short, its quoted packet steers where it goes (RFC 5508 REQ-3), and the gateway answers for what it
- *rewrites there. Authentication and encryption headers are not followed: they are a transport protocol of
- *their own, without ports. Jumbograms do not exist on the links of a translator.
+ * differences, so a wrong one stays wrong and is seen by its receiver. Those of ICMP are verified: the message
+ * is short, its quoted packet steers where it goes (RFC 5508 REQ-3), and the gateway answers for what it
+ * rewrites there. Authentication and encryption headers are not followed: they are a transport protocol of
+ * their own, without ports. Jumbograms do not exist on the links of a translator.
  *
  * DEVIATION: RFC 5508 REQ-3 a) says that an error whose quoted IPv4 header fails its checksum SHOULD be
- *dropped. Routers that quote the header after they changed its TTL are common, the translation writes a fresh
- *checksum or none at all, and dropping the message would break path MTU discovery.
+ * dropped. Routers that quote the header after they changed its TTL are common, the translation writes a fresh
+ * checksum or none at all, and dropping the message would break path MTU discovery.
  *
  * Standards: RFC 791 s3.1, RFC 8200 s3 and s4, RFC 768, RFC 9293 s3.1, RFC 792, RFC 4443, RFC 4884, RFC 7915
- *s4.1 and s5.1, RFC 6146 s3.4, RFC 5508 s4.
+ * s4.1 and s5.1, RFC 6146 s3.4, RFC 5508 s4.
  */
 #include "addr/special.h"
 #include "xlat/checksum.h"
@@ -235,11 +235,12 @@ static enum drop_reason ip6_take(struct walk *w)
 		return DROP_IP6_LENGTH;
 	rd_trim(&w->r, payload);
 	ip6_fill(v, h);
-	if (!w->is_quoted && !special6_is_unicast_source(v->src6))
-		return DROP_IP6_SOURCE;
+	/* The destination first: multicast is noise (the host's own listener reports), a bad source is an attack. */
 	if (!w->is_quoted &&
 		!special6_is_unicast_source(v->dst6)) /* what can be no source is no unicast address */
 		return DROP_IP6_DESTINATION;
+	if (!w->is_quoted && !special6_is_unicast_source(v->src6))
+		return DROP_IP6_SOURCE;
 	enum drop_reason why = ip6_chain_take(w);
 	if (why != DROP_NONE)
 		return why;

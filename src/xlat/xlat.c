@@ -2,10 +2,10 @@
  * xlat.c - RFC 7915: one packet, from one family into the other
  *
  * Purpose: the two entry points xlat_64() and xlat_46(). Who is who was decided before; here the packet is
- *rewritten.
+ * rewritten.
  *
  * Structure: only headers change, so the transport header is the fixed point and the new IP header is written
- *just in front of it. IPv6 extension headers and IPv4 options vanish by being overwritten or left outside:
+ * just in front of it. IPv6 extension headers and IPv4 options vanish by being overwritten or left outside:
  *
  *	IPv6 to IPv4	| IPv6 header            | extensions | transport ... |
  *			                       | IPv4 header | transport ... |
@@ -13,27 +13,27 @@
  *			     | IPv6 header                   | transport ... |
  *
  * The work lies in files named after what they know: header.h writes IP headers, transport.c changes ports
- *and checksums, icmp_map.c has the tables of ICMP types, codes, pointers and MTUs, icmp_error.c rewrites an
- *ICMP error with the packet inside it, split.c cuts what is too long for IPv6.
+ * and checksums, icmp_map.c has the tables of ICMP types, codes, pointers and MTUs, icmp_error.c rewrites an
+ * ICMP error with the packet inside it, split.c cuts what is too long for IPv6.
  *
  * Life cycle of a packet: pkt_parse() fills the view; a caller finds the tuple; xlat_64() or xlat_46()
- *rewrites bytes, offload state and view together, so pkt_validate() holds afterwards as it did before. On a
- *drop the bytes may be half changed and the packet is not used again.
+ * rewrites bytes, offload state and view together, so pkt_validate() holds afterwards as it did before. On a
+ * drop the bytes may be half changed and the packet is not used again.
  *
  * Checksums: TCP, UDP and echo are updated by differences and their payload is never read, so damage done
- *elsewhere stays visible to the receiver. A partial checksum holds the pseudo-header's sum alone, so only the
- *addresses change it: ports are summed later, with the rest of the segment. The one case in which payload is
- *read is a UDP datagram over IPv4 without checksum, which IPv6 does not allow (RFC 8200 s8.1).
+ * elsewhere stays visible to the receiver. A partial checksum holds the pseudo-header's sum alone, so only the
+ * addresses change it: ports are summed later, with the rest of the segment. The one case in which payload is
+ * read is a UDP datagram over IPv4 without checksum, which IPv6 does not allow (RFC 8200 s8.1).
  *
  * Offload: a train of segments (GSO) is one translation. Its parts inherit the header, so rules on the size
- *of a packet look at one segment of it.
+ * of a packet look at one segment of it.
  *
  * Limits: a result longer than IPv4 can say is dropped (TOO_BIG). Fragments are dropped here until they can
- *be reassembled or tracked; an atomic fragment (RFC 6946) is a whole packet and is translated.
+ * be reassembled or tracked; an atomic fragment (RFC 6946) is a whole packet and is translated.
  *
  * Deliberately not done: traffic class and TOS are copied, there is no option to reset them. Path MTU is not
- *compared here, since the links are not known; the caller compares, sends the ICMP error, or calls
- *xlat_split6().
+ * compared here, since the links are not known; the caller compares, sends the ICMP error, or calls
+ * xlat_split6().
  *
  * Standards: RFC 7915 s4 and s5, RFC 1624, RFC 6946.
  */

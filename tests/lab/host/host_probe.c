@@ -2,12 +2,12 @@
  * host_probe.c - puts the gateway into a host without its translator, for test_host.sh
  *
  *	host_probe [--device NAME] [--journal FILE] [--prefix P6]... [--pool P4:LO-HI]... [--shared
- *A4:LO-HI]...
+ * A4:LO-HI]...
  *		[--count-only] run	take the packets of queue 0 until SIGTERM; print what came, then undo
- *everything host_probe ... check		the findings of `isthmus check --host` host_probe facts
+ * everything host_probe ... check		the findings of `isthmus check --host` host_probe facts
  *
  * `run` gives every IPv4 packet back to the host unchanged, as the worker does for what has no binding,
- *unless
+ * unless
  * --count-only is given. It prints "up ..." when all is in place, and at the end one line per kind of packet.
  */
 #include "dataplane/host.h"

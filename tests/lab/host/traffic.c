@@ -5,8 +5,8 @@
  *	traffic tcp-send ADDRESS PORT BYTES	connect, send BYTES of it, wait for the end
  *	traffic udp-take PORT BYTES		read one datagram of BYTES
  *	traffic udp-send ADDRESS PORT BYTES [options]	send one datagram, with IPv4 options if the word is
- *there traffic udp-refused ADDRESS PORT SPORT	send from SPORT, expect a Port Unreachable traffic ephemeral
- *COUNT LO HI		bind COUNT sockets by the kernel's choice; none may get a port of LO to HI
+ * there traffic udp-refused ADDRESS PORT SPORT	send from SPORT, expect a Port Unreachable traffic ephemeral
+ * COUNT LO HI		bind COUNT sockets by the kernel's choice; none may get a port of LO to HI
  *
  * Each ends within ten seconds, with status 0 only if all went as it says.
  */

@@ -545,6 +545,27 @@ TEST(rfc6147_s5_3_1_ptr_works_in_prefixes_of_all_lengths)
 	}
 }
 
+TEST(rfc6147_s5_3_1_ptr_in_overlapping_prefixes_belongs_to_the_longest)
+{
+	static const char *const prefixes[] = { "2001:db8::/32", "2001:db8:64::/96" };
+	struct synth_query q = { .question = { .type = TYPE_PTR, .class = 1 } };
+	struct prefix6 p[2], whole = { .len = 128 };
+	char text[DNS_NAME_TEXT];
+
+	for (unsigned order = 0; order < 2; order++) {
+		struct synth_policy policy = { .prefixes = p, .prefixes_len = 2 };
+		struct synth_plan plan;
+
+		REQUIRE(prefix6_parse(prefixes[order], &p[0]) == 0 &&
+			prefix6_parse(prefixes[!order], &p[1]) == 0);
+		REQUIRE(addr6_parse("2001:db8:64::192.0.2.33", &whole.addr));
+		reverse6_zone(whole, &q.question.name);
+		synth_plan(&policy, &q, &plan);
+		CHECK_INT(plan.kind, PLAN_PTR);
+		CHECK_TEXT(dns_name_text(&plan.first.name, text), "33.2.0.192.in-addr.arpa.");
+	}
+}
+
 TEST(rfc6147_s5_3_3_other_types_pass_unchanged)
 {
 	static const struct row rows[] = {

@@ -385,6 +385,36 @@ TEST(rfc1035_s4_1_4_names_after_16383_bytes_are_written_without_new_targets)
 	}
 }
 
+TEST(rfc1035_s4_1_4_a_name_that_is_first_seen_after_16383_bytes_is_never_pointed_to)
+{
+	static uint8_t big[65535], filler[17000];
+	struct dns_question q = { .type = TYPE_TXT, .class = 1 };
+	struct dns_name late;
+	struct dns_wr d;
+	struct dns_msg m;
+
+	REQUIRE(dns_name_parse("m.test", &q.name) && dns_name_parse("late.example", &late));
+	dns_wr_begin(&d, big, sizeof(big));
+	dns_wr_question(&d, &q);
+	dns_wr_data(&d, SECTION_ANSWER, &q.name, TYPE_TXT, 60, rd_of(filler, sizeof(filler)));
+	for (unsigned i = 0; i < 2; i++)
+		dns_wr_target(&d, SECTION_ANSWER, &late, TYPE_CNAME, 60, &late);
+	REQUIRE(!d.w.full);
+	REQUIRE(dns_msg_parse(big, dns_wr_end(&d, 1, DNS_QR), &m));
+	struct dns_walk w = dns_walk_section(&m, SECTION_ANSWER);
+	struct dns_rr rr;
+
+	REQUIRE(dns_walk_next(&w, &rr));
+	for (unsigned i = 0; i < 2; i++) {
+		struct dns_name n;
+
+		REQUIRE(dns_walk_next(&w, &rr));
+		CHECK(dns_rr_is_owned_by(&m, &rr, &late));
+		dns_rr_target(&m, &rr, &n);
+		CHECK(dns_name_equal(&n, &late));
+	}
+}
+
 TEST(rfc2308_s5_a_no_may_be_kept_for_the_lower_one_of_ttl_and_minimum)
 {
 	uint8_t buf[4096];

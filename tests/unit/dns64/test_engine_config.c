@@ -1,0 +1,113 @@
+/* test_engine_config.c - the text that libunbound is configured with */
+#include "harness.h"
+
+#include "dns64/engine_config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static char *text_of(const struct dns64_config *c, const char *reserved)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	REQUIRE(f != NULL);
+	engine_config_write(f, c, reserved);
+	fclose(f);
+	return text;
+}
+
+static void check_has(const struct dns64_config *c, const char *reserved, const char *part, bool want)
+{
+	char *text = text_of(c, reserved);
+
+	test_row(part);
+	CHECK((strstr(text, part) != NULL) == want);
+	test_row(NULL);
+	free(text);
+}
+
+static const struct dns64_config forward = {
+	.upstream_mode = UPSTREAM_FORWARD,
+	.upstream_len = 2,
+	.upstream = {
+		{ .to = { .is4 = true, .a4 = { 0xc0000235 }, .port = 5353 } },
+		{ .to = { .a6 = { UINT64_C(0x20010db800000000), 1 }, .port = 53 } },
+	},
+};
+
+TEST(reserved_ports_of_the_kernel_are_never_asked_from)
+{
+	check_has(&forward, "", "outgoing-port-avoid", false);
+	check_has(&forward, "\n", "outgoing-port-avoid", false);
+	check_has(&forward, "49152-65535\n", " outgoing-port-avoid: 49152-65535\n", true);
+	check_has(&forward, "8080,49152-65535\n",
+		" outgoing-port-avoid: 8080\n outgoing-port-avoid: 49152-65535\n", true);
+	check_has(&forward, "\"; include: x", "include", false);
+}
+
+TEST(everything_is_forwarded_if_so_configured_private_names_too)
+{
+	check_has(&forward, "", "forward-zone:\n name: \".\"\n", true);
+	check_has(&forward, "", " forward-addr: \"192.0.2.53@5353\"\n", true);
+	check_has(&forward, "", " forward-addr: \"2001:db8::1@53\"\n", true);
+	check_has(&forward, "", " unblock-lan-zones: yes\n", true);
+	check_has(&forward, "", " local-zone: \"home.arpa.\" nodefault\n", true);
+	check_has(&forward, "", "tls", false);
+	check_has(&forward, "", "root-hints", false);
+	check_has(&forward, "", " do-not-query-localhost: yes\n", true);
+}
+
+TEST(a_loopback_upstream_is_asked_if_it_is_configured)
+{
+	struct dns64_config c = forward;
+
+	c.upstream[1].to.a6 = (struct addr6){ 0, 1 };
+	check_has(&c, "", " do-not-query-localhost: no\n", true);
+	c = forward;
+	c.upstream[0].to.a4.v = 0x7f000035;
+	check_has(&c, "", " do-not-query-localhost: no\n", true);
+	c.upstream_mode = UPSTREAM_RECURSIVE;
+	check_has(&c, "", " do-not-query-localhost: yes\n", true);
+}
+
+TEST(recursion_asks_the_roots_and_keeps_private_names_to_itself)
+{
+	struct dns64_config c = { .upstream_mode = UPSTREAM_RECURSIVE };
+
+	check_has(&c, "", "forward-zone", false);
+	check_has(&c, "", "unblock-lan-zones", false);
+}
+
+TEST(validation_is_a_module_with_a_trust_anchor)
+{
+	struct dns64_config c = forward;
+
+	check_has(&c, "", " module-config: \"iterator\"\n", true);
+	check_has(&c, "", "trust-anchor", false);
+	c.dnssec_validate = true;
+	check_has(&c, "", " module-config: \"validator iterator\"\n", true);
+	check_has(&c, "", " trust-anchor-file: \"" ROOT_KEY_PATH "\"\n", true);
+}
+
+TEST(rfc7858_tls_upstreams_have_names_that_are_checked)
+{
+	struct dns64_config c = forward;
+	char fault[256];
+
+	c.upstream[0].tls = c.upstream[1].tls = true;
+	CHECK(text_copy(c.upstream[0].tls_name, sizeof(c.upstream[0].tls_name), "dns.example.net"));
+	CHECK(text_copy(c.upstream[1].tls_name, sizeof(c.upstream[1].tls_name), "dns.example.org"));
+	check_has(&c, "", " forward-tls-upstream: yes\n", true);
+	check_has(&c, "", " tls-cert-bundle: \"" CA_BUNDLE_PATH "\"\n", true);
+	check_has(&c, "", " forward-addr: \"192.0.2.53@5353#dns.example.net\"\n", true);
+
+	static const char *const bad[] = { "", "a\"\n include: \"/etc/shadow", "a b", "a#b" };
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		test_row(bad[i]);
+		CHECK(text_copy(c.upstream[1].tls_name, sizeof(c.upstream[1].tls_name), bad[i]));
+		CHECK_INT(engine_config_check(&c, fault, sizeof(fault)), -22);
+	}
+}
