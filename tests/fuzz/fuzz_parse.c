@@ -24,11 +24,11 @@ static volatile uint64_t sink;
 
 static void read_view(const struct view *v)
 {
-	sink += (uint64_t)v->version + v->tos + v->hop_limit + v->next + (unsigned)v->kind + (unsigned)v->df + (unsigned)v->is_fragment +
-		(unsigned)v->has_frag_header + (unsigned)v->more_fragments + v->frag_offset + v->frag_id + v->l3_off + v->l4_off +
-		v->l4_len + v->l4_full_len + v->frag_off_hdr + v->src6.hi + v->src6.lo + v->dst6.hi +
-		v->dst6.lo + v->src4.v + v->dst4.v + v->sport + v->dport + v->tcp_flags + v->icmp_type +
-		v->icmp_code;
+	sink += (uint64_t)v->version + v->tos + v->hop_limit + v->next + (unsigned)v->kind + (unsigned)v->df +
+		(unsigned)v->is_fragment + (unsigned)v->has_frag_header + (unsigned)v->more_fragments +
+		v->frag_offset + v->frag_id + v->l3_off + v->l4_off + v->l4_len + v->l4_full_len +
+		v->frag_off_hdr + v->src6.hi + v->src6.lo + v->dst6.hi + v->dst6.lo + v->src4.v + v->dst4.v +
+		v->sport + v->dport + v->tcp_flags + v->icmp_type + v->icmp_code;
 }
 
 static void read_packet(const struct pkt *p)

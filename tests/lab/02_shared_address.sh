@@ -59,4 +59,25 @@ step "a server of the host is reached from the IPv4 side (UDP)" \
 step "the IPv4 side pings the host" server ping -n -q -c 3 -i 0.1 -W 2 "$GW4"
 step "downloads and pings of both at once" both_at_once
 step "an upload of the client" upload
+
+section "What the host's own routing has to say about translated packets (it is addressed to the host itself)"
+every_hop_answers() {
+	local route
+	route=$(client traceroute -6 -n -q 1 -w 2 -m 8 "$WEB64") || return
+	printf '%s\n' "$route"
+	! grep -q '\*' <<<"$route"
+}
+step "every hop of a traceroute answers" every_hop_answers
+ip -n "$GW_NS" route replace "$WEB4/32" via "$NS4" mtu 1300
+step "an upload over a narrower link arrives" upload
+step "the client has learned its size" prints "mtu 1320" client ip -6 route get "$WEB64"
+ip -n "$GW_NS" route del "$WEB4/32"
+client ip -6 route flush cache
+
+section "A client cannot reach the host itself through the shared address"
+host_is_closed() {
+	! client curl -sS -m 3 "http://[64:ff9b::$GW4]:8080/"
+}
+step "the host's service refuses" host_is_closed
+step "and the drop has its name" prints "64_OWN_HOST" isthmus counters
 lab_end

@@ -42,7 +42,8 @@ struct lab {
 	struct loop_watch *watches[2];
 	pthread_t thread;
 	uint16_t port;
-	unsigned asked; /* queries that reached the upstream */
+	bool is_anywhere; /* listens on 0.0.0.0 and ::, and is asked at 127.0.0.53 and ::1 */
+	unsigned asked;	  /* queries that reached the upstream */
 };
 
 static inline unsigned lab_code(const char *text)
@@ -151,7 +152,10 @@ static inline void lab_open_upstream(struct lab *lab)
 /* Listens on 127.0.0.1 and ::1, on a port that is free for both and for both protocols. */
 static inline void lab_open_sockets(struct lab *lab)
 {
-	struct dns_endpoint at[2] = { { .is4 = true, .a4 = { INADDR_LOOPBACK } }, { .a6 = { 0, 1 } } };
+	struct dns_endpoint at[2] = {
+		{ .is4 = true, .a4 = { lab->is_anywhere ? INADDR_ANY : INADDR_LOOPBACK } },
+		{ .a6 = { 0, lab->is_anywhere ? 0 : 1 } },
+	};
 
 	for (unsigned try = 0; try < 200; try++) {
 		lab->port = at[0].port = at[1].port =
@@ -260,7 +264,7 @@ static inline size_t lab_write_query(uint8_t *buf, const struct lab_query *q, ui
 static inline int lab_connect(const struct lab *lab, enum lab_way way)
 {
 	struct dns_endpoint to = { .is4 = way == UDP4 || way == TCP4,
-		.a4 = { INADDR_LOOPBACK },
+		.a4 = { lab->is_anywhere ? 0x7f000035 : INADDR_LOOPBACK },
 		.a6 = { 0, 1 },
 		.port = lab->port };
 	struct timeval patience = { .tv_sec = 14 };

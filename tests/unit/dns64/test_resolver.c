@@ -238,6 +238,21 @@ TEST(an_upstream_that_is_gone_gives_servfail_in_bounded_time)
 	lab_free(&lab);
 }
 
+TEST(a_reply_leaves_from_the_address_that_was_asked)
+{
+	struct lab lab;
+	struct lab_query q = { .name = "both.r.test", .type = "AAAA" };
+
+	lab_defaults(&lab, zone, ARRAY_LEN(zone));
+	lab.is_anywhere = true;
+	lab_start(&lab);
+	for (q.way = UDP4; q.way <= TCP6;
+		q.way++) /* the client's socket is connected, so it takes no other reply */
+		CHECK_TEXT(lab_ask(&lab, &q), "NOERROR: both.r.test. 60 AAAA 2001:db8::1");
+	lab_stop(&lab);
+	lab_free(&lab);
+}
+
 TEST(a_truncated_answer_is_whole_over_tcp)
 {
 	struct lab lab;
