@@ -312,8 +312,7 @@ static const struct conf_key dns64_rows[] = {
 		.change = CONF_CHANGE_RESTART,
 		.help = "Who is asked: system (the name servers of the host's resolv.conf), recursive (the "
 			"root servers "
-			"downward), or servers such as 192.0.2.53, \"[2001:db8::53]:5353\" or "
-			"\"tls://9.9.9.9#dns.quad9.net\"." },
+			"downward), or servers such as 192.0.2.53 or \"[2001:db8::53]:5353\"." },
 	{ .path = "dns64.prefixes",
 		.shape = &shape_list,
 		.at = AT(dns64.prefixes),

@@ -172,7 +172,7 @@ static void make_dns64(struct maker *m)
 	if (below(m, 2))
 		say(m, "  upstream: [%s]\n",
 			PICK(m, "system", "recursive", "192.0.2.53, \"[2001:db8::53]:5353\"",
-				"\"tls://9.9.9.9#dns.quad9.net\", \"tls://[2620:fe::9]:8853#a_b.x-1\""));
+				"9.9.9.9, \"[2620:fe::9]:8853\""));
 	if (below(m, 2))
 		make_prefixes(m, "prefixes");
 	if (below(m, 2))

@@ -233,23 +233,18 @@ TEST(one_address_may_stand_twice_with_different_ports)
 }
 
 static const struct {
-	const char *text, *endpoint, *tls_name;
+	const char *text, *endpoint;
 } upstream_cases[] = {
-	{ "192.0.2.53", "192.0.2.53:53", NULL },
-	{ "192.0.2.53:5353", "192.0.2.53:5353", NULL },
-	{ "2001:db8::53", "[2001:db8::53]:53", NULL },
-	{ "[2001:db8::53]", "[2001:db8::53]:53", NULL },
-	{ "[2001:db8::53]:5353", "[2001:db8::53]:5353", NULL },
-	{ "127.0.0.1:5353", "127.0.0.1:5353", NULL },
-	{ "127.0.0.53", "127.0.0.53:53", NULL },
-	{ "tls://9.9.9.9#dns.quad9.net", "9.9.9.9:853", "dns.quad9.net" },
-	{ "tls://9.9.9.9:8853#dns.quad9.net", "9.9.9.9:8853", "dns.quad9.net" },
-	{ "tls://[2620:fe::fe]#dns.quad9.net", "[2620:fe::fe]:853", "dns.quad9.net" },
-	{ "tls://[2620:fe::fe]:8853#dns.quad9.net", "[2620:fe::fe]:8853", "dns.quad9.net" },
-	{ "tls://2620:fe::fe#dns.quad9.net", "[2620:fe::fe]:853", "dns.quad9.net" },
+	{ "192.0.2.53", "192.0.2.53:53" },
+	{ "192.0.2.53:5353", "192.0.2.53:5353" },
+	{ "2001:db8::53", "[2001:db8::53]:53" },
+	{ "[2001:db8::53]", "[2001:db8::53]:53" },
+	{ "[2001:db8::53]:5353", "[2001:db8::53]:5353" },
+	{ "127.0.0.1:5353", "127.0.0.1:5353" },
+	{ "127.0.0.53", "127.0.0.53:53" },
 };
 
-TEST(upstreams_are_addresses_with_port_and_tls_name)
+TEST(upstreams_are_addresses_with_port)
 {
 	char text[200];
 
@@ -261,9 +256,7 @@ TEST(upstreams_are_addresses_with_port_and_tls_name)
 		CHECK_INT(c->dns64.upstream_mode, UPSTREAM_FORWARD);
 		CHECK_INT(c->dns64.upstream_len, 1);
 		check_endpoint(&c->dns64.upstream[0].to, upstream_cases[i].endpoint);
-		CHECK(c->dns64.upstream[0].tls == (upstream_cases[i].tls_name != NULL));
-		CHECK_TEXT(c->dns64.upstream[0].tls_name,
-			upstream_cases[i].tls_name ? upstream_cases[i].tls_name : "");
+		CHECK(!c->dns64.upstream[0].tls);
 		conf_free(c);
 	}
 }
