@@ -64,6 +64,7 @@ int log_open(const char *who, enum log_level level, unsigned sinks)
 {
 	int result = 0;
 
+	tzset(); /* the C library reads its zone file once, even for UTC: now, and not inside a sandbox */
 	sink.who = who;
 	sink.level = level;
 	sink.sinks = sinks;

@@ -87,10 +87,11 @@ static void answer_status(void *ctx, const json_t *args, int fd)
 	if (reply_start(rr->loop, fd, NULL, NULL, NULL, &r) < 0)
 		return;
 	resolver_status(rr->resolver, &st);
-	json_t *row = json_pack("{s:s, s:i, s:f, s:i, s:i, s:i, s:i}", "role", "resolver", "pid",
+	json_t *row = json_pack("{s:s, s:i, s:f, s:i, s:i, s:i, s:i, s:s}", "role", "resolver", "pid",
 		(int)getpid(), "uptime_s", (double)((clock_now() - rr->started) / MSEC) / 1000,
 		"queries_open", (int)st.queries_open, "queries_open_max", (int)st.queries_open_max,
-		"tcp_clients", (int)st.tcp_clients, "tcp_clients_max", (int)st.tcp_clients_max);
+		"tcp_clients", (int)st.tcp_clients, "tcp_clients_max", (int)st.tcp_clients_max, "validation",
+		st.validation);
 	if (row)
 		add_counters(row, resolver_counters(rr->resolver));
 	reply_row(r, row);

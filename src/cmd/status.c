@@ -146,6 +146,7 @@ static void print_resolver(const json_t *r)
 		figure_count(row_count(r, "queries_open_max"), b),
 		figure_count(row_count(r, "tcp_clients"), c),
 		figure_count(row_count(r, "tcp_clients_max"), d));
+	printf(LABEL "%s\n", "validation", row_text(r, "validation"));
 }
 
 /* --- asking --- */

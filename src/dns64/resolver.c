@@ -113,6 +113,8 @@ int resolver_new(const struct dns64_config *c, struct loop *l, const struct reso
 		if (err < 0)
 			snprintf(fault, fault_size, "cannot watch a socket: %s", strerror(-err));
 	}
+	if (err == 0 && c->dnssec_validate)
+		err = trial_start(&r->trial, r->engine, l);
 	if (err < 0) {
 		resolver_free(r);
 		return err;
@@ -129,6 +131,7 @@ void resolver_free(struct resolver *r)
 		udp_stop(&r->udp[i]);
 	tcp_stop(r); /* first, so that the end of a query does not start to read the next one */
 	serve_stop(r);
+	trial_stop(&r->trial);
 	engine_free(r->engine);
 	free(r);
 }
@@ -186,5 +189,6 @@ void resolver_status(const struct resolver *r, struct resolver_status *ret)
 		.tcp_clients = r->clients_len,
 		.queries_open_max = QUERIES_OPEN_MAX,
 		.tcp_clients_max = TCP_CLIENTS_MAX,
+		.validation = r->config.dnssec_validate ? trial_name(r->trial.outcome) : "off",
 	};
 }

@@ -53,6 +53,7 @@ struct resolver_status {
 	unsigned tcp_clients;	   /* connections open now */
 	unsigned queries_open_max; /* limit */
 	unsigned tcp_clients_max;  /* limit */
+	const char *validation;	   /* "off", "untried", "works", "fails" or "no answer": see trial.h */
 };
 void resolver_status(const struct resolver *r, struct resolver_status *ret);
 

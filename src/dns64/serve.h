@@ -6,6 +6,7 @@
 #include "dns64/reply.h"
 #include "dns64/resolver.h"
 #include "dns64/sockaddr.h"
+#include "dns64/trial.h"
 
 #define QUERIES_OPEN_MAX 4096 /* being resolved at once */
 #define TCP_CLIENTS_MAX 256   /* connections at once */
@@ -61,6 +62,7 @@ struct resolver {
 	struct dns64_config config;
 	struct loop *loop;
 	struct engine *engine;
+	struct trial trial; /* runs if validation is on */
 	struct udp_socket udp[DNS64_LISTEN_MAX];
 	struct tcp_listener tcp[DNS64_LISTEN_MAX];
 	unsigned sockets_len;

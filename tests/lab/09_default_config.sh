@@ -17,7 +17,7 @@ default_gateway() {
 	ip netns exec "$GW_NS" sh -c '
 		mount -t tmpfs none /run || exit
 		[ ! -d /etc/isthmus ] || mount -t tmpfs none /etc/isthmus || exit
-		exec "$0" run' "$ISTHMUS" >>"$LAB_DIR/gateway.log" 2>&1 &
+		exec "$0" run --built-in' "$ISTHMUS" >>"$LAB_DIR/gateway.log" 2>&1 &
 	GATEWAY_PID=$!
 	wait_for 20 default_serves
 }
@@ -36,6 +36,8 @@ step "ping" client ping -6 -n -q -c 3 -i 0.1 -W 2 "$GLOBAL64"
 step "documentation addresses are not for the well-known prefix" not client curl -sS -m 3 "http://[$WEB64]/"
 step "ipv4only.arpa is answered without help" prints 64:ff9b::c000:aa client dig +short ipv4only.arpa AAAA
 step "a zone without a chain of trust fails closed" prints SERVFAIL client dig www.lab.example AAAA
+the_log_says_why() { grep "resolver: the upstream" "$LAB_DIR/gateway.log"; }
+step "and the log says that it is the upstream" wait_for 15 the_log_says_why
 for command in status bib sessions pool counters; do
 	step "isthmus $command" in_gateway "$ISTHMUS" "$command"
 done

@@ -12,6 +12,7 @@
 
 #include "dnstext.h"
 
+#include "base/log.h"
 #include "dns64/listen.h"
 #include "dns64/sockaddr.h"
 
@@ -193,6 +194,7 @@ static inline void lab_start(struct lab *lab)
 {
 	char fault[256] = "";
 
+	REQUIRE(log_open("test", LOG_LEVEL_ERROR, LOG_TO_STDERR) == 0);
 	lab_open_upstream(lab);
 	lab_open_sockets(lab);
 	REQUIRE(loop_new(&lab->loop) == 0);

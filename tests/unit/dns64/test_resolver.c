@@ -172,7 +172,9 @@ TEST(rfc6147_s5_5_with_validation_what_cannot_be_proven_is_not_used)
 		{ .name = "aonly.r.test", .type = "A", .answer = "aonly.r.test 60 A 203.0.114.9" },
 		{ .name = "www.example.com", .type = "AAAA", .authority = "example.com 60 SOA 30" },
 		{ .name = "www.example.com", .type = "A", .answer = "www.example.com 60 A 203.0.114.9" },
+		{ .name = "", .type = "NS", .answer = ". 60 NS ns.test." },
 	};
+	struct resolver_status status;
 	static const struct {
 		const char *what;
 		struct lab_query q;
@@ -199,6 +201,8 @@ TEST(rfc6147_s5_5_with_validation_what_cannot_be_proven_is_not_used)
 	test_row(NULL);
 	lab_stop(&lab);
 	CHECK_INT(resolver_counters(lab.resolver)->failed_bogus, 2);
+	resolver_status(lab.resolver, &status);
+	CHECK_TEXT(status.validation, "fails");
 	lab_free(&lab);
 }
 
