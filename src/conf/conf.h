@@ -27,10 +27,15 @@ struct conf_pool_source {
 	bool is_implied; /* a single port that a static binding needs beside the pool's ranges */
 };
 
+/* Where metrics and the status page are served over HTTP, if anywhere. */
+struct conf_metrics {
+	bool is_on;
+	struct dns_endpoint at;
+};
+
 struct conf_control {
 	char socket[108]; /* path; sun_path's size */
-	bool has_metrics;
-	struct dns_endpoint metrics;
+	struct conf_metrics metrics;
 };
 
 struct conf_log {

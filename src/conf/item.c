@@ -245,6 +245,30 @@ static bool read_endpoint6(const char *text, void *to, char why[static ITEM_WHY]
 	return true;
 }
 
+#define METRICS_OFF "off"
+
+static bool read_metrics(const char *text, void *to, char why[static ITEM_WHY])
+{
+	struct conf_metrics m = { .is_on = strcmp(text, METRICS_OFF) != 0 };
+
+	if (m.is_on && !parse_endpoint(text, text + strlen(text), 0, &m.at))
+		return wrong(why,
+			"\"" SHOWN "\" is no address with a port, write one such as \"[::1]:9964\", or off",
+			text);
+	*(struct conf_metrics *)to = m;
+	return true;
+}
+
+static void write_metrics(const void *from, char text[static ITEM_TEXT])
+{
+	const struct conf_metrics *m = from;
+
+	if (m->is_on)
+		write_endpoint(&m->at, text);
+	else
+		text_copy(text, ITEM_TEXT, METRICS_OFF);
+}
+
 /* --- upstreams --- */
 
 #define TLS_SCHEME "tls://"
@@ -425,3 +449,4 @@ const struct conf_item item_ports = { sizeof(struct conf_ports), read_ports, wri
 const struct conf_item item_upstream = { sizeof(struct upstream), read_upstream, write_upstream };
 const struct conf_item item_interface = { CONF_POOL_IFNAME, read_interface, write_text };
 const struct conf_item item_socket = { sizeof(((struct conf_control *)0)->socket), read_socket, write_text };
+const struct conf_item item_metrics = { sizeof(struct conf_metrics), read_metrics, write_metrics };

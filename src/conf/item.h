@@ -24,6 +24,7 @@ extern const struct conf_item item_ports;		      /* struct conf_ports */
 extern const struct conf_item item_upstream;		      /* struct upstream */
 extern const struct conf_item item_interface;		      /* char[CONF_POOL_IFNAME] */
 extern const struct conf_item item_socket;		      /* char[108], an absolute path */
+extern const struct conf_item item_metrics;		      /* struct conf_metrics: an endpoint, or off */
 
 struct conf_ports {
 	uint16_t lo, hi; /* both included; 1 <= lo <= hi */

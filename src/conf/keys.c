@@ -368,9 +368,12 @@ static const struct conf_key control_rows[] = {
 		.change = CONF_CHANGE_RESTART,
 		.help = "The socket that isthmus status and the other commands talk to." },
 	{ .path = "control.metrics",
-		.shape = &shape_later,
-		.of = "the metrics endpoint comes in a later version, remove the key",
-		.help = "Where Prometheus metrics are served; comes in a later version." },
+		.shape = &shape_item,
+		.at = AT(control.metrics),
+		.of = &item_metrics,
+		.standard = "\"[::1]:9964\"",
+		.change = CONF_CHANGE_RESTART,
+		.help = "Where Prometheus metrics and the status page are served over HTTP, or off." },
 };
 const struct conf_keys conf_control_keys = KEYS(control_rows);
 
@@ -412,7 +415,9 @@ const struct conf_section conf_sections[CONF_SECTIONS] = {
 		.presence_at = AT(has_dns64),
 		.finish = plan_check_dns64,
 		.help = "The resolver that synthesizes AAAA records." },
-	{ .name = "control", .keys = KEYS(control_rows), .help = "The control socket." },
+	{ .name = "control",
+		.keys = KEYS(control_rows),
+		.help = "The control socket, metrics and the status page." },
 	{ .name = "log", .keys = KEYS(log_rows), .help = "The log." },
 	{ .name = "siit", .later = "stateless translation comes in a later version, remove the section" },
 	{ .name = "clat",

@@ -94,7 +94,6 @@ const struct conf_shape shape_upstreams = { "a list of servers, or system, or re
 /* The key's form is settled; but Debian's libunbound is built without OpenSSL and would not ask over TLS. */
 #define TLS_LATER "asking upstreams over TLS comes in a later version, write plain addresses"
 
-
 static bool is_unspecified(const struct dns_endpoint *e)
 {
 	return e->is4 ? e->a4.v == 0 : e->a6.hi == 0 && e->a6.lo == 0;

@@ -122,7 +122,9 @@ static inline bool same_conf(const struct conf *a, const struct conf *b)
 	if (a->has_dns64 && !same_dns64(&a->dns64, &b->dns64))
 		return false;
 	return strcmp(a->control.socket, b->control.socket) == 0 &&
-	       a->control.has_metrics == b->control.has_metrics && a->log.level == b->log.level &&
+	       a->control.metrics.is_on == b->control.metrics.is_on &&
+	       (!a->control.metrics.is_on || same_endpoint(&a->control.metrics.at, &b->control.metrics.at)) &&
+	       a->log.level == b->log.level &&
 	       a->log.sinks == b->log.sinks;
 }
 

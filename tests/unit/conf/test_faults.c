@@ -422,8 +422,17 @@ static const struct fault_case service_cases[] = {
 	{ "relative socket", "nat64:\ncontrol: { socket: control.sock }\n",
 		"f.yaml:2: control.socket: \"control.sock\" is no absolute path, write one such as "
 		"/run/isthmus/control.sock" },
-	{ "metrics", "nat64:\ncontrol:\n  metrics: \"[::1]:9964\"\n",
-		"f.yaml:3: control.metrics: the metrics endpoint comes in a later version, remove the key" },
+	{ "metrics without a port", "nat64:\ncontrol:\n  metrics: \"::1\"\n",
+		"f.yaml:3: control.metrics: \"::1\" is no address with a port, write one such as "
+		"\"[::1]:9964\", or off" },
+	{ "metrics on", "nat64:\ncontrol: { metrics: on }\n",
+		"f.yaml:2: control.metrics: \"on\" is no address with a port, write one such as "
+		"\"[::1]:9964\", or off" },
+	{ "metrics port 0", "nat64:\ncontrol: { metrics: \"[::1]:0\" }\n",
+		"f.yaml:2: control.metrics: \"[::1]:0\" is no address with a port, write one such as "
+		"\"[::1]:9964\", or off" },
+	{ "several metrics", "nat64:\ncontrol: { metrics: [\"[::1]:9964\"] }\n",
+		"f.yaml:2: control.metrics: a list stands where one value belongs, write it as text" },
 	{ "level", "nat64:\nlog: { level: loud }\n",
 		"f.yaml:2: log.level: \"loud\" is not known, write one of error, warning, info, debug" },
 	{ "sink", "nat64:\nlog: { to: [stdout] }\n",

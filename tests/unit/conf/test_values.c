@@ -96,7 +96,8 @@ static void check_default_dns64(const struct dns64_config *d)
 static void check_default_service(const struct conf *c)
 {
 	CHECK_TEXT(c->control.socket, "/run/isthmus/control.sock");
-	CHECK(!c->control.has_metrics);
+	CHECK(c->control.metrics.is_on);
+	check_endpoint(&c->control.metrics.at, "[::1]:9964");
 	CHECK_INT(c->log.level, LOG_LEVEL_INFO);
 	CHECK_INT(c->log.sinks, LOG_TO_STDERR);
 }
