@@ -8,9 +8,8 @@
 
 #include <linux/types.h>
 
-#define STEER_RANGES_MAX 64	  /* as many as the pool has entries */
-#define STEER_FRAGMENTS_MAX 16384 /* datagrams in flight as fragments that are remembered */
-#define STEER_PRIORITY 6146	  /* of the tc filter; a number that nobody takes by chance */
+#define STEER_RANGES_MAX 64 /* as many as the pool has entries */
+#define STEER_PRIORITY 6146 /* of the tc filter; a number that nobody takes by chance */
 #define STEER_HANDLE 1
 
 /* Ports (and ICMP identifiers) of one shared address. Invariant: lo <= hi. */
@@ -23,14 +22,6 @@ struct steer_config {
 	__u32 device; /* interface index of the TUN device */
 	__u32 ranges_len;
 	struct steer_range ranges[STEER_RANGES_MAX];
-};
-
-/* One datagram whose first fragment was steered. */
-struct steer_fragment {
-	__be32 src, dst;
-	__be16 id;
-	__u8 proto;
-	__u8 zero;
 };
 
 #endif

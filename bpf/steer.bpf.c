@@ -14,9 +14,8 @@
  * too big for the next link or had no route. They are addressed to the shared address, so they never leave the host, and
  * without them the path MTU would not be found.
  *
- * Fragments: the first one has the ports; its decision is remembered under (source, destination,
- * identification, protocol) in an LRU map, and later fragments follow it. A later fragment that overtakes its
- * first one goes to the host, and the datagram is lost there.
+ * Fragments of TCP, UDP and ICMP are all taken, since only the first one has ports and any may come first. The translator
+ * stores what overtakes the first one and gives back, all of it, what turns out to be the host's.
  *
  * Everything is read with bpf_skb_load_bytes_relative() from the network header, so the same program serves
  * Ethernet and devices without a link header, and linear and paged buffers. Redirecting to a device without a
@@ -50,13 +49,6 @@
 #define IP_MIN_WORDS 5
 
 const volatile struct steer_config config = {};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, STEER_FRAGMENTS_MAX);
-	__type(key, struct steer_fragment);
-	__type(value, __u8);
-} fragments SEC(".maps");
 
 static __always_inline int load(struct __sk_buff *skb, __u32 at, void *to, __u32 len)
 {
@@ -114,11 +106,21 @@ static __always_inline int is_icmp_ours(struct __sk_buff *skb, __u32 at, __be32 
 	return 0;
 }
 
+/* On the loopback there is nothing to take: an ICMP error is too short to be fragmented. */
+static __always_inline int is_fragment_ours(struct __sk_buff *skb, const struct iphdr *ip)
+{
+	if (!(ip->frag_off & bpf_htons(IP_MF | IP_OFFSET)) || skb->ingress_ifindex == LOOPBACK_INDEX)
+		return 0;
+	return ip->protocol == IPPROTO_TCP || ip->protocol == IPPROTO_UDP || ip->protocol == IPPROTO_ICMP;
+}
+
 static __always_inline int is_ours(struct __sk_buff *skb, const struct iphdr *ip)
 {
 	__u32 at = ip->ihl * 4;
 	__u8 ports[4];
 
+	if (ip->frag_off & bpf_htons(IP_OFFSET))
+		return 0;
 	if (ip->protocol == IPPROTO_ICMP)
 		return is_icmp_ours(skb, at, ip->daddr);
 	if (ip->protocol != IPPROTO_TCP && ip->protocol != IPPROTO_UDP)
@@ -130,7 +132,6 @@ SEC("tc")
 int isthmus_steer(struct __sk_buff *skb)
 {
 	struct iphdr ip;
-	__u8 taken = 1;
 
 	if (skb->protocol != bpf_htons(ETH_P_IP) || skb->pkt_type != PACKET_HOST || skb->vlan_present)
 		return TC_ACT_UNSPEC;
@@ -141,18 +142,9 @@ int isthmus_steer(struct __sk_buff *skb)
 	if (skb->ingress_ifindex == LOOPBACK_INDEX && ip.protocol != IPPROTO_ICMP)
 		return TC_ACT_UNSPEC;
 
-	struct steer_fragment key = { .src = ip.saddr, .dst = ip.daddr, .id = ip.id, .proto = ip.protocol };
-
-	if (ip.frag_off & bpf_htons(IP_OFFSET)) {
-		if (!bpf_map_lookup_elem(&fragments, &key))
-			return TC_ACT_UNSPEC;
+	if (is_fragment_ours(skb, &ip) || is_ours(skb, &ip))
 		return bpf_redirect(config.device, 0);
-	}
-	if (!is_ours(skb, &ip))
-		return TC_ACT_UNSPEC;
-	if (ip.frag_off & bpf_htons(IP_MF))
-		bpf_map_update_elem(&fragments, &key, &taken, BPF_ANY);
-	return bpf_redirect(config.device, 0);
+	return TC_ACT_UNSPEC;
 }
 
 char steer_license[] SEC("license") = "Apache-2.0";

@@ -9,7 +9,8 @@
  * handed over. It is forgotten, its descriptor with it, as soon as it is one of these.
  *
  * Rights. The kernel says who connected (SO_PEERCRED, SO_PEERGROUPS); @rights_of is the whole policy, and a
- * command that changes something is marked in @request_kinds. Unknown commands are refused here.
+ * command that changes something is marked in @request_kinds. Unknown commands are refused here. The monitor
+ * asks over its channel (control_request()): figures only, and not often, since strangers talk to it.
  *
  * Limits. CLIENTS_MAX connections that have not said anything yet, LINE_BYTES per line, READ_TIMEOUT to say
  * it.
@@ -42,8 +43,14 @@
 #define GROUPS_MAX 256
 #define GROUP "isthmus"
 #define BACKLOG 64
+#define MONITOR_REQUESTS 25 /* per second; a client that does not read lives 30 s, so fewer than 1024 do */
 
-enum rights { RIGHTS_NONE, RIGHTS_LOOK, RIGHTS_ALL };
+enum rights {
+	RIGHTS_NONE,
+	RIGHTS_FIGURES, /* sums and counts, nothing about who talks to whom */
+	RIGHTS_LOOK,
+	RIGHTS_ALL
+};
 
 struct client {
 	struct control *control;
@@ -66,6 +73,8 @@ struct control {
 	unsigned clients_len;
 	bool has_group;
 	gid_t group;
+	nsec asked_since; /* when the present second of the monitor's requests began */
+	unsigned asked;	  /* its requests in it */
 };
 
 /* --- clients --- */
@@ -115,59 +124,6 @@ static void client_refuse(struct client *c, const char *fmt, ...)
 
 /* --- what the supervisor itself answers --- */
 
-static json_t *device_row(const struct supervisor *s)
-{
-	struct host_status st;
-
-	if (!s->host)
-		return json_null();
-	host_status(s->host, &st);
-	return json_pack("{s:s, s:i, s:b, s:b, s:b, s:b, s:i}", "name", st.device, "mtu", (int)st.mtu, "tso4",
-		st.tso4, "tso6", st.tso6, "uso", st.uso, "steering", st.steering, "steered_interfaces",
-		(int)st.steered_interfaces);
-}
-
-static json_t *roles_rows(const struct supervisor *s)
-{
-	json_t *rows = json_array();
-	struct process_info info;
-
-	for (unsigned i = 0; i < ROLE_COUNT; i++) {
-		if (!s->roles[i])
-			continue;
-		process_info(s->roles[i], &info);
-		json_array_append_new(
-			rows, json_pack("{s:s, s:i, s:s, s:i, s:f}", "name", info.name, "pid", (int)info.pid,
-				      "state", process_state_name(info.state), "restarts", (int)info.restarts,
-				      "uptime_s", (double)(info.uptime_ns / MSEC) / 1000));
-	}
-	return rows;
-}
-
-static json_t *prefixes_rows(const struct supervisor *s)
-{
-	json_t *rows = json_array();
-	char text[PREFIX6_TEXT];
-
-	for (unsigned i = 0; s->conf->has_nat64 && i < s->conf->nat64.prefixes_len; i++)
-		json_array_append_new(rows, json_string(prefix6_text(s->conf->nat64.prefixes[i], text)));
-	return rows;
-}
-
-static json_t *listen_rows(const struct supervisor *s)
-{
-	json_t *rows = json_array();
-	char text6[ENDPOINT6_TEXT], text4[ENDPOINT4_TEXT];
-
-	for (unsigned i = 0; s->conf->has_dns64 && i < s->conf->dns64.listen_len; i++) {
-		const struct dns_endpoint *e = &s->conf->dns64.listen[i];
-
-		json_array_append_new(rows, json_string(e->is4 ? endpoint4_text(e->a4, e->port, text4)
-							       : endpoint6_text(e->a6, e->port, text6)));
-	}
-	return rows;
-}
-
 static void answer_status(struct client *c)
 {
 	struct supervisor *s = c->control->s;
@@ -175,11 +131,7 @@ static void answer_status(struct client *c)
 
 	if (!r)
 		return;
-	reply_row(r, json_pack("{s:s, s:s, s:i, s:f, s:s?, s:b, s:o, s:o, s:o, s:o}", "role", "supervisor",
-			     "version", ISTHMUS_VERSION, "pid", (int)getpid(), "uptime_s",
-			     (double)((clock_now() - s->started) / MSEC) / 1000, "config", s->config_path,
-			     "ready", s->is_ready, "prefixes", prefixes_rows(s), "listen", listen_rows(s),
-			     "device", device_row(s), "roles", roles_rows(s)));
+	reply_row(r, supervisor_status_row(s));
 	reply_end(r);
 }
 
@@ -227,11 +179,11 @@ static const struct request_kind {
 	bool for_roles;
 	void (*answer)(struct client *c); /* the supervisor's own */
 } request_kinds[] = {
-	{ "status", RIGHTS_LOOK, true, answer_status },
+	{ "status", RIGHTS_FIGURES, true, answer_status },
 	{ "sessions", RIGHTS_LOOK, true, NULL },
 	{ "bib", RIGHTS_LOOK, true, NULL },
 	{ "pool", RIGHTS_LOOK, true, NULL },
-	{ "counters", RIGHTS_LOOK, true, NULL },
+	{ "counters", RIGHTS_FIGURES, true, NULL },
 	{ "reload", RIGHTS_ALL, false, answer_reload },
 };
 
@@ -287,8 +239,10 @@ static void dispatch(struct client *c, const char *name, const char *role)
 
 	if (!k)
 		client_refuse(c, "there is no command \"%.64s\"", name);
-	else if (k->needs > c->rights)
+	else if (k->needs > c->rights && k->needs == RIGHTS_ALL)
 		client_refuse(c, "only root and the user that runs the daemon may %s", name);
+	else if (k->needs > c->rights)
+		client_refuse(c, "only figures are for this client, not %s", name);
 	else if (!is_ours && k->for_roles)
 		hand_over(c, role);
 	else if (is_ours && k->answer)
@@ -370,8 +324,8 @@ static enum rights rights_of(const struct control *k, int fd)
 	return k->has_group && is_in_group(fd, peer.gid, k->group) ? RIGHTS_LOOK : RIGHTS_NONE;
 }
 
-/* client_new() - take a connection; on failure it is closed */
-static struct client *client_new(struct control *k, int fd)
+/* client_make() - take a connection that is not listened to yet; on failure it is closed */
+static struct client *client_make(struct control *k, int fd, enum rights rights)
 {
 	struct client *c = calloc(1, sizeof(*c));
 
@@ -381,10 +335,20 @@ static struct client *client_new(struct control *k, int fd)
 	}
 	c->control = k;
 	c->fd = fd;
-	c->rights = rights_of(k, fd);
+	c->rights = rights;
 	c->next = k->clients;
 	k->clients = c;
 	k->clients_len++;
+	return c;
+}
+
+/* client_new() - take a connection, and listen to it; on failure it is closed */
+static struct client *client_new(struct control *k, int fd)
+{
+	struct client *c = client_make(k, fd, rights_of(k, fd));
+
+	if (!c)
+		return NULL;
 	if (loop_watch_timer(k->s->loop, on_deadline, c, &c->deadline) < 0 ||
 		loop_watch_fd(k->s->loop, fd, LOOP_READ, on_readable, c, &c->readable) < 0) {
 		client_free(c);
@@ -408,6 +372,44 @@ static void on_connection(void *ctx, unsigned ready)
 	struct client *c = client_new(k, fd);
 	if (c && c->rights == RIGHTS_NONE)
 		client_refuse(c, "only root, the user that runs the daemon and the group " GROUP " may ask");
+}
+
+/* --- the monitor --- */
+
+/* A stream to write rows to, and not some other descriptor that one who took the monitor over might try. */
+static bool is_connection(int fd)
+{
+	int domain = 0, type = 0;
+	socklen_t size = sizeof(int);
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX &&
+	       getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
+}
+
+/* may_ask() - whether the monitor has not asked too often */
+static bool may_ask(struct control *k)
+{
+	nsec now = clock_now();
+
+	if (now - k->asked_since >= NSEC) {
+		k->asked_since = now;
+		k->asked = 0;
+	}
+	return k->asked++ < MONITOR_REQUESTS;
+}
+
+void control_request(struct control *k, const char *line, size_t len, int fd)
+{
+	bool is_fit = len <= LINE_BYTES && is_connection(fd) && may_ask(k);
+	struct client *c = is_fit ? client_make(k, fd, RIGHTS_FIGURES) : NULL;
+
+	if (!is_fit)
+		close(fd);
+	if (!c)
+		return;
+	bytes_copy(c->line, line, len);
+	c->len = len;
+	on_line(c);
 }
 
 /* --- the socket --- */

@@ -18,6 +18,7 @@ static const struct {
 } roles[] = {
 	{ "translator", role_translator_main },
 	{ "resolver", role_resolver_main },
+	{ "monitor", role_monitor_main },
 };
 
 static int print_help(FILE *to)

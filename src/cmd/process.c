@@ -91,7 +91,7 @@ static void channel_close(struct process *p)
 
 /* --- messages of the role --- */
 
-static void on_ready(struct process *p, const struct channel_msg *m)
+static void on_ready(struct process *p, struct channel_msg *m)
 {
 	if (p->state != PROCESS_STARTING)
 		return;
@@ -101,15 +101,24 @@ static void on_ready(struct process *p, const struct channel_msg *m)
 	set_state(p, PROCESS_READY);
 }
 
-static void on_reloaded(struct process *p, const struct channel_msg *m)
+static void on_reloaded(struct process *p, struct channel_msg *m)
 {
 	p->plan.reloaded(p->plan.ctx, p->plan.name, m->payload);
 }
 
-/* A role says these two things and nothing else. */
-static void (*const on_message[CHANNEL_TYPE_COUNT])(struct process *p, const struct channel_msg *m) = {
+static void on_request(struct process *p, struct channel_msg *m)
+{
+	if (!p->plan.requested || m->fds_len != 1)
+		return;
+	m->fds_len = 0;
+	p->plan.requested(p->plan.ctx, m->payload, m->len, m->fds[0]);
+}
+
+/* A role says these things and nothing else. */
+static void (*const on_message[CHANNEL_TYPE_COUNT])(struct process *p, struct channel_msg *m) = {
 	[CHANNEL_READY] = on_ready,
 	[CHANNEL_RELOADED] = on_reloaded,
+	[CHANNEL_REQUEST] = on_request,
 };
 
 static void on_channel(void *ctx, unsigned ready)
@@ -127,10 +136,10 @@ static void on_channel(void *ctx, unsigned ready)
 			process_kill(p);
 		return;
 	}
-	for (unsigned i = 0; i < m.fds_len; i++)
-		close(m.fds[i]); /* a role has no descriptor to give */
 	if (on_message[m.type])
 		on_message[m.type](p, &m);
+	for (unsigned i = 0; i < m.fds_len; i++)
+		close(m.fds[i]); /* nobody took it */
 }
 
 /* --- start --- */

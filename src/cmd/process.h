@@ -37,6 +37,8 @@ struct process_plan {
 	int (*config_fd)(void *ctx); /* a new memory file with the effective configuration, or -errno */
 	void (*changed)(void *ctx);  /* the state is another one now */
 	void (*reloaded)(void *ctx, const char *name, const char *fault); /* CHANNEL_RELOADED; "" if taken */
+	/* CHANNEL_REQUEST with its connection, which is taken over; NULL: this role has nothing to ask */
+	void (*requested)(void *ctx, const char *line, size_t len, int fd);
 	void *ctx;
 };
 

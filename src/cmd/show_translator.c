@@ -388,6 +388,9 @@ static void translated_rows(struct reply *r, const struct nat64_counters *c)
 		snprintf(name, sizeof(name), "trains_%s", direction[d]);
 		snprintf(text, sizeof(text), "segment trains (TSO, USO) translated whole %s", towards[d]);
 		counter_row(r, "translated", name, c->trains[d], text, "");
+		snprintf(name, sizeof(name), "fragments_%s", direction[d]);
+		snprintf(text, sizeof(text), "fragments translated %s; pkts counts them too", towards[d]);
+		counter_row(r, "fragments", name, c->fragments[d], text, "RFC 6146 s3.4");
 		snprintf(name, sizeof(name), "errors_%s", direction[d]);
 		snprintf(text, sizeof(text), "ICMP errors translated %s", towards[d]);
 		counter_row(r, "icmp", name, c->errors[d], text, "RFC 7915 s4.2, s5.2");
@@ -395,6 +398,11 @@ static void translated_rows(struct reply *r, const struct nat64_counters *c)
 		snprintf(text, sizeof(text), "ICMP%s errors originated", d == DIR_64 ? "v6" : "v4");
 		counter_row(r, "icmp", name, c->icmp_sent[d], text, "");
 	}
+	counter_row(r, "fragments", "held", c->fragments_held,
+		"fragments stored until the first one of their datagram, or all, had come", "RFC 6146 s3.4");
+	counter_row(r, "fragments", "datagrams", c->datagrams, "datagrams of which every fragment came", "");
+	counter_row(r, "fragments", "datagrams_lost", c->datagrams_lost,
+		"datagrams given up before every fragment had come", "RFC 6146 s3.4");
 	counter_row(r, "other", "hairpins", c->hairpins, "packets turned around between two IPv6 hosts",
 		"RFC 6146 s3.8");
 	counter_row(r, "other", "split", c->split, "IPv4 packets without DF cut into IPv6 fragments",

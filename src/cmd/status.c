@@ -80,6 +80,9 @@ static void print_supervisor(const json_t *s)
 	print_joined("prefixes", json_object_get(s, "prefixes"));
 	print_joined("DNS64 on", json_object_get(s, "listen"));
 	print_device(json_object_get(s, "device"));
+	if (row_text(s, "metrics")[0])
+		printf(LABEL "http://%s/ (status page), http://%s/metrics\n", "metrics",
+			row_text(s, "metrics"), row_text(s, "metrics"));
 	print_roles(json_object_get(s, "roles"));
 }
 

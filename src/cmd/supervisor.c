@@ -47,7 +47,7 @@
 	     yet */
 
 static const char *const role_names[ROLE_COUNT] = {
-	[ROLE_TRANSLATOR] = "translator", [ROLE_RESOLVER] = "resolver"
+	[ROLE_TRANSLATOR] = "translator", [ROLE_RESOLVER] = "resolver", [ROLE_MONITOR] = "monitor"
 };
 
 int supervisor_config_fd(const struct conf *c)
@@ -289,6 +289,17 @@ static int sockets_up(struct supervisor *s)
 	return 0;
 }
 
+static int metrics_up(struct supervisor *s)
+{
+	int err = metrics_socket_open(s);
+
+	if (err < 0 || !s->has_metrics_socket)
+		return err;
+	s->fds[ROLE_MONITOR][0] = s->metrics_socket;
+	s->fds_len[ROLE_MONITOR] = 1;
+	return 0;
+}
+
 /* --- roles --- */
 
 static int role_config_fd(void *ctx)
@@ -354,6 +365,13 @@ static void on_role_reloaded(void *ctx, const char *name, const char *fault)
 	reload_answered(ctx, name, fault);
 }
 
+static void on_role_requested(void *ctx, const char *line, size_t len, int fd)
+{
+	struct supervisor *s = ctx;
+
+	control_request(s->control, line, len, fd);
+}
+
 static int role_new(struct supervisor *s, enum role_id id)
 {
 	struct process_plan plan = {
@@ -363,6 +381,7 @@ static int role_new(struct supervisor *s, enum role_id id)
 		.config_fd = role_config_fd,
 		.changed = on_role_changed,
 		.reloaded = on_role_reloaded,
+		.requested = id == ROLE_MONITOR ? on_role_requested : NULL,
 		.ctx = s,
 	};
 
@@ -372,7 +391,9 @@ static int role_new(struct supervisor *s, enum role_id id)
 static int roles_up(struct supervisor *s)
 {
 	const bool wanted[ROLE_COUNT] = {
-		[ROLE_TRANSLATOR] = s->conf->has_nat64, [ROLE_RESOLVER] = s->conf->has_dns64
+		[ROLE_TRANSLATOR] = s->conf->has_nat64,
+		[ROLE_RESOLVER] = s->conf->has_dns64,
+		[ROLE_MONITOR] = s->conf->control.metrics.is_on,
 	};
 
 	for (unsigned i = 0; i < ROLE_COUNT; i++) {
@@ -408,6 +429,7 @@ static const struct {
 	{ "control socket", control_up, control_down },
 	{ "host", host_stage_up, host_stage_down },
 	{ "DNS sockets", sockets_up, dns_sockets_close },
+	{ "metrics socket", metrics_up, metrics_socket_close },
 	{ "roles", roles_up, roles_down },
 };
 

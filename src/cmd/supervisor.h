@@ -2,7 +2,7 @@
  * supervisor.h - the process that holds what needs root, and starts the roles
  *
  * Private to cmd/: supervisor.c starts and ends everything, control.c answers the control socket, reload.c
- * takes over a new configuration, dns_socket.c opens the resolver's sockets.
+ * takes over a new configuration, dns_socket.c and metrics_socket.c open the sockets that the roles are given.
  */
 #ifndef ISTHMUS_CMD_SUPERVISOR_H
 #define ISTHMUS_CMD_SUPERVISOR_H
@@ -16,7 +16,7 @@
 
 #include <jansson.h>
 
-enum role_id { ROLE_TRANSLATOR, ROLE_RESOLVER, ROLE_COUNT };
+enum role_id { ROLE_TRANSLATOR, ROLE_RESOLVER, ROLE_MONITOR, ROLE_COUNT };
 
 #define SIGNAL_WATCHES 4
 
@@ -30,7 +30,9 @@ struct supervisor {
 	struct reload *reload; /* NULL: none under way */
 	struct host *host;     /* NULL: no nat64 section */
 	struct resolver_socket sockets[DNS64_LISTEN_MAX];
-	unsigned sockets_len;		      /* opened so far */
+	unsigned sockets_len; /* opened so far */
+	bool has_metrics_socket;
+	int metrics_socket;		      /* if there is one */
 	int fds[ROLE_COUNT][CHANNEL_FDS_MAX]; /* what each role is given; owned by host and sockets */
 	unsigned fds_len[ROLE_COUNT];
 	struct process *roles[ROLE_COUNT]; /* NULL: switched off by the configuration */
@@ -47,11 +49,23 @@ int supervisor_run(const char *config_path);
 /** supervisor_config_fd() - a sealed memory file with a configuration as text, or -errno */
 MUST_CHECK int supervisor_config_fd(const struct conf *c);
 
+/* --- supervisor_status.c --- */
+
+/** supervisor_status_row() - the row that answers `status`; NULL without memory */
+json_t *supervisor_status_row(const struct supervisor *s);
+
 /* --- control.c: the control socket (docs/control.md) --- */
 
 struct control; /* opaque */
 MUST_CHECK int control_new(struct supervisor *s, struct control **ret);
 void control_free(struct control *c);
+
+/**
+ * control_request() - answer the monitor as if it were a client, but only about figures
+ * @line:	its request, as a client would write it but without the newline
+ * @fd:		the connection to answer on, taken over
+ */
+void control_request(struct control *c, const char *line, size_t len, int fd);
 
 /* --- reload.c --- */
 
@@ -76,6 +90,12 @@ void reload_free(struct reload *r);
  */
 MUST_CHECK int dns_sockets_open(struct supervisor *s);
 void dns_sockets_close(struct supervisor *s);
+
+/* --- metrics_socket.c --- */
+
+/** metrics_socket_open() - listen on control.metrics, if it is on; on failure logs who is in the way */
+MUST_CHECK int metrics_socket_open(struct supervisor *s);
+void metrics_socket_close(struct supervisor *s);
 
 /* --- notify.c --- */
 

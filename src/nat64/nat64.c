@@ -28,10 +28,14 @@
  *
  * Limits. ICMP_PER_SECOND errors originated per worker. A packet is turned around at most once.
  *
- * Not done here. Fragments (counted as FRAGMENT), ALGs, protocols other than TCP, UDP and ICMP.
+ * Fragments. pipe_fragment.c gives each the ports of its datagram, which fragments.c knows, or stores it; then it goes
+ * the way of all packets.
+ *
+ * Not done here. ALGs, protocols other than TCP, UDP and ICMP.
  *
  * Standards: RFC 6146, RFC 7915, RFC 6052 s3.1, RFC 5508, RFC 4443 s2.4, RFC 1812 s4.3.2.
  */
+#include "nat64/fragments.h"
 #include "nat64/pipeline.h"
 
 #include "addr/embed.h"
@@ -76,8 +80,12 @@ int nat64_new(const struct nat64_config *c, const uint8_t seed[32], nsec now, st
 	n->own4 = first_host(c->state.pool[0].prefix);
 	n->icmp_at = now;
 	n->icmp_tokens = ICMP_BURST * 1000;
-	rng_init(&n->rng, be64_at(seed));
+	rng_init(
+		&n->rng, be64_at(seed + 24)); /* not a word of the hash key: these numbers are seen outside */
+	struct hash_key key = { be64_at(seed), be64_at(seed + 8) };
 	int r = state_new(&c->state, seed, now, &n->state);
+	if (r == 0)
+		r = fragments_new(&key, &n->count, &n->fragments);
 	if (r < 0) {
 		nat64_free(n);
 		return r;
@@ -90,6 +98,7 @@ void nat64_free(struct nat64 *n)
 {
 	if (!n)
 		return;
+	fragments_free(n->fragments);
 	state_free(n->state);
 	free(n);
 }
@@ -147,8 +156,10 @@ static void on_probe(void *ctx, const struct state_probe *probe)
 nsec nat64_tick(struct nat64 *n, nsec now, const struct nat64_out *out)
 {
 	struct probe_ctx ctx = { n, out };
+	nsec fragments = fragments_expire(n->fragments, now);
+	nsec state = state_expire(n->state, now, TICK_BUDGET, on_probe, &ctx);
 
-	return state_expire(n->state, now, TICK_BUDGET, on_probe, &ctx);
+	return fragments < state ? fragments : state;
 }
 
 void nat64_drop(struct nat64 *n, enum drop_reason reason)
@@ -165,6 +176,11 @@ const struct nat64_counters *nat64_counters(const struct nat64 *n)
 const struct state *nat64_state(const struct nat64 *n)
 {
 	return n->state;
+}
+
+bool nat64_validate(const struct nat64 *n)
+{
+	return state_validate(n->state) && fragments_validate(n->fragments);
 }
 
 unsigned train_segments(const struct pkt *p)

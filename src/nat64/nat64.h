@@ -21,6 +21,10 @@ struct nat64_counters {
 	uint64_t hairpins;			/* packets turned around inside (RFC 6146 s3.8) */
 	uint64_t icmp_sent[DIR_COUNT];		/* ICMP errors originated; [DIR_64] about IPv6 packets */
 	uint64_t split;				/* IPv4 packets cut into IPv6 fragments */
+	uint64_t fragments[DIR_COUNT];		/* fragments translated; [DIR_64] includes hairpins */
+	uint64_t fragments_held;		/* fragments stored until the first one, or all, had come */
+	uint64_t datagrams;			/* datagrams of which every fragment came */
+	uint64_t datagrams_lost;		/* datagrams given up before */
 	uint64_t passed;			/* given back to the host */
 	uint64_t probes;			/* TCP probes sent */
 };
@@ -63,5 +67,8 @@ void nat64_drop(struct nat64 *n, enum drop_reason reason);
 
 const struct nat64_counters *nat64_counters(const struct nat64 *n);
 const struct state *nat64_state(const struct nat64 *n);
+
+/** nat64_validate() - check every invariant of the tables; slow, for tests and fuzzers */
+bool nat64_validate(const struct nat64 *n);
 
 #endif

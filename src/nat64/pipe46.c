@@ -16,7 +16,7 @@ static enum verdict drop_or_pass(struct job *j, enum drop_reason reason)
 {
 	bool is_unbound = reason == DROP_46_NO_BINDING || reason == DROP_46_NO_SESSION ||
 			  reason == DROP_46_NOT_OUR_POOL || reason == DROP_PROTOCOL ||
-			  reason == DROP_ICMP_TYPE || reason == DROP_FRAGMENT;
+			  reason == DROP_ICMP_TYPE || reason == DROP_FRAGMENT_ICMP_ERROR;
 
 	if (is_unbound && belongs_to_host(j))
 		return job_pass(j);
@@ -70,6 +70,9 @@ static enum verdict finish_46(struct job *j, const struct xlat_to6 *to)
 {
 	bool may_fragment = !j->p->v.df;
 	bool is_train = j->p->off.gso != GSO_NONE;
+
+	if (j->datagram)
+		fragment_checksum_supply(j);
 	enum drop_reason reason = xlat_46(j->p, to);
 
 	if (reason != DROP_NONE)
@@ -157,8 +160,8 @@ enum verdict pipe_46(struct job *j)
 
 	if (!state_pool_has_address(j->n->state, v->dst4))
 		return drop_or_pass(j, DROP_46_NOT_OUR_POOL);
-	if (v->is_fragment)
-		return drop_or_pass(j, DROP_FRAGMENT);
+	if (needs_datagram(j))
+		return pipe_fragment(j);
 	switch (v->kind) {
 	case L4_TCP:
 	case L4_UDP:
@@ -167,7 +170,7 @@ enum verdict pipe_46(struct job *j)
 	case L4_ICMP_ERROR:
 		return error_46(j);
 	case L4_ICMP_OTHER:
-		return drop_or_pass(j, DROP_ICMP_TYPE);
+		return drop_or_pass(j, icmp_other_reason(v));
 	case L4_OTHER:
 		break;
 	}

@@ -167,8 +167,8 @@ enum verdict pipe_64(struct job *j)
 
 	if (reason != DROP_NONE)
 		return job_drop(j, reason);
-	if (j->p->v.is_fragment)
-		return job_drop(j, DROP_FRAGMENT);
+	if (needs_datagram(j))
+		return pipe_fragment(j);
 	switch (j->p->v.kind) {
 	case L4_TCP:
 	case L4_UDP:
@@ -177,7 +177,7 @@ enum verdict pipe_64(struct job *j)
 	case L4_ICMP_ERROR:
 		return error_64(j, &f);
 	case L4_ICMP_OTHER:
-		return job_drop(j, DROP_ICMP_TYPE);
+		return job_drop(j, icmp_other_reason(&j->p->v));
 	case L4_OTHER:
 		break;
 	}

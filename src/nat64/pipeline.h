@@ -10,9 +10,13 @@
 #define ICMP_BURST 200	     /* tokens */
 #define ICMP_PER_SECOND 1000 /* tokens */
 
+struct fragments;
+struct datagram;
+
 struct nat64 {
 	struct nat64_config cfg;
 	struct state *state;
+	struct fragments *fragments;
 	struct nat64_counters count;
 	struct rng rng;	      /* identifications of IPv4 packets and of IPv6 fragments */
 	struct addr4 own4;    /* source of ICMP errors about IPv4 packets to the pool; under a prefix also of
@@ -28,11 +32,38 @@ struct job {
 	nsec now;
 	const struct nat64_out *out;
 	bool is_hairpin; /* it was turned around already, and may not be again */
+	const struct datagram
+		*datagram; /* of a fragment whose view has been completed from the first one; else NULL */
 };
 
 /* The steps of RFC 6146 s3.4 to s3.8 for a parsed packet; each sends or drops it, and counts. */
 enum verdict pipe_64(struct job *j);
 enum verdict pipe_46(struct job *j);
+
+/**
+ * pipe_fragment() - find out what a fragment belongs to, and take it through pipe_64() or pipe_46() with that; or store
+ * it for later
+ */
+enum verdict pipe_fragment(struct job *j);
+
+/** needs_datagram() - whether pipe_fragment() must see this packet first */
+static inline bool needs_datagram(const struct job *j)
+{
+	const struct view *v = &j->p->v;
+
+	return v->is_fragment && !j->datagram && v->kind != L4_OTHER;
+}
+
+/** fragment_checksum_supply() - put the checksum into a first IPv4 fragment whose datagram has none and is complete */
+void fragment_checksum_supply(struct job *j);
+
+/** icmp_other_reason() - why an ICMP message of kind L4_ICMP_OTHER is not translated */
+static inline enum drop_reason icmp_other_reason(const struct view *v)
+{
+	bool is_error = icmp_is_error(v->version, v->icmp_type);
+
+	return v->is_fragment && is_error ? DROP_FRAGMENT_ICMP_ERROR : DROP_ICMP_TYPE;
+}
 
 /** is_shared_address() - whether this address is the host's own, and the pool has a range of its ports */
 static inline bool is_shared_address(const struct nat64 *n, struct addr4 a)

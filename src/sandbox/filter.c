@@ -6,7 +6,7 @@
  * without, fail with an error number instead, so that trying is not fatal.
  *
  * Descriptors are not listed: a role can only use those that it was given, because it cannot open any
- * (translator), or only client sockets (resolver).
+ * (translator), or only client sockets (resolver), or only connections of its clients and pairs (monitor).
  *
  * Builds with sanitizers print the name of the forbidden call before they die, and allow what the sanitizers'
  * runtime needs; the signal and the result are the same.
@@ -170,6 +170,12 @@ static const struct rule resolver_rules[] = {
 	ALLOW(recvmmsg, "several queries at once"),
 };
 
+static const struct rule monitor_rules[] = {
+	ALLOW(accept4, "clients, on a socket that listens already"),
+	ALLOW_IF(socketpair, 0, WHOLE32, AF_UNIX,
+		"a connection for each answer of the supervisor and the roles"),
+};
+
 #ifdef ISTHMUS_SANITIZED
 static const struct rule sanitizer_rules[] = {
 	ALLOW_IF(prctl, 0, WHOLE32, PR_GET_NAME, "thread names in reports"),
@@ -203,6 +209,13 @@ static const struct rules profiles[SANDBOX_PROFILE_COUNT][3] = {
 	[SANDBOX_RESOLVER] = {
 		{ base_rules, ARRAY_LEN(base_rules) },
 		{ resolver_rules, ARRAY_LEN(resolver_rules) },
+#ifdef ISTHMUS_SANITIZED
+		{ sanitizer_rules, ARRAY_LEN(sanitizer_rules) },
+#endif
+	},
+	[SANDBOX_MONITOR] = {
+		{ base_rules, ARRAY_LEN(base_rules) },
+		{ monitor_rules, ARRAY_LEN(monitor_rules) },
 #ifdef ISTHMUS_SANITIZED
 		{ sanitizer_rules, ARRAY_LEN(sanitizer_rules) },
 #endif

@@ -23,7 +23,7 @@
  * Verified, not assumed. After the change of user, becoming root again is tried and must fail; after the
  * capabilities were dropped, they are read back.
  *
- * Not done: network and mount namespaces. The roles' descriptors come from the supervisor's, and neither role
+ * Not done: network and mount namespaces. The roles' descriptors come from the supervisor's, and no role
  * can open a path; a network namespace of its own would cut the resolver off.
  */
 #include "sandbox/sandbox.h"
@@ -59,6 +59,7 @@ struct descent {
 static const rlim_t descriptors_max[SANDBOX_PROFILE_COUNT] = {
 	[SANDBOX_TRANSLATOR] = 1024, /* queues, wake-ups, control connections */
 	[SANDBOX_RESOLVER] = 16384,  /* one per query that waits for a server, one per TCP client */
+	[SANDBOX_MONITOR] = 256,     /* HTTP clients, questions under way */
 };
 
 static int step_user(struct descent *d)

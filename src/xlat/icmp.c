@@ -33,7 +33,6 @@
 #include "xlat/header.h"
 #include "xlat/icmp.h"
 #include "xlat/offload.h"
-#include "xlat/quote.h"
 #include "xlat/transport.h"
 
 #define ICMP4_ERROR_MAX 576	    /* bytes in all (RFC 1812 s4.3.2.3) */

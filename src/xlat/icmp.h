@@ -1,4 +1,4 @@
-/* icmp.h - ICMP errors that the translator originates itself */
+/* icmp.h - what an ICMP error is, and those that the translator originates itself */
 #ifndef ISTHMUS_XLAT_ICMP_H
 #define ISTHMUS_XLAT_ICMP_H
 
@@ -14,6 +14,13 @@ enum icmp_cause {
 	ICMP_CAUSE_PROTO_UNREACHABLE, /* v6 1/4 by RFC 7915 s5.1, v4 3/2 */
 	ICMP_CAUSE_COUNT
 };
+
+/**
+ * icmp_is_error() - whether an ICMP message of this type reports an error, translatable or not
+ *
+ * Spec: RFC 1122 s3.2.2 (types 3, 4, 5, 11, 12), RFC 4443 s2.1 (types below 128)
+ */
+bool icmp_is_error(uint8_t version, uint8_t type);
 
 /**
  * icmp_error_allowed() - whether an ICMP error may be sent about this packet at all

@@ -37,9 +37,9 @@
  */
 #include "addr/special.h"
 #include "xlat/checksum.h"
+#include "xlat/icmp.h"
 #include "xlat/icmp_map.h"
 #include "xlat/offload.h"
-#include "xlat/quote.h"
 
 #define EXT_HEADERS_MAX 8
 #define QUOTED_L4_MIN 8 /* bytes of transport header in an ICMP error (RFC 792; RFC 1122 s3.2.2) */
@@ -57,12 +57,14 @@ static uint16_t walk_offset(const struct walk *w)
 	return (uint16_t)(w->r.at - w->base);
 }
 
-/* RFC 8200 s4.5 and RFC 791 s3.2: only the last fragment may have a length that is no multiple of 8. */
+/* RFC 8200 s4.5 and RFC 791 s3.2: only the last fragment may have a length that is no multiple of 8. None is empty. */
 static enum drop_reason fragment_check(const struct view *v)
 {
-	if (v->more_fragments && v->l4_full_len % 8 != 0)
+	if (!v->is_fragment)
+		return DROP_NONE;
+	if (v->l4_full_len == 0 || (v->more_fragments && v->l4_full_len % 8 != 0))
 		return DROP_FRAGMENT_LENGTH;
-	if (v->is_fragment && v->frag_offset + v->l4_full_len > UINT16_MAX)
+	if (v->frag_offset + v->l4_full_len > UINT16_MAX)
 		return DROP_FRAGMENT_LENGTH;
 	return DROP_NONE;
 }
@@ -212,6 +214,12 @@ static enum drop_reason ip6_chain_take(struct walk *w)
 	return DROP_NONE;
 }
 
+/* RFC 7915 s5.1.1: no extension header may follow the fragment header, as the offsets would count it. */
+static bool is_chain_fragmented(const struct walk *w)
+{
+	return w->v.is_fragment && is_extension(w->base[w->v.frag_off_hdr]);
+}
+
 static void ip6_fill(struct view *v, const uint8_t *h)
 {
 	v->version = 6;
@@ -244,6 +252,8 @@ static enum drop_reason ip6_take(struct walk *w)
 	enum drop_reason why = ip6_chain_take(w);
 	if (why != DROP_NONE)
 		return why;
+	if (!w->is_quoted && is_chain_fragmented(w))
+		return DROP_FRAGMENT_EXTENSION;
 	v->l4_full_len =
 		payload - (uint32_t)(w->r.at - (h + IP6_HDR_LEN)); /* the chain is within the payload */
 	return fragment_check(v);
@@ -263,6 +273,8 @@ static enum drop_reason tcp_read(struct walk *w, const uint8_t *h, uint32_t len)
 	if (w->is_quoted)
 		return DROP_NONE;
 	uint32_t hdr_len = (h[12] >> 4) * 4u;
+	if (hdr_len > len && w->v.is_fragment)
+		return DROP_FRAGMENT_TINY;
 	return hdr_len < TCP_HDR_LEN || hdr_len > len ? DROP_TCP_HEADER_LENGTH : DROP_NONE;
 }
 
@@ -360,6 +372,12 @@ static const struct transport {
 	{ 6, IPPROTO6_ICMP, L4_ICMP_OTHER, icmp_read },
 };
 
+/* Whether this reason says that the transport header ends beyond what is there. */
+static bool is_cut(enum drop_reason why)
+{
+	return why == DROP_TCP_TRUNCATED || why == DROP_UDP_TRUNCATED || why == DROP_ICMP_TRUNCATED;
+}
+
 static enum drop_reason transport_take(struct walk *w)
 {
 	struct view *v = &w->v;
@@ -373,7 +391,10 @@ static enum drop_reason transport_take(struct walk *w)
 		if (t->next != v->next || (t->version != 0 && t->version != v->version))
 			continue;
 		v->kind = t->later;
-		return v->frag_offset != 0 ? DROP_NONE : t->read(w, w->r.at, v->l4_len);
+		if (v->frag_offset != 0)
+			return DROP_NONE;
+		enum drop_reason why = t->read(w, w->r.at, v->l4_len);
+		return v->is_fragment && !w->is_quoted && is_cut(why) ? DROP_FRAGMENT_TINY : why;
 	}
 	return DROP_NONE;
 }

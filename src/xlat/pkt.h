@@ -63,6 +63,8 @@ struct view {
 	bool more_fragments;
 	uint16_t frag_offset; /* bytes */
 	uint32_t frag_id;     /* 16 bits in IPv4 */
+	uint32_t
+		datagram_len; /* of a fragment: transport bytes of the whole datagram; 0 unless the caller knows */
 	uint16_t l3_off;      /* start of this IP header: 0, or the inner header of an ICMP error */
 	uint16_t l4_off;      /* start of the transport header */
 	uint32_t l4_len; /* bytes from the transport header to the end of this IP packet as it is present */
@@ -106,7 +108,8 @@ struct pkt {
  * fields fit, and for ICMP errors the inner packet as far as it is present. TCP and UDP checksums are not verified:
  * they are only ever updated by differences, so a wrong one stays wrong (RFC 7915 s4.5 by way of RFC 6145). That of
  * an ICMP message is, unless it is a fragment or csum_valid is set (RFC 5508 REQ-3). A later fragment has the kind of
- * its protocol (ICMP: L4_ICMP_OTHER) and ports 0; so may the inner packet of an ICMP error.
+ * its protocol (ICMP: L4_ICMP_OTHER) and ports 0; so may the inner packet of an ICMP error. Whoever knows the first
+ * fragment may fill in kind, ports, TCP flags, ICMP type and protocol of the later ones (nat64/fragments.h).
  *
  * Spec: RFC 791 s3.1, RFC 8200 s3 and s4, RFC 768, RFC 9293 s3.1, RFC 792, RFC 4443, RFC 7915 s4.1 and s5.1
  * Return: DROP_NONE, or the reason.

@@ -1,5 +1,5 @@
 /*
- * split.c - fragments of an IPv6 packet that is too long (RFC 8200 s4.5)
+ * split.c - fragments of an IPv6 packet, or of a fragment, that is too long (RFC 8200 s4.5)
  *
  * The fragments are made one after the other in the packet's own memory: each gets its headers right in front
  * of its part of the payload, over the end of the fragment before it, which is sent by then. Nothing is
@@ -13,8 +13,10 @@
 
 /* The part of the payload that one fragment carries. */
 struct part {
-	uint32_t offset, len; /* bytes; the offset is a multiple of 8 */
-	uint16_t more;	      /* IP6_FRAG_MORE, or 0 in the last one */
+	uint32_t at, len; /* bytes; from the start of the packet's transport part */
+	uint32_t
+		offset; /* bytes, in the datagram; multiple of 8. Differs from @at if the packet is a fragment. */
+	uint16_t more; /* IP6_FRAG_MORE, or 0 in the last one */
 };
 
 /* The NIC would sum one fragment, not the datagram. */
@@ -49,7 +51,7 @@ static struct view fragment_view(const struct view *whole, const struct part *pa
 
 static struct pkt fragment_make(const struct pkt *whole, const struct part *part, uint32_t id)
 {
-	uint8_t *payload = whole->data + whole->v.l4_off + part->offset;
+	uint8_t *payload = whole->data + whole->v.l4_off + part->at;
 	struct pkt f = {
 		.head = whole->head,
 		.data = payload - FRONT_LEN,
@@ -78,14 +80,18 @@ unsigned xlat_split6(
 	unsigned count = 0;
 
 	ASSERT(mtu >= IP6_MIN_MTU && p->off.gso == GSO_NONE);
+	if (p->v.is_fragment)
+		id = p->v.frag_id;
 	if (FRONT_LEN - p->v.l4_off > p->data - p->head)
 		return 0;
 	checksum_finish(p);
 	for (uint32_t at = 0; at < p->v.l4_len; at += most, count++) {
 		uint32_t left = p->v.l4_len - at;
-		struct part part = { .offset = at, .len = left < most ? left : most };
+		struct part part = {
+			.at = at, .len = left < most ? left : most, .offset = p->v.frag_offset + at
+		};
 
-		part.more = part.len < left ? IP6_FRAG_MORE : 0;
+		part.more = part.len < left || p->v.more_fragments ? IP6_FRAG_MORE : 0;
 		struct pkt fragment = fragment_make(p, &part, id);
 
 		emit(ctx, &fragment);

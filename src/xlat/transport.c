@@ -14,17 +14,23 @@ static csum addresses6(struct addr6 src, struct addr6 dst)
 	return csum_addr6(src) + csum_addr6(dst);
 }
 
+/* The length in an ICMPv6 pseudo-header is that of the whole message, of which this may be the first fragment. */
+static uint32_t message_len(const struct view *v)
+{
+	return v->datagram_len != 0 ? v->datagram_len : v->l4_full_len;
+}
+
 csum transport_pseudo_64(const struct view *v, struct addr4 src, struct addr4 dst)
 {
 	if (v->kind == L4_ICMP_QUERY)
-		return csum_less(csum_pseudo6(v->src6, v->dst6, IPPROTO6_ICMP, v->l4_full_len));
+		return csum_less(csum_pseudo6(v->src6, v->dst6, IPPROTO6_ICMP, message_len(v)));
 	return csum_addr4(src) + csum_addr4(dst) + csum_less(addresses6(v->src6, v->dst6));
 }
 
 csum transport_pseudo_46(const struct view *v, struct addr6 src, struct addr6 dst)
 {
 	if (v->kind == L4_ICMP_QUERY)
-		return csum_pseudo6(src, dst, IPPROTO6_ICMP, v->l4_full_len);
+		return csum_pseudo6(src, dst, IPPROTO6_ICMP, message_len(v));
 	return addresses6(src, dst) + csum_less(csum_addr4(v->src4) + csum_addr4(v->dst4));
 }
 
@@ -69,7 +75,7 @@ void transport_rewrite(uint8_t *l4, const struct view *v, const struct transport
 	else if (v->kind != L4_UDP || field != 0)
 		field = never_zero_for_udp(csum_update(field, c->pseudo + body), v->kind);
 	be16_put(l4 + at, field);
-	if (field == 0 && v->kind == L4_ICMP_QUERY && csum_bytes(l4, v->l4_len) == 0)
+	if (field == 0 && v->kind == L4_ICMP_QUERY && !v->is_fragment && csum_bytes(l4, v->l4_len) == 0)
 		be16_put(l4 + at,
 			UINT16_MAX); /* only zeros sum up to +0: RFC 1624 s3; an ICMPv4 echo reply can */
 }

@@ -57,7 +57,7 @@ static bool kind_fits(const struct view *v)
 	case L4_UDP:
 		return v->next == IPPROTO_UDP_NR;
 	case L4_ICMP_QUERY:
-		return v->next == icmp && v->sport == v->dport && v->frag_offset == 0;
+		return v->next == icmp && v->sport == v->dport;
 	case L4_ICMP_ERROR:
 		return v->next == icmp && !v->is_fragment;
 	case L4_ICMP_OTHER:
@@ -70,8 +70,7 @@ static bool kind_fits(const struct view *v)
 
 static bool ports_fit(const struct view *v)
 {
-	bool has_ports =
-		(v->kind == L4_TCP || v->kind == L4_UDP || v->kind == L4_ICMP_QUERY) && v->frag_offset == 0;
+	bool has_ports = v->kind == L4_TCP || v->kind == L4_UDP || v->kind == L4_ICMP_QUERY;
 
 	return has_ports || (v->sport == 0 && v->dport == 0);
 }
@@ -79,6 +78,8 @@ static bool ports_fit(const struct view *v)
 static bool fragment_fits(const struct view *v)
 {
 	if (v->is_fragment != (v->more_fragments || v->frag_offset != 0) || v->frag_offset % 8 != 0)
+		return false;
+	if (v->datagram_len != 0 && (!v->is_fragment || v->frag_offset + v->l4_len > v->datagram_len))
 		return false;
 	if (v->version == 4)
 		return !v->has_frag_header;

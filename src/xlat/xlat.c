@@ -28,8 +28,12 @@
  * Offload: a train of segments (GSO) is one translation. Its parts inherit the header, so rules on the size
  * of a packet look at one segment of it.
  *
- * Limits: a result longer than IPv4 can say is dropped (TOO_BIG). Fragments are dropped here until they can
- * be reassembled or tracked; an atomic fragment (RFC 6946) is a whole packet and is translated.
+ * Fragments: each is translated by itself, since addresses and ports change the checksum by a difference that the
+ * first one takes. Two differences need the whole datagram: the pseudo-header that an echo message gains or loses
+ * has its length, and a UDP checksum that is missing covers it; the caller collects what is needed (nat64/
+ * fragments.h). An atomic fragment (RFC 6946) is a whole packet.
+ *
+ * Limits: a result longer than IPv4 can say, alone or put together again, is dropped (TOO_BIG).
  *
  * Deliberately not done: traffic class and TOS are copied, there is no option to reset them. Path MTU is not
  * compared here, since the links are not known; the caller compares, sends the ICMP error, or calls
@@ -49,8 +53,6 @@ static enum drop_reason xlat_check(const struct view *v)
 {
 	if (v->hop_limit < 2)
 		return DROP_HOP_LIMIT;
-	if (v->is_fragment)
-		return DROP_FRAGMENT;
 	if (v->kind == L4_ICMP_OTHER)
 		return DROP_ICMP_TYPE;
 	if (v->kind == L4_OTHER)
@@ -61,6 +63,17 @@ static enum drop_reason xlat_check(const struct view *v)
 static uint32_t l4_header_len(const struct pkt *p)
 {
 	return p->v.kind == L4_TCP ? (p->data[p->v.l4_off + 12] >> 4) * UINT32_C(4) : UDP_HDR_LEN;
+}
+
+static bool is_first_part(const struct view *v)
+{
+	return v->frag_offset == 0;
+}
+
+/* The pseudo-header of ICMPv6 has the length of the whole message (RFC 4443 s2.3). */
+static bool is_echo_of_unknown_length(const struct view *v)
+{
+	return v->is_fragment && is_first_part(v) && v->kind == L4_ICMP_QUERY && v->datagram_len == 0;
 }
 
 /* Bytes of the IPv4 packet on the wire: of one segment, if the packet is a train of them. */
@@ -100,21 +113,24 @@ enum drop_reason xlat_64(struct pkt *p, const struct xlat_to4 *to, uint16_t ipv4
 		return reason;
 	if (v->kind == L4_ICMP_ERROR)
 		return icmp_error_xlat_64(p, to, ipv4_id);
-	if (v->l4_len > UINT16_MAX - IP4_HDR_LEN)
+	if (v->frag_offset + v->l4_len > UINT16_MAX - IP4_HDR_LEN)
 		return DROP_TOO_BIG;
+	if (is_echo_of_unknown_length(v))
+		return DROP_FRAGMENT_INCOMPLETE;
 
 	const struct tuple4 *t = &to->outer;
 	uint8_t icmp_type = v->kind == L4_ICMP_QUERY ? icmp_query_64(v->icmp_type) : 0;
 	uint16_t flags = header4_flags(v, wire_len4(p));
 
-	transport_rewrite(p->data + v->l4_off, v,
-		&(struct transport_change){
-			.sport = t->sport,
-			.dport = t->dport,
-			.icmp_type = icmp_type,
-			.is_partial = p->off.csum_partial,
-			.pseudo = transport_pseudo_64(v, t->src, t->dst),
-		});
+	if (is_first_part(v))
+		transport_rewrite(p->data + v->l4_off, v,
+			&(struct transport_change){
+				.sport = t->sport,
+				.dport = t->dport,
+				.icmp_type = icmp_type,
+				.is_partial = p->off.csum_partial,
+				.pseudo = transport_pseudo_64(v, t->src, t->dst),
+			});
 	if (!header_open(p, IP4_HDR_LEN))
 		return DROP_NO_HEADROOM;
 
@@ -171,6 +187,21 @@ static void udp_checksum_supply(struct pkt *p, const struct tuple6 *t)
 	p->off.csum_offset = UDP_CSUM_AT;
 }
 
+/* RFC 7915 s4.1: a fragment header is added to what is a fragment, and to nothing else. */
+static void fragment_header_supply(struct pkt *p)
+{
+	struct view *v = &p->v;
+
+	if (!v->is_fragment) {
+		v->frag_id = 0;
+		return;
+	}
+	v->has_frag_header = true;
+	v->frag_off_hdr = IP6_HDR_LEN;
+	fragment6_put(p->data + IP6_HDR_LEN, v->next, v->frag_offset, v->more_fragments ? IP6_FRAG_MORE : 0,
+		v->frag_id);
+}
+
 enum drop_reason xlat_46(struct pkt *p, const struct xlat_to6 *to)
 {
 	struct view *v = &p->v;
@@ -184,24 +215,29 @@ enum drop_reason xlat_46(struct pkt *p, const struct xlat_to6 *to)
 	const struct tuple6 *t = &to->outer;
 	uint8_t icmp_type = v->kind == L4_ICMP_QUERY ? icmp_query_46(v->icmp_type) : 0;
 
-	transport_rewrite(p->data + v->l4_off, v,
-		&(struct transport_change){
-			.sport = t->sport,
-			.dport = t->dport,
-			.icmp_type = icmp_type,
-			.is_partial = p->off.csum_partial,
-			.pseudo = transport_pseudo_46(v, t->src, t->dst),
-		});
-	if (is_udp_without_checksum(p))
-		udp_checksum_supply(p, t);
-	if (!header_open(p, IP6_HDR_LEN))
+	if (is_echo_of_unknown_length(v))
+		return DROP_FRAGMENT_INCOMPLETE;
+	if (is_first_part(v)) {
+		if (v->is_fragment && is_udp_without_checksum(p))
+			return DROP_FRAGMENT_INCOMPLETE;
+		transport_rewrite(p->data + v->l4_off, v,
+			&(struct transport_change){
+				.sport = t->sport,
+				.dport = t->dport,
+				.icmp_type = icmp_type,
+				.is_partial = p->off.csum_partial,
+				.pseudo = transport_pseudo_46(v, t->src, t->dst),
+			});
+		if (is_udp_without_checksum(p))
+			udp_checksum_supply(p, t);
+	}
+	if (!header_open(p, IP6_HDR_LEN + (v->is_fragment ? IP6_FRAG_LEN : 0)))
 		return DROP_NO_HEADROOM;
 
 	v->version = 6;
 	v->hop_limit--;
 	v->next = protocol_46(v->next);
 	v->df = false;
-	v->frag_id = 0;
 	v->src4 = v->dst4 = (struct addr4){ 0 };
 	v->src6 = t->src;
 	v->dst6 = t->dst;
@@ -211,11 +247,12 @@ enum drop_reason xlat_46(struct pkt *p, const struct xlat_to6 *to)
 	header6_put(p->data, &(struct header6){
 				     .src = t->src,
 				     .dst = t->dst,
-				     .payload_len = (uint16_t)v->l4_len,
+				     .payload_len = (uint16_t)(p->len - IP6_HDR_LEN),
 				     .traffic_class = v->tos,
 				     .hop_limit = v->hop_limit,
-				     .next = v->next,
+				     .next = v->is_fragment ? IPPROTO6_FRAGMENT : v->next,
 			     });
+	fragment_header_supply(p);
 	offload_turn(&p->off, IP6_HDR_LEN, GSO_TCP4, GSO_TCP6);
 	return DROP_NONE;
 }

@@ -26,6 +26,10 @@ struct xlat_to6 {
  * @to:		addresses and ports of the result
  * @ipv4_id:	identification for the IPv4 header, chosen by the caller; a fragment header's own takes its place
  *
+ * A fragment stays a fragment: offset and more-fragments flag are kept. A later one has no transport header to change;
+ * its view must have kind and protocol of the first. The first of an echo message needs v.datagram_len, since the
+ * length is part of ICMPv6's pseudo-header.
+ *
  * Checksums are updated by differences (RFC 1624), or when csum_partial only the pseudo-header's sum; offload state is
  * kept and translated (GSO_TCP6 becomes GSO_TCP4). Decrements the hop limit; the caller has checked that it is at
  * least 2 before it spent a binding on the packet. ICMPv6 types, codes, pointers and MTUs are mapped; an ICMPv6 error
@@ -34,7 +38,7 @@ struct xlat_to6 {
  * Spec: RFC 7915 s5
  * Return: DROP_NONE with *p holding the IPv4 packet and p->v re-filled for it (kind, offsets, addresses, ports);
  *	   else the reason, and the packet's bytes may be changed.
- * Drops:  ICMP_TYPE, PROTOCOL, FRAGMENT, NO_HEADROOM, HOP_LIMIT (if hop limit is below 2 after all), TOO_BIG (more
+ * Drops:  ICMP_TYPE, PROTOCOL, FRAGMENT_INCOMPLETE, NO_HEADROOM, HOP_LIMIT (if hop limit is below 2 after all), TOO_BIG (more
  *	   than IPv4 can say), ICMP_INNER_MALFORMED (the same, inside an ICMP error)
  */
 MUST_CHECK enum drop_reason xlat_64(struct pkt *p, const struct xlat_to4 *to, uint16_t ipv4_id);
@@ -42,7 +46,8 @@ MUST_CHECK enum drop_reason xlat_64(struct pkt *p, const struct xlat_to4 *to, ui
 /**
  * xlat_46() - translate an IPv4 packet to IPv6, in place
  *
- * As xlat_64(), with: a UDP checksum of zero is computed over the whole datagram; an ICMPv4 Fragmentation Needed
+ * As xlat_64(), with: a UDP checksum of zero is computed over the whole datagram, so the first fragment of one must
+ * have got its checksum before (FRAGMENT_INCOMPLETE); a fragment gets a fragment header; an ICMPv4 Fragmentation Needed
  * becomes Packet Too Big with the MTU of RFC 7915 s4.2 (plus 20, plateau table of RFC 1191 for zero, not below 1280);
  * errors are cut to 1280 bytes.
  *
@@ -52,8 +57,9 @@ MUST_CHECK enum drop_reason xlat_46(struct pkt *p, const struct xlat_to6 *to);
 
 /**
  * xlat_split6() - cut an IPv6 packet that must be fragmented into fragments of at most @mtu bytes
- * @p:		a packet that xlat_46() made from an IPv4 packet with DF clear; not GSO; longer than @mtu
- * @id:		identification for the fragment header
+ * @p:		a packet that xlat_46() made from an IPv4 packet with DF clear; not GSO; longer than @mtu; it may be a
+ *		fragment itself, and is then cut further
+ * @id:		identification for the fragment header; that of a fragment is kept, and this one not used
  * @mtu:	bytes, at least 1280
  * @emit:	called once per fragment, in order; the pkt and its memory are valid during the call
  *

@@ -80,6 +80,10 @@ static bool check_view(const struct pkt *p)
 		return fault("pkt_validate() does not hold");
 	if (pkt_parse(&copy) != DROP_NONE)
 		return fault("the output cannot be parsed");
+	if (p->v.frag_offset != 0) {
+		copy.v.sport = p->v.sport; /* only the first fragment has them; the caller knows */
+		copy.v.dport = p->v.dport;
+	}
 	if (!view_equal(&p->v, &copy.v) || p->has_inner != copy.has_inner)
 		return fault("the view is not that of the output");
 	if (p->has_inner && !view_equal(&p->in, &copy.in))
@@ -93,6 +97,7 @@ static enum drop_reason translate(struct pkt *p)
 
 	if (reason)
 		return reason;
+	p->v.datagram_len = vector.datagram_len;
 	if (vector.direction == VECTOR_64)
 		return p->v.version == 6 ? xlat_64(p, &vector.to4, vector.ipv4_id) : DROP_COUNT;
 	return p->v.version == 4 ? xlat_46(p, &vector.to6) : DROP_COUNT;

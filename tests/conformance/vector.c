@@ -76,6 +76,8 @@ static bool head_line(struct vector *v, const char *word, char *rest)
 		return copy_text(v->spec, sizeof(v->spec), rest);
 	if (strcmp(word, "id") == 0)
 		v->ipv4_id = (uint16_t)strtoul(rest, NULL, 0);
+	else if (strcmp(word, "datagram") == 0)
+		v->datagram_len = (uint32_t)strtoul(rest, NULL, 0);
 	else if (strcmp(word, "headroom") == 0)
 		v->headroom = strtoul(rest, NULL, 0);
 	else if (strcmp(word, "64") == 0 || strcmp(word, "46") == 0) {
@@ -126,6 +128,7 @@ static void vector_begin(struct vector *v, const char *name)
 	v->to4 = (struct xlat_to4){ .outer = { .sport = 0 } };
 	v->to6 = (struct xlat_to6){ .outer = { .sport = 0 } };
 	v->ipv4_id = 0;
+	v->datagram_len = 0;
 	v->headroom = PKT_HEADROOM;
 	v->drop = DROP_NONE;
 	assemble_begin(&v->in);

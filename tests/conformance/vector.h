@@ -15,6 +15,8 @@ struct vector {
 	struct xlat_to4 to4;
 	struct xlat_to6 to6;
 	uint16_t ipv4_id;
+	uint32_t
+		datagram_len; /* what the caller of the translation knows about a fragment's datagram; 0: nothing */
 	size_t headroom;
 	enum drop_reason drop; /* DROP_NONE: `out` is what must come */
 	struct assembly in, out;

@@ -2,12 +2,15 @@
  * fuzz_nat64.c - a conversation with the whole translator: packets of both families, with offload state, and
  * time
  *
- * Input: records of a header byte (bits 0-1: what: IPv6 packet, IPv4 packet, raw bytes, time), then by kind.
+ * Input: records of a header byte, a byte of offload flags, a length or time of 16 bits, and the packet. Header byte:
+ * bits 0-1 are 3 for time, else a packet; 2: leave its addresses; 3: aim at the pool; 4: make it a fragment of one of four
+ * datagrams. Bit 7 of the first one: the pool is shared with the host.
  */
 #include "addr/embed.h"
 #include "base/bytes.h"
 #include "nat64/nat64.h"
 #include "xlat/checksum.h"
+#include "xlat/header.h"
 
 #include <stdlib.h>
 
@@ -26,7 +29,7 @@ static void look(void *ctx, const struct pkt *p)
 		sink += p->data[i];
 }
 
-static struct nat64 *translator(nsec now)
+static struct nat64 *translator(nsec now, bool is_shared)
 {
 	struct nat64_config c = {
 		.prefixes = { WELL_KNOWN_PREFIX }, .prefixes_len = 1, .allow_non_global = true
@@ -37,11 +40,28 @@ static struct nat64 *translator(nsec now)
 	state_config_default(&c.state);
 	c.state.max_sessions = 64;
 	c.state.ports_per_block = 64;
-	c.state.pool[0] = (struct pool_entry){ { { 0xc0000240 }, 31 }, 1024, 2047, false };
+	c.state.pool[0] = (struct pool_entry){ { { 0xc0000240 }, 31 }, 1024, 2047, is_shared };
 	c.state.pool_len = 1;
 	if (nat64_new(&c, seed, now, &n) < 0)
 		abort();
 	return n;
+}
+
+/* Puts a fragment header over the first 8 bytes behind the IPv6 header, with the offset that stands there. */
+static void aim_fragment6(uint8_t *p, size_t len)
+{
+	uint8_t next = p[6];
+
+	if (len < 56)
+		return;
+	p[6] = IPPROTO6_FRAGMENT;
+	fragment6_put(p + 40, next, be16_at(p + 42) & 0xf8, p[43] & 1, p[47] & 3);
+}
+
+static void aim_fragment4(uint8_t *p)
+{
+	be16_put(p + 4, p[5] & 3);
+	be16_put(p + 6, be16_at(p + 6) & 0x601f);
 }
 
 /* Addresses that make sense most of the time, so that inputs get past the first checks. */
@@ -54,11 +74,15 @@ static void aim(uint8_t *p, size_t len, uint8_t mode)
 		addr6_put(p + 24,
 			embed_addr(WELL_KNOWN_PREFIX,
 				(struct addr4){ (mode & 8) ? 0xc0000240 : 0xc6336400u + (p[39] & 3u) }));
+		if (mode & 16)
+			aim_fragment6(p, len);
 	} else if (p[0] >> 4 == 4 && len >= 20) {
 		addr4_put(p + 12, (struct addr4){ 0xc6336400u + (p[15] & 3u) });
 		addr4_put(p + 16, (struct addr4){ 0xc0000240u + (p[19] & 1u) });
 		size_t header = (size_t)(p[0] & 15) * 4;
 
+		if (mode & 16)
+			aim_fragment4(p);
 		if (header >= 20 && header <= len) {
 			be16_put(p + 10, 0);
 			be16_put(p + 10, (uint16_t)~csum_fold(csum_bytes(p, header)));
@@ -72,7 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct rd r = rd_of(data, len);
 	struct nat64_out out = { look, NULL };
 	nsec now = 1000 * NSEC;
-	struct nat64 *n = translator(now);
+	struct nat64 *n = translator(now, len > 0 && data[0] & 0x80);
 	uint8_t mode, flags;
 	uint16_t size;
 
@@ -102,7 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		}
 		(void)nat64_packet(n, &p, now, &out);
 	}
-	if (!state_validate(nat64_state(n)))
+	if (!nat64_validate(n))
 		abort();
 	nat64_free(n);
 	return 0;

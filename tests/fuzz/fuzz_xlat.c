@@ -50,11 +50,11 @@ static void place_checksum(struct pkt *p)
 	p->off.csum_offset = probe.v.kind == L4_TCP ? 16 : 6;
 }
 
-/* A fragment has no checksum of its own. */
+/* A fragment has no checksum of its own, so nothing is known of it. */
 static bool checksum_right(const struct pkt *p)
 {
 	if (p->v.is_fragment)
-		return false;
+		return true;
 	return slow_transport_ok(p->data, p->v.next, p->data + p->v.l4_off, p->v.l4_len);
 }
 
@@ -81,10 +81,16 @@ static void translate(struct pkt *p)
 	bool was_right = p->off.csum_partial || checksum_right(p);
 	bool has_ports = p->v.kind == L4_TCP || p->v.kind == L4_UDP;
 	uint8_t version = p->v.version;
+	uint16_t offset = p->v.frag_offset;
+	bool more = p->v.more_fragments;
 
+	/* Odd inputs know how long the datagram is, even ones do not. */
+	if (p->v.is_fragment && p->len % 2 == 1)
+		p->v.datagram_len = p->v.frag_offset + p->v.l4_len + (more ? 8 : 0);
 	if ((version == 6 ? xlat_64(p, &to4, 0x1234) : xlat_46(p, &to6)) != DROP_NONE)
 		return;
 	require(pkt_validate(p) && p->v.version != version);
+	require(p->v.frag_offset == offset && p->v.more_fragments == more);
 	read_all(p);
 	if (version == 6)
 		require(slow_header4_ok(p->data));

@@ -178,6 +178,7 @@ lab_files() {
 }
 
 lab_name_server() {
+	local i
 	cat >"$LAB_DIR/nsd/nsd.conf" <<-END
 		server:
 		  ip-address: $NS4
@@ -194,6 +195,7 @@ lab_name_server() {
 		  pidfile: "$LAB_DIR/nsd/nsd.pid"
 		  logfile: "$LAB_DIR/nsd/nsd.log"
 		  hide-version: yes
+		  ipv4-edns-size: 4096
 		remote-control:
 		  control-enable: no
 		zone:
@@ -220,6 +222,9 @@ lab_name_server() {
 		many	IN A	198.18.0.10
 		text	IN TXT	"a text"
 	END
+	for i in $(seq 20); do
+		printf 'big IN TXT "a part of an answer that is too large for one packet, number %d: %0100d"\n' "$i" 0
+	done >>"$LAB_DIR/nsd/lab.example.zone"
 	cat >"$LAB_DIR/nsd/reverse.zone" <<-END
 		\$ORIGIN 18.198.in-addr.arpa.
 		\$TTL 300
@@ -327,7 +332,7 @@ lab_gateway_stop() {
 	return "$status"
 }
 
-# Process ids of a role (translator, resolver) in this lab.
+# Process ids of a role (translator, resolver, monitor) in this lab.
 role_pids() {
 	local pid
 	for pid in $(ip netns pids "$GW_NS" 2>/dev/null); do
@@ -335,6 +340,42 @@ role_pids() {
 			printf '%s\n' "$pid"
 		fi
 	done
+}
+
+# Kills a role hard, and returns when it is dead.
+kill_role() {
+	local pids
+	pids=$(role_pids "$1")
+	[ -n "$pids" ] || { printf 'no process has the role %s\n' "$1"; return 1; }
+	# shellcheck disable=SC2086
+	kill -KILL $pids
+	wait_for 5 not is_alive "${pids%%$'\n'*}"
+}
+is_alive() { [ -d "/proc/$1" ] && ! grep -q '^State:[[:space:]]*Z' "/proc/$1/status"; }
+# Kills a role; COMMAND must succeed again within BACK_MS.
+comes_back() {
+	local role=$1 ms
+	shift
+	kill_role "$role" || return
+	ms=$(milliseconds_until "$@") || { printf 'not back after 10 s\n'; return 1; }
+	printf 'back after %s ms\n' "$ms"
+	[ "$ms" -le "$BACK_MS" ]
+}
+is_unprivileged() {
+	local pid
+	pid=$(role_pids "$1" | head -n 1)
+	[ -n "$pid" ] || return
+	grep -E '^(Uid|CapEff|CapBnd|NoNewPrivs|Seccomp):' "/proc/$pid/status"
+	grep -q '^CapEff:[[:space:]]*0*$' "/proc/$pid/status" && grep -q '^NoNewPrivs:[[:space:]]*1' "/proc/$pid/status" &&
+		grep -q '^Seccomp:[[:space:]]*2' "/proc/$pid/status" && ! grep -q '^Uid:[[:space:]]*0' "/proc/$pid/status"
+}
+# With sanitizers a start takes longer; a release build must hold the second.
+back_ms() {
+	if nm "$ISTHMUS" 2>/dev/null | grep -q __asan_init; then
+		printf '3000\n'
+	else
+		printf '1000\n'
+	fi
 }
 
 #

@@ -4,12 +4,17 @@
     udp.py echo PORT [LOCAL-ADDRESS]          answer every datagram with itself, forever (IPv4)
     udp.py sizes ADDRESS PORT FIRST LAST STEP send datagrams of these payload sizes one by one; each must come back
                                               with the same content
+    udp.py fragments PORT ADDRESS             as echo, but every answer leaves in fragments of 1400 bytes, the last one
+                                              first, and without checksum if the first byte of the datagram is odd
+    udp.py backwards ADDRESS PORT SIZE...     send datagrams of these payload sizes in fragments of 1200 bytes, the last
+                                              one first; each must come back with the same content (IPv6)
     udp.py refused ADDRESS PORT               succeed if the kernel reports "connection refused" for a datagram
     udp.py unreachable ADDRESS PORT           succeed if it reports that host or network is unreachable
 """
 import errno
 import random
 import socket
+import struct
 import sys
 
 TRIES = 4
@@ -76,6 +81,78 @@ def sizes(address, port, first, last, step):
     return bool(failed)
 
 
+def checksum(data):
+    if len(data) % 2:
+        data += b"\0"
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return 0xFFFF - total
+
+
+def udp_datagram(pseudo, sport, dport, data, is_summed=True):
+    head = struct.pack("!HHH", sport, dport, 8 + len(data))
+    total = checksum(pseudo + head + b"\0\0" + data) or 0xFFFF
+    return head + struct.pack("!H", total if is_summed else 0) + data
+
+
+def backwards_parts(datagram, size):
+    """(offset, whether more follows, bytes) of each part, the last one first"""
+    for at in reversed(range(0, len(datagram), size)):
+        yield at, at + size < len(datagram), datagram[at : at + size]
+
+
+def send_backwards4(raw, src, dst, sport, dport, data, is_summed):
+    a, b = socket.inet_aton(src), socket.inet_aton(dst)
+    pseudo = a + b + struct.pack("!HH", socket.IPPROTO_UDP, 8 + len(data))
+    datagram = udp_datagram(pseudo, sport, dport, data, is_summed)
+    number = random.randrange(1, 65536)
+    for offset, more, part in backwards_parts(datagram, 1400):
+        # The kernel fills in the header checksum.
+        word = (0x2000 if more else 0) | offset // 8
+        head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(part), number, word, 64, socket.IPPROTO_UDP, 0, a, b)
+        raw.sendto(head + part, (dst, 0))
+
+
+def echo_fragments(port, address):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind((address, int(port)))
+    raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    print("ready", flush=True)
+    while True:
+        data, peer = s.recvfrom(65536)
+        send_backwards4(raw, address, peer[0], int(port), peer[1], data, is_summed=data[0] % 2 == 0)
+
+
+def send_backwards6(raw, s, data):
+    (src, sport), (dst, dport) = s.getsockname()[:2], s.getpeername()[:2]
+    a, b = socket.inet_pton(socket.AF_INET6, src), socket.inet_pton(socket.AF_INET6, dst)
+    pseudo = a + b + struct.pack("!II", 8 + len(data), socket.IPPROTO_UDP)
+    number = random.randrange(1 << 32)
+    for offset, more, part in backwards_parts(udp_datagram(pseudo, sport, dport, data), 1200):
+        head = struct.pack("!IHBB16s16s", 6 << 28, 8 + len(part), 44, 64, a, b)
+        fragment = struct.pack("!BBHI", socket.IPPROTO_UDP, 0, offset | more, number)
+        raw.sendto(head + fragment + part, (dst, 0))
+
+
+def backwards(address, port, *payloads):
+    s = connected(address, port)
+    raw = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    failed = []
+    for n in map(int, payloads):
+        data = random.Random(n).randbytes(n)
+        send_backwards6(raw, s, data)
+        try:
+            if s.recv(65536) != data:
+                print(f"{n} bytes came back changed")
+                failed.append(n)
+        except socket.timeout:
+            failed.append(n)
+    if failed:
+        print(f"sizes that did not come back: {failed}")
+    return bool(failed)
+
+
 def fails_with(address, port, numbers):
     s = connected(address, port)
     for _ in range(TRIES):
@@ -96,6 +173,8 @@ def fails_with(address, port, numbers):
 COMMANDS = {
     "echo": echo,
     "sizes": sizes,
+    "fragments": echo_fragments,
+    "backwards": backwards,
     "refused": lambda a, p: fails_with(a, p, (errno.ECONNREFUSED,)),
     "unreachable": lambda a, p: fails_with(a, p, (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES)),
 }

@@ -7,6 +7,7 @@
 #include "cmd/control.c"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -276,5 +277,102 @@ TEST(a_second_daemon_does_not_start_and_a_leftover_is_replaced)
 	CHECK_INT(control_new(&t.s, &second), -EEXIST);
 	CHECK(access(other, F_OK) == 0);
 	unlink(other);
+	bench_fini(&t);
+}
+
+static void on_pause_over(void *ctx)
+{
+	loop_stop(((struct bench *)ctx)->s.loop);
+}
+
+/* ask_as_monitor() - the answer to what the monitor asks over its channel; "" if there is none */
+static const char *ask_as_monitor(struct bench *t, const char *say)
+{
+	static char got[8192];
+	size_t len = 0;
+	ssize_t n;
+	int ends[2];
+
+	REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+	control_request(t->s.control, say, strlen(say), ends[1]);
+	/* Answers are written by the loop; a timer ends it. */
+	struct loop_watch *pause;
+	REQUIRE(loop_watch_timer(t->s.loop, on_pause_over, t, &pause) == 0);
+	loop_timer_set(pause, 20 * MSEC);
+	REQUIRE(loop_run(t->s.loop) == 0);
+	loop_unwatch(pause);
+	while ((n = recv(ends[0], got + len, sizeof(got) - 1 - len, MSG_DONTWAIT)) > 0)
+		len += (size_t)n;
+	CHECK_INT(n, 0); /* the connection is closed, whatever the answer was */
+	got[len] = '\0';
+	close(ends[0]);
+	return got;
+}
+
+static const struct {
+	const char *say, *answer;
+} monitor_requests[] = {
+	{ "{\"cmd\":\"status\",\"role\":\"supervisor\"}", "\"version\"" },
+	{ "{\"cmd\":\"counters\",\"role\":\"resolver\"}", "has no dns64 section" },
+	{ "{\"cmd\":\"sessions\",\"role\":\"translator\"}",
+		"only figures are for this client, not sessions" },
+	{ "{\"cmd\":\"bib\",\"role\":\"translator\"}", "only figures are for this client, not bib" },
+	{ "{\"cmd\":\"pool\",\"role\":\"translator\"}", "only figures are for this client, not pool" },
+	{ "{\"cmd\":\"reload\",\"role\":\"supervisor\"}", "may reload" },
+	{ "not JSON", "a request is one line" },
+	{ "", "a request is one line" },
+};
+
+TEST(the_monitor_may_ask_for_figures_and_nothing_else)
+{
+	struct bench t;
+
+	bench_init(&t);
+	for (size_t i = 0; i < ARRAY_LEN(monitor_requests); i++) {
+		test_row(monitor_requests[i].say);
+		const char *got = ask_as_monitor(&t, monitor_requests[i].say);
+		if (!CHECK(strstr(got, monitor_requests[i].answer) != NULL))
+			CHECK_TEXT(got, monitor_requests[i].answer);
+	}
+	CHECK_INT(t.s.control->clients_len, 0);
+	bench_fini(&t);
+}
+
+TEST(what_is_no_connection_or_too_long_is_closed)
+{
+	static const char say[] = "{\"cmd\":\"status\",\"role\":\"supervisor\"}";
+	static char longer[LINE_BYTES + 2];
+	int ends[2], tcp = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct bench t;
+	char byte;
+
+	bench_init(&t);
+	REQUIRE(pipe(ends) == 0);
+	control_request(t.s.control, say, sizeof(say) - 1, ends[1]);
+	CHECK_INT(read(ends[0], &byte, 1), 0);
+	close(ends[0]);
+	REQUIRE(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends) == 0);
+	control_request(t.s.control, say, sizeof(say) - 1, ends[1]);
+	CHECK(send(ends[0], "x", 1, MSG_NOSIGNAL) < 0);
+	close(ends[0]);
+	control_request(t.s.control, say, sizeof(say) - 1, tcp);
+	CHECK(fcntl(tcp, F_GETFD) < 0);
+	memset(longer, ' ', sizeof(longer) - 1);
+	CHECK_TEXT(ask_as_monitor(&t, longer), "");
+	CHECK_INT(t.s.control->clients_len, 0);
+	bench_fini(&t);
+}
+
+TEST(a_monitor_that_asks_too_often_is_not_answered_for_a_while)
+{
+	struct bench t;
+
+	bench_init(&t);
+	t.s.control->asked_since = clock_now();
+	t.s.control->asked = MONITOR_REQUESTS - 1;
+	CHECK(strstr(ask_as_monitor(&t, monitor_requests[0].say), "version") != NULL);
+	CHECK_TEXT(ask_as_monitor(&t, monitor_requests[0].say), "");
+	t.s.control->asked_since -= NSEC;
+	CHECK(strstr(ask_as_monitor(&t, monitor_requests[0].say), "version") != NULL);
 	bench_fini(&t);
 }

@@ -123,10 +123,28 @@ static void play_mad(void)
 		pause(); /* not ended, but its message makes no sense */
 }
 
+/* asks as the monitor does: a line and one end of a connection; once without, and once with two */
+static void play_asking(void)
+{
+	static struct channel_msg m;
+	int ends[2];
+
+	if (pipe(ends) < 0)
+		_exit(17);
+	start_and_ready(&m);
+	say(CHANNEL_REQUEST, "without");
+	if (channel_send(CHANNEL_FD, CHANNEL_REQUEST, "two", 3, ends, 2) < 0 ||
+		channel_send(CHANNEL_FD, CHANNEL_REQUEST, "a line", 6, &ends[1], 1) < 0)
+		_exit(18);
+	for (;;)
+		pause();
+}
+
 static const struct {
 	const char *name;
 	void (*play)(void);
 } plays[] = {
+	{ "asking", play_asking },
 	{ "good", play_good },
 	{ "curious", play_curious },
 	{ "stillborn", play_stillborn },
@@ -399,6 +417,59 @@ TEST(requests_go_with_their_connection_and_answers_to_reload_come_back)
 	close(ends[0]);
 	close(ends[1]);
 	bench_fini(&t);
+}
+
+static void on_requested(void *ctx, const char *line, size_t len, int fd)
+{
+	struct bench *t = ctx;
+
+	snprintf(t->fault, sizeof(t->fault), "%.*s", (int)len, line);
+	CHECK(fcntl(fd, F_GETFD) >= 0);
+	close(fd);
+	loop_stop(t->loop);
+}
+
+TEST(a_role_that_may_ask_is_heard_if_it_brings_one_connection)
+{
+	struct bench t;
+
+	bench_init(&t, "asking");
+	process_free(t.p);
+	t.plan.requested = on_requested;
+	REQUIRE(process_new(t.loop, &t.plan, &t.p) == 0);
+	process_start(t.p);
+	run_until(&t, PROCESS_READY);
+	loop_timer_set(t.guard, 20 * NSEC);
+	if (t.fault[0] == '\0')
+		REQUIRE(loop_run(t.loop) == 0);
+	CHECK_TEXT(t.fault, "a line");
+	bench_fini(&t);
+}
+
+static void on_pause_over(void *ctx)
+{
+	loop_stop(((struct bench *)ctx)->loop);
+}
+
+TEST(a_role_that_may_not_ask_is_not_heard_and_lives)
+{
+	struct bench t;
+	int before = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	close(before);
+	bench_init(&t, "asking");
+	process_start(t.p);
+	run_until(&t, PROCESS_READY);
+	REQUIRE(loop_watch_timer(t.loop, on_pause_over, &t, &t.pause) == 0);
+	loop_timer_set(t.pause, 200 * MSEC);
+	REQUIRE(loop_run(t.loop) == 0);
+	CHECK_INT(state_of(t.p), PROCESS_READY);
+	loop_unwatch(t.pause);
+	bench_fini(&t);
+	/* What it sent was closed: the lowest free descriptor is the same as before. */
+	int after = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	CHECK_INT(after, before);
+	close(after);
 }
 
 TEST(a_process_that_waits_stops_at_once)

@@ -106,7 +106,7 @@ static const struct fault_case key_cases[] = {
 	{ "key of another section", "nat64:\n  listen: []\n",
 		"f.yaml:2: nat64.listen: the key is not known here, it belongs to the section dns64" },
 	{ "far key", "control:\n  port: 1\nnat64:\n",
-		"f.yaml:2: control.port: the key is not known, the keys here are socket" },
+		"f.yaml:2: control.port: the key is not known, the keys here are socket, metrics" },
 	{ "key twice", "nat64:\n  workers: auto\n  subscriber: 64\n  workers: 1\n",
 		"f.yaml:4: nat64.workers: the key was written in line 2 already, keep one of them" },
 	{ "no value", "nat64:\n  workers:\n",

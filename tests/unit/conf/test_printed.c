@@ -171,7 +171,7 @@ static void make_dns64(struct maker *m)
 			below(m, 256));
 	if (below(m, 2))
 		say(m, "  upstream: [%s]\n",
-			PICK(m, "system", "recursive", "192.0.2.53, \"[2001:db8::53]:5353\"",
+			PICK(m, "system", "recursive", "198.51.100.53, \"[2001:db8::53]:5353\"",
 				"9.9.9.9, \"[2620:fe::9]:8853\""));
 	if (below(m, 2))
 		make_prefixes(m, "prefixes");
@@ -187,9 +187,10 @@ static void make_dns64(struct maker *m)
 static void make_service(struct maker *m)
 {
 	if (below(m, 2))
-		say(m, "control: { socket: %s }\n",
+		say(m, "control: { socket: %s, metrics: %s }\n",
 			PICK(m, "/s", "\"/with space\"", "\"/quote\\\"and\\\\slash: #\"", "\"/null\"",
-				"'/{}[]&*!'"));
+				"'/{}[]&*!'"),
+			PICK(m, "off", "\"off\"", "\"[::1]:9964\"", "\"[::]:1\"", "\"192.0.2.1:65535\""));
 	if (below(m, 2))
 		say(m, "log: { level: %s, to: [%s] }\n", PICK(m, "error", "warning", "info", "debug"),
 			PICK(m, "stderr", "journal, syslog", "stderr, syslog, journal"));
@@ -311,6 +312,9 @@ static const struct {
 	{ "dns64:", "dns64: { upstream: recursive }", "dns64.upstream" },
 	{ "dns64:", "dns64: { dnssec: off }", "dns64.dnssec" },
 	{ "nat64:", "nat64:\ncontrol: { socket: /s }", "control.socket" },
+	{ "nat64:", "nat64:\ncontrol: { metrics: off }", "control.metrics" },
+	{ "nat64:", "nat64:\ncontrol: { metrics: \"[::1]:9965\" }", "control.metrics" },
+	{ "nat64:", "nat64:\ncontrol: { metrics: \"[::1]:9964\" }", NULL },
 	{ "nat64:", "nat64:\nlog: { to: syslog }", "log.to" },
 	{ "nat64:",
 		"nat64: { max-blocks-per-subscriber: 4, filtering: address-dependent, fastpath: off, "

@@ -169,6 +169,7 @@ static const char contract[] =
 	"  dnssec: validate                      # or: off\n"
 	"control:                                # (default)\n"
 	"  socket: /run/isthmus/control.sock\n"
+	"  metrics: \"[::1]:9964\"                 # Prometheus text, and the status page\n"
 	"log:\n"
 	"  level: info\n"
 	"  to: [stderr]                          # stderr | syslog | journal\n";
@@ -365,6 +366,31 @@ TEST(addresses_that_begin_with_colons_are_values_inside_brackets)
 
 		CHECK_INT(c->dns64.allow_len, colon_cases[i].len);
 		CHECK(!c->dns64.allow[0].is4);
+		conf_free(c);
+	}
+}
+
+static const struct {
+	const char *text, *endpoint; /* NULL: off */
+} metrics_cases[] = {
+	{ "off", NULL },
+	{ "\"off\"", NULL },
+	{ "\"[::1]:9964\"", "[::1]:9964" },
+	{ "\"[2001:db8::1]:80\"", "[2001:db8::1]:80" },
+	{ "\"0.0.0.0:9100\"", "0.0.0.0:9100" },
+};
+
+TEST(metrics_have_an_endpoint_or_are_off)
+{
+	for (size_t i = 0; i < ARRAY_LEN(metrics_cases); i++) {
+		char text[100];
+
+		test_row(metrics_cases[i].text);
+		snprintf(text, sizeof(text), "nat64:\ncontrol: { metrics: %s }\n", metrics_cases[i].text);
+		struct conf *c = must_parse(text);
+		CHECK_INT(c->control.metrics.is_on, metrics_cases[i].endpoint != NULL);
+		if (metrics_cases[i].endpoint)
+			check_endpoint(&c->control.metrics.at, metrics_cases[i].endpoint);
 		conf_free(c);
 	}
 }

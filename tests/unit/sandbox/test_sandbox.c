@@ -187,36 +187,78 @@ static int try_listen(void)
 	return listen(0, 1) & 1;
 }
 
+static int try_bind(void)
+{
+	return bind(0, NULL, 0) & 1;
+}
+
+static int try_connect(void)
+{
+	return connect(0, NULL, 0) & 1;
+}
+
+static int try_setsockopt(void)
+{
+	return setsockopt(0, SOL_SOCKET, SO_DEBUG, NULL, 0) & 1;
+}
+
+static int try_accept(void)
+{
+	return accept4(0, NULL, NULL, 0) & 1;
+}
+
+static int try_socketpair(void)
+{
+	int ends[2];
+
+	return socketpair(AF_UNIX, SOCK_STREAM, 0, ends) & 1;
+}
+
+static int try_socketpair4(void)
+{
+	int ends[2];
+
+	return socketpair(AF_INET, SOCK_STREAM, 0, ends) & 1;
+}
+
 #define T (1U << SANDBOX_TRANSLATOR)
 #define R (1U << SANDBOX_RESOLVER)
+#define M (1U << SANDBOX_MONITOR)
+#define ALL (T | R | M)
 
 static const struct {
 	const char *name;
 	int (*fn)(void);
 	unsigned profiles; /* in which it kills */
 } deadly[] = {
-	{ "opening a file", try_open, T | R },
-	{ "making a file", try_open_write, T | R },
-	{ "executing a program", try_exec, T | R },
-	{ "starting a process", try_fork, T | R },
-	{ "an IPv4 socket", try_socket4, T },
-	{ "an IPv6 socket", try_socket6, T },
-	{ "a netlink socket", try_netlink, T | R },
-	{ "a packet socket", try_packet, T | R },
-	{ "tracing", try_ptrace, T | R },
-	{ "a signal to another process", try_kill_parent, T | R },
-	{ "becoming root", try_setuid, T | R },
-	{ "another root directory", try_chroot, T | R },
-	{ "mounting", try_mount, T | R },
-	{ "a namespace", try_unshare, T | R },
-	{ "bpf(2)", try_bpf, T | R },
-	{ "io_uring", try_io_uring, T | R },
-	{ "a memory file", try_memfd, T | R },
-	{ "executable memory", try_executable_memory, T | R },
-	{ "memory made executable", try_make_executable, T | R },
-	{ "changing a limit", try_raise_limit, T | R },
-	{ "becoming dumpable", try_allow_dump, T | R },
-	{ "listening", try_listen, T | R },
+	{ "opening a file", try_open, ALL },
+	{ "making a file", try_open_write, ALL },
+	{ "executing a program", try_exec, ALL },
+	{ "starting a process", try_fork, ALL },
+	{ "an IPv4 socket", try_socket4, T | M },
+	{ "an IPv6 socket", try_socket6, T | M },
+	{ "a netlink socket", try_netlink, ALL },
+	{ "a packet socket", try_packet, ALL },
+	{ "tracing", try_ptrace, ALL },
+	{ "a signal to another process", try_kill_parent, ALL },
+	{ "becoming root", try_setuid, ALL },
+	{ "another root directory", try_chroot, ALL },
+	{ "mounting", try_mount, ALL },
+	{ "a namespace", try_unshare, ALL },
+	{ "bpf(2)", try_bpf, ALL },
+	{ "io_uring", try_io_uring, ALL },
+	{ "a memory file", try_memfd, ALL },
+	{ "executable memory", try_executable_memory, ALL },
+	{ "memory made executable", try_make_executable, ALL },
+	{ "changing a limit", try_raise_limit, ALL },
+	{ "becoming dumpable", try_allow_dump, ALL },
+	{ "listening", try_listen, ALL },
+	{ "binding", try_bind, T | M },
+	{ "connecting", try_connect, T | M },
+	{ "changing a socket", try_setsockopt, T | M },
+	{ "accepting", try_accept, T },
+	{ "a pair of sockets", try_socketpair, T | R },
+	{ "a pair of network sockets", try_socketpair4, ALL },
 };
 
 static void check_deadly(enum sandbox_profile profile)
@@ -237,6 +279,11 @@ TEST(the_translator_dies_of_what_it_may_not_do)
 TEST(the_resolver_dies_of_what_it_may_not_do)
 {
 	check_deadly(SANDBOX_RESOLVER);
+}
+
+TEST(the_monitor_dies_of_what_it_may_not_do)
+{
+	check_deadly(SANDBOX_MONITOR);
 }
 
 /* --- what works --- */
@@ -349,7 +396,7 @@ static const struct {
 	{ "stdio in memory", use_stdio },
 };
 
-TEST(what_a_role_needs_works_in_both_profiles)
+TEST(what_a_role_needs_works_in_every_profile)
 {
 	for (unsigned p = 0; p < SANDBOX_PROFILE_COUNT; p++) {
 		for (size_t i = 0; i < ARRAY_LEN(harmless); i++) {
@@ -399,6 +446,66 @@ TEST(the_resolver_may_ask_servers_over_udp_and_tcp)
 {
 	CHECK_INT(run_inside(SANDBOX_RESOLVER, use_udp), 0);
 	CHECK_INT(run_inside(SANDBOX_RESOLVER, use_tcp6), 0);
+}
+
+/* listener() - a listening socket, made before the sandbox is entered, and a client of it */
+static int listening, client;
+
+static void make_listener(void)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t size = sizeof(at);
+
+	listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	REQUIRE(bind(listening, (struct sockaddr *)&at, sizeof(at)) == 0 && listen(listening, 1) == 0);
+	REQUIRE(getsockname(listening, (struct sockaddr *)&at, &size) == 0);
+	REQUIRE(connect(client, (struct sockaddr *)&at, sizeof(at)) == 0);
+	REQUIRE(send(client, "x", 1, 0) == 1);
+}
+
+static int use_listener(void)
+{
+	int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	char byte;
+
+	if (fd < 0 || recv(fd, &byte, 1, 0) != 1 || send(fd, &byte, 1, MSG_NOSIGNAL) != 1)
+		return 1;
+	return shutdown(fd, SHUT_WR) < 0 || close(fd) < 0 ? 2 : 0;
+}
+
+/* A question: one end of a pair goes out over a connection that was there before. */
+static int use_pair(void)
+{
+	int ends[2];
+	char byte = 'x';
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { .header = { .cmsg_len = CMSG_LEN(sizeof(int)),
+			      .cmsg_level = SOL_SOCKET,
+			      .cmsg_type = SCM_RIGHTS } };
+	struct iovec v = { &byte, 1 };
+	struct msghdr m = { .msg_iov = &v,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control.space) };
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
+		return 1;
+	memcpy(CMSG_DATA(&control.header), &ends[1], sizeof(int));
+	if (sendmsg(ends[0], &m, MSG_NOSIGNAL) != 1)
+		return 2;
+	return close(ends[0]) | close(ends[1]) ? 3 : 0;
+}
+
+TEST(the_monitor_may_accept_clients_and_ask_the_supervisor)
+{
+	make_listener();
+	CHECK_INT(run_inside(SANDBOX_MONITOR, use_listener), 0);
+	CHECK_INT(run_inside(SANDBOX_MONITOR, use_pair), 0);
+	close(listening);
+	close(client);
 }
 
 /* --- what is gone: the sandboxed process waits, and is looked at --- */

@@ -40,6 +40,7 @@ static void spoil_fragment(struct pkt *p) { p->v.is_fragment = !p->v.is_fragment
 static void spoil_frag_offset(struct pkt *p) { p->v.frag_offset = 3; }
 static void spoil_frag_header(struct pkt *p) { p->v.has_frag_header = true; }
 static void spoil_frag_place(struct pkt *p) { p->v.frag_off_hdr = 41; }
+static void spoil_datagram_len(struct pkt *p) { p->v.datagram_len = 1; }
 static void spoil_df(struct pkt *p) { p->v.df = true; }
 static void spoil_partial(struct pkt *p) { p->off.csum_partial = true; }
 static void spoil_gso_size(struct pkt *p) { p->off.gso_size = 1; }
@@ -68,7 +69,8 @@ TEST(validate_refuses_what_breaks_an_invariant)
 	check_spoiled(solicit6, spoil_next, "next of another ICMP");
 	check_spoiled(echo4, spoil_port, "identifier");
 	check_spoiled(gre4, spoil_port, "port of GRE");
-	check_spoiled(later_fragment4, spoil_port, "port of a later fragment");
+	check_spoiled(udp4, spoil_datagram_len, "length of a datagram that is no fragment");
+	check_spoiled(later_fragment4, spoil_datagram_len, "fragment behind the end of its datagram");
 	check_spoiled(udp4, spoil_inner, "inner without error");
 	check_spoiled(error4_udp, spoil_inner, "error without inner");
 	check_spoiled(error4_udp, spoil_inner_version, "inner version");

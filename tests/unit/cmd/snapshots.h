@@ -1,0 +1,81 @@
+/* snapshots.h - snapshots for tests, written as the rows that the processes would send */
+#ifndef ISTHMUS_TESTS_CMD_SNAPSHOTS_H
+#define ISTHMUS_TESTS_CMD_SNAPSHOTS_H
+
+#include "harness.h"
+
+#include "cmd/snapshot.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SUPERVISOR                                                                                           \
+	"{'role':'supervisor','version':'0.1.0','pid':7,'uptime_s':12.5,'config':null,'ready':true,"         \
+	"'prefixes':['64:ff9b::/96'],'listen':['[::]:53'],'device':{'name':'isthmus0','mtu':1520},'roles':[" \
+	"{'name':'translator','pid':8,'state':'ready','restarts':0,'uptime_s':12.4},"                        \
+	"{'name':'monitor','pid':9,'state':'waiting','restarts':3,'uptime_s':0.0}]}"
+#define TRANSLATOR                                                                                           \
+	"{'role':'translator','pid':8,'uptime_s':12.4,'workers':1,'sessions':{'tcp':5,'udp':6,'icmp':7},"    \
+	"'bindings':{'tcp':1,'udp':2,'icmp':3},'max_sessions':1000,'subscribers':2,'blocks':126,"            \
+	"'blocks_lent':4,'pkts_64':10,'pkts_46':20,'bytes_64':1000,'bytes_46':2000,'dropped':3,"             \
+	"'memory_bytes':4096,'novel_things':9}"
+#define COUNTERS                                                                                             \
+	"[{'group':'translated','name':'pkts_64_tcp','value':10,'text':'t'},"                                \
+	"{'group':'translated','name':'bytes_64_tcp','value':1000,'text':'t'},"                              \
+	"{'group':'translated','name':'pkts_46_icmp','value':20,'text':'t'},"                                \
+	"{'group':'icmp','name':'sent_v6','value':2,'text':'t'},"                                            \
+	"{'group':'other','name':'hairpins','value':4,'text':'packets turned around'},"                      \
+	"{'group':'drop','name':'FRAGMENT','value':3,'text':'a fragment <b> & \\'more\\''},"                 \
+	"{'group':'drop','name':'POOL_EXHAUSTED','value':0,'text':'no free port'},"                          \
+	"{'group':'brand-new','name':'thing','value':8,'text':'a group that came later'}]"
+#define RESOLVER                                                                                             \
+	"{'role':'resolver','pid':9,'uptime_s':1.5,'queries_open':1,'queries_open_max':4096,'truncated':6}"
+#define RESOLVER_COUNTERS "[{'group':'dns64','name':'truncated','value':6,'text':'replies with TC set'}]"
+
+/* rows() - JSON with ' for " */
+static inline json_t *rows(const char *text)
+{
+	char *copy = strdup(text);
+	json_error_t e;
+
+	REQUIRE(copy != NULL);
+	for (char *c = copy; *c; c++) {
+		if (*c == '\\' && c[1] == '\'')
+			c++, *c = '\'', c[-1] = ' ';
+		else if (*c == '\'')
+			*c = '"';
+	}
+	json_t *j = json_loads(copy, 0, &e);
+	if (!j)
+		CHECK_TEXT(e.text, copy);
+	REQUIRE(j != NULL);
+	free(copy);
+	return j;
+}
+
+static inline struct snapshot whole_snapshot(void)
+{
+	return (struct snapshot){ .parts = {
+					  [SNAPSHOT_SUPERVISOR] = { true, true, rows(SUPERVISOR), NULL },
+					  [SNAPSHOT_TRANSLATOR] = { true, true, rows(TRANSLATOR),
+						  rows(COUNTERS) },
+					  [SNAPSHOT_RESOLVER] = { true, true, rows(RESOLVER),
+						  rows(RESOLVER_COUNTERS) },
+				  } };
+}
+
+/* printed() - what a page says about a snapshot; to be freed */
+static inline char *printed(int (*print)(const struct snapshot *s, FILE *to), const struct snapshot *s)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *to = open_memstream(&text, &len);
+
+	REQUIRE(to != NULL);
+	CHECK_INT(print(s, to), 0);
+	REQUIRE(fclose(to) == 0);
+	return text;
+}
+
+#endif
