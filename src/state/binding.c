@@ -21,11 +21,11 @@ static uint64_t hash4_of(const struct binding_table *t, const struct binding *b)
 	return binding_hash4(t, b->proto, b->out, b->out_port);
 }
 
-uint32_t binding_add(struct binding_table *t, const struct binding *b, uint32_t block)
+uint32_t binding_add(struct binding_table *t, const struct binding *b, uint32_t block, uint32_t want)
 {
-	uint32_t id = slots_take(&t->slots);
+	uint32_t id = slots_take_if_free(&t->slots, want);
 
-	t->at[id] = (struct binding_slot){ .b = *b, .block = block };
+	t->at[id] = (struct binding_slot){ .b = *b, .block = block, .only = NONE };
 	index_put(&t->by6, hash6_of(t, b), id);
 	index_put(&t->by4, hash4_of(t, b), id);
 	t->used[b->proto]++;

@@ -11,6 +11,8 @@ struct binding_slot {
 	_Alignas(MEMORY_LINE) struct binding b;
 	uint32_t block; /* lent block that b.out_port is in */
 	uint32_t seen;	/* the last state_update() that met it, if it is static */
+	uint32_t
+		only; /* its session if it is known to have one only, so that a packet need not search; else NONE */
 };
 
 struct binding_table {
@@ -68,8 +70,8 @@ static inline uint32_t binding_find4(
 	return NONE;
 }
 
-/** binding_add() - enter a binding that neither side has yet; the table is not full */
-uint32_t binding_add(struct binding_table *t, const struct binding *b, uint32_t block);
+/** binding_add() - enter a binding that neither side has yet, under number @want if that is free; the table is not full */
+uint32_t binding_add(struct binding_table *t, const struct binding *b, uint32_t block, uint32_t want);
 
 void binding_remove(struct binding_table *t, uint32_t id);
 

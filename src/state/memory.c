@@ -5,22 +5,27 @@
 
 void *memory_table(struct memory *m, size_t n, size_t size)
 {
-	size_t bytes;
+	size_t bytes, with_gap;
 
 	ASSERT(m->len < MEMORY_TABLES_MAX);
-	if (__builtin_mul_overflow(n, size, &bytes) ||
-		__builtin_add_overflow(bytes, (size_t)MEMORY_LINE, &bytes))
+	if (__builtin_mul_overflow(n, size, &bytes))
 		return NULL;
-	uint8_t *base = calloc(1, bytes);
+	size_t align = bytes < MEMORY_HUGE ? MEMORY_LINE : MEMORY_HUGE;
+
+	if (__builtin_add_overflow(bytes, align, &with_gap))
+		return NULL;
+	uint8_t *base = calloc(1, with_gap);
 	if (!base)
 		return NULL;
-	m->base[m->len++] = base;
+	uint8_t *table = base + (-(uintptr_t)base & (align - 1));
+
+	m->at[m->len++] = (struct memory_base){ base, table, bytes };
 	m->bytes += bytes;
-	return base + (-(uintptr_t)base & (MEMORY_LINE - 1));
+	return table;
 }
 
 void memory_fini(struct memory *m)
 {
 	while (m->len > 0)
-		free(m->base[--m->len]);
+		free(m->at[--m->len].base);
 }

@@ -7,11 +7,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MEMORY_TABLES_MAX 32
-#define MEMORY_LINE 64 /* bytes of a cache line */
+#define MEMORY_TABLES_MAX 64
+#define MEMORY_LINE 64		      /* bytes of a cache line */
+#define MEMORY_HUGE ((size_t)2 << 20) /* bytes of a huge page, where a page table entry serves that many */
 
 struct memory {
-	void *base[MEMORY_TABLES_MAX]; /* as calloc() gave them */
+	struct memory_base {
+		void *base;   /* as calloc() gave it */
+		void *table;  /* the first aligned address in it */
+		size_t bytes; /* of the table */
+	} at[MEMORY_TABLES_MAX];
 	unsigned len;
 	uint64_t bytes; /* sum of what was asked for; pages never touched cost nothing */
 };
@@ -19,7 +24,8 @@ struct memory {
 /**
  * memory_table() - take a zeroed table of @n elements of @size bytes
  *
- * Zeroed by calloc(), so that the kernel gives the pages of a large table only when they are first used.
+ * Zeroed by calloc(), so that the kernel gives the pages of a large table only when they are first used. A table of
+ * MEMORY_HUGE bytes or more starts at a multiple of that, so that huge pages fit if the process has asked for them.
  *
  * Return: the table, which starts on a cache line; NULL if there is no memory.
  * Context: start-up only.

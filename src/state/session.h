@@ -36,15 +36,21 @@ static inline uint64_t session_hash(
 	return hash_words(&t->key, w, 2);
 }
 
+static inline bool session_is(
+	const struct session_table *t, uint32_t id, uint32_t binding, struct addr4 remote, uint16_t port)
+{
+	const struct session *e = &t->at[id];
+
+	return e->binding == binding && addr4_eq(e->remote, remote) && e->remote_port == port;
+}
+
 static inline uint32_t session_find(
 	const struct session_table *t, uint32_t binding, struct addr4 remote, uint16_t port)
 {
 	struct probe p = index_probe(&t->index, session_hash(t, binding, remote, port));
 
 	for (uint32_t id; (id = index_next(&t->index, &p)) != NONE;) {
-		const struct session *e = &t->at[id];
-
-		if (e->binding == binding && addr4_eq(e->remote, remote) && e->remote_port == port)
+		if (session_is(t, id, binding, remote, port))
 			return id;
 	}
 	return NONE;

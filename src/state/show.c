@@ -60,6 +60,12 @@ bool state_pool_row(const struct state *s, uint32_t i, struct pool_row *ret)
 	return true;
 }
 
+void state_each_table(const struct state *s, void (*fn)(void *ctx, void *table, size_t bytes), void *ctx)
+{
+	for (unsigned i = 0; i < s->memory.len; i++)
+		fn(ctx, s->memory.at[i].table, s->memory.at[i].bytes);
+}
+
 void state_stats(const struct state *s, struct state_stats *ret)
 {
 	*ret = (struct state_stats){

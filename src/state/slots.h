@@ -1,8 +1,8 @@
 /*
- * slots.h - the numbers of a table's elements: which are live, and the next free one
+ * slots.h - the numbers of a table's elements: which are live, and the lowest free one
  *
- * Numbers that were given back are used first (last in, first out: their memory is still in the cache), then
- * numbers never used before, so that a table touches as much memory as its fullest moment needed.
+ * A free number is a set bit; a word with a set bit is a set bit one level up. So the lowest free number is found by one
+ * look per level, and a table touches no more memory than its fullest moment needed.
  */
 #ifndef ISTHMUS_STATE_SLOTS_H
 #define ISTHMUS_STATE_SLOTS_H
@@ -13,15 +13,15 @@
 
 #define NONE UINT32_MAX /* no element */
 
-struct slots {
-	uint32_t *next; /* of a free number the free one after it, or NONE; of a live number SLOT_LIVE */
-	uint32_t free;	/* first free number below high, or NONE */
-	uint32_t high;	/* numbers from here on were never used */
-	uint32_t max;	/* how many there may be */
-	uint32_t used;	/* how many are live */
-};
+#define SLOT_WORD_SHIFT 6 /* 64 bits in a word */
+#define SLOT_LEVELS 5	  /* 2^30 numbers; the last level is one word */
 
-#define SLOT_LIVE (UINT32_MAX - 1)
+struct slots {
+	uint64_t *free[SLOT_LEVELS];
+	uint32_t high; /* numbers from here on were never used */
+	uint32_t max;  /* how many there may be */
+	uint32_t used; /* how many are live */
+};
 
 /** slots_init() - room for @max numbers; false if there is no memory */
 bool slots_init(struct slots *s, struct memory *m, uint32_t max);
@@ -33,11 +33,17 @@ static inline bool slots_is_full(const struct slots *s)
 
 static inline bool slots_is_live(const struct slots *s, uint32_t id)
 {
-	return id < s->high && s->next[id] == SLOT_LIVE;
+	return id < s->high && (s->free[0][id >> SLOT_WORD_SHIFT] >> (id % 64) & 1) == 0;
 }
 
-/** slots_take() - a number that was free; there must be one */
+/** slots_lowest() - the number that slots_take() would take; there must be one */
+uint32_t slots_lowest(const struct slots *s);
+
+/** slots_take() - the lowest number that was free; there must be one */
 uint32_t slots_take(struct slots *s);
+
+/** slots_take_if_free() - this number if it is free, else the lowest that is; there must be one */
+uint32_t slots_take_if_free(struct slots *s, uint32_t want);
 
 /** slots_give() - the number is free again */
 void slots_give(struct slots *s, uint32_t id);
@@ -45,5 +51,8 @@ void slots_give(struct slots *s, uint32_t id);
 /** slots_next() - the first live number at or after @from among @looks numbers, or NONE; *ret_next is where
  * to go on */
 uint32_t slots_next(const struct slots *s, uint32_t from, uint32_t looks, uint32_t *ret_next);
+
+/** slots_validate() - whether the levels agree with each other and with the counts; slow */
+bool slots_validate(const struct slots *s);
 
 #endif

@@ -16,6 +16,8 @@
 #include "base/random.h"
 #include "base/verdict.h"
 
+#include <stddef.h>
+
 #define POOL_ENTRIES_MAX 64  /* entries of nat64.pool */
 #define STATE_PREFIXES_MAX 8 /* entries of nat64.prefixes */
 
@@ -272,6 +274,14 @@ struct state_stats {
 };
 
 void state_stats(const struct state *s, struct state_stats *ret);
+
+/**
+ * state_each_table() - name the memory of every table, for a caller that may advise the kernel about it (huge pages)
+ * @fn:		called for each; the table starts at a multiple of 2 MiB if it is at least that long
+ *
+ * Context: start-up; the pages need not have been touched.
+ */
+void state_each_table(const struct state *s, void (*fn)(void *ctx, void *table, size_t bytes), void *ctx);
 
 /** state_validate() - check every invariant of the tables against each other; slow, for tests and fuzzers */
 bool state_validate(const struct state *s);

@@ -11,26 +11,9 @@
 
 /* --- slots and indexes --- */
 
-static bool check_slots(const struct slots *s)
-{
-	uint32_t live = 0, free = 0;
-
-	for (uint32_t i = 0; i < s->high; i++)
-		live += s->next[i] == SLOT_LIVE;
-	for (uint32_t i = s->free; i != NONE; i = s->next[i]) {
-		if (i >= s->high || s->next[i] == SLOT_LIVE || ++free > s->high)
-			return false;
-	}
-	return live == s->used && live + free == s->high && s->high <= s->max;
-}
-
 static bool check_index(const struct index *x)
 {
-	uint32_t len = 0;
-
-	for (uint32_t i = 0; i <= x->mask; i++)
-		len += x->slots[i].ref != 0;
-	return len == x->len && len <= x->mask / 2 + 1;
+	return index_count(x) == x->len && x->len <= x->buckets_len * INDEX_FILL;
 }
 
 /* --- bindings --- */
@@ -43,6 +26,9 @@ static bool check_binding(const struct state *s, uint32_t id, uint32_t sessions)
 	if (b->proto >= PROTO_COUNT || b->prefix >= STATE_PREFIXES_MAX || b->sessions != sessions)
 		return false;
 	if (sessions == 0 && !b->is_static)
+		return false;
+	if (at->only != NONE && (sessions != 1 || !slots_is_live(&s->sessions.slots, at->only) ||
+					s->sessions.at[at->only].binding != id))
 		return false;
 	if (binding_find6(&s->bindings, b->proto, b->prefix, b->in, b->in_port) != id ||
 		binding_find4(&s->bindings, b->proto, b->out, b->out_port) != id)
@@ -67,7 +53,7 @@ static bool check_bindings(const struct state *s, const uint32_t *sessions, uint
 	const struct binding_table *t = &s->bindings;
 	uint32_t used[PROTO_COUNT] = { 0 }, statics = 0;
 
-	if (!check_slots(&t->slots) || !check_index(&t->by4) || !check_index(&t->by6))
+	if (!slots_validate(&t->slots) || !check_index(&t->by4) || !check_index(&t->by6))
 		return false;
 	for (uint32_t id = 0; id < t->slots.high; id++) {
 		if (!slots_is_live(&t->slots, id))
@@ -124,7 +110,7 @@ static bool check_sessions(const struct state *s, uint32_t *per_binding)
 	const struct session_table *t = &s->sessions;
 	uint32_t by_proto[PROTO_COUNT] = { 0 }, by_tcp[TCP_STATE_COUNT] = { 0 }, filtered = 0, groups = 0;
 
-	if (!check_slots(&t->slots) || !check_index(&t->index) || !check_index(&t->peers))
+	if (!slots_validate(&t->slots) || !check_index(&t->index) || !check_index(&t->peers))
 		return false;
 	for (uint32_t id = 0; id < t->slots.high; id++) {
 		const struct session *e = &t->at[id];
@@ -250,7 +236,7 @@ static bool check_pool(const struct state *s, const uint32_t *bindings)
 	const struct pool *p = &s->pool;
 	uint32_t open[PORT_CLASS_COUNT] = { 0 }, lent = 0, ports[PROTO_COUNT] = { 0 };
 
-	if (!check_slots(&p->slots) || p->blocks_taken - p->blocks_returned != p->slots.used)
+	if (!slots_validate(&p->slots) || p->blocks_taken - p->blocks_returned != p->slots.used)
 		return false;
 	for (uint32_t id = 0; id < p->slots.high; id++) {
 		if (slots_is_live(&p->slots, id) && !check_block(s, id, bindings[id]))
@@ -312,7 +298,7 @@ static bool check_subscribers(const struct state *s)
 	const struct subscriber_table *t = &s->subscribers;
 	uint32_t blocks = 0, statics = 0;
 
-	if (!check_slots(&t->slots) || !check_index(&t->index) || t->index.len != t->slots.used)
+	if (!slots_validate(&t->slots) || !check_index(&t->index) || t->index.len != t->slots.used)
 		return false;
 	for (uint32_t id = 0; id < t->slots.high; id++) {
 		if (!slots_is_live(&t->slots, id))
