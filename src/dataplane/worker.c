@@ -2,8 +2,8 @@
  * worker.c - the packet thread: read, translate, write, and between two bursts expire and answer questions
  *
  * Purpose. One @worker owns one TUN queue and one struct nat64, and nobody else touches either. It reads
- * packets until none waits or BURST_PKTS are done, then gives expiry its share, then runs a waiting call, and
- * sleeps in poll() only when there was nothing to read.
+ * packets until none waits or BURST_PKTS or BURST_BYTES have come, translates them as one burst (nat64_burst() says why),
+ * then gives expiry its share, then runs a waiting call, and sleeps in poll() only when the queue was empty.
  *
  * Calls. Another thread that wants to look at the tables puts a @call into the worker's only slot and waits
  * on its semaphore; the worker reads the slot between two bursts. On the path of a packet this is one load.
@@ -26,9 +26,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-#define BURST_PKTS 64	  /* packets between two looks at the clock */
+#define BURST_PKTS NAT64_BURST_MAX /* packets between two looks at the clock */
+#define BURST_BYTES (64 * 1024) /* and no more to read before they are written again, out of the near cache */
+#define HUGE_BYTES (2 * 1024 * 1024)
 #define SLEEP_MAX_MS 1000 /* a worker looks at its timers at least this often */
 
 struct call {
@@ -47,7 +50,7 @@ struct worker {
 	pthread_t thread;
 	pthread_mutex_t callers; /* one caller at a time */
 	_Atomic(struct call *) call;
-	uint8_t buffer[TUN_BUFFER_BYTES];
+	uint8_t buffers[BURST_PKTS][TUN_BUFFER_BYTES];
 };
 
 static void send_packet(void *ctx, const struct pkt *p)
@@ -65,26 +68,30 @@ _Noreturn static void die(const struct worker *w, int err)
 	_exit(EXIT_FAILURE);
 }
 
-/* Returns how many frames were read. */
-static unsigned drain_queue(struct worker *w, nsec now, const struct nat64_out *out)
+/* Returns whether more may be waiting. */
+static bool drain_queue(struct worker *w, nsec now, const struct nat64_out *out)
 {
-	unsigned n;
+	struct pkt burst[BURST_PKTS];
+	unsigned frames = 0, len = 0;
+	uint32_t bytes = 0;
+	int r = 1;
 
-	for (n = 0; n < BURST_PKTS; n++) {
-		struct pkt p;
+	while (frames < BURST_PKTS && bytes < BURST_BYTES) {
 		enum drop_reason reason = DROP_NONE;
-		int r = tun_read(w->queue, w->buffer, &p, &reason);
 
-		if (r == 0)
+		r = tun_read(w->queue, w->buffers[len], &burst[len], &reason);
+		if (r <= 0)
 			break;
-		if (r < 0)
-			die(w, r);
+		frames++;
 		if (reason != DROP_NONE)
 			nat64_drop(w->nat64, reason);
 		else
-			(void)nat64_packet(w->nat64, &p, now, out);
+			bytes += burst[len++].len;
 	}
-	return n;
+	nat64_burst(w->nat64, burst, len, now, out);
+	if (r < 0)
+		die(w, r);
+	return r > 0;
 }
 
 static void run_call(struct worker *w)
@@ -123,14 +130,21 @@ static void *run(void *arg)
 	pthread_setname_np(pthread_self(), name);
 	while (!w->is_stopping) {
 		nsec now = clock_now();
-		unsigned n = drain_queue(w, now, &out);
+		bool has_more = drain_queue(w, now, &out);
 		nsec next = nat64_tick(w->nat64, now, &out);
 
 		run_call(w);
-		if (n < BURST_PKTS && !w->is_stopping)
+		if (!has_more && !w->is_stopping)
 			sleep_until(w, clock_now(), next);
 	}
 	return NULL;
+}
+
+/* A packet in a large table costs a walk of the page table, too, unless the pages are huge. Only advice: see madvise(2). */
+static void advise_huge(void *ctx, void *table, size_t bytes)
+{
+	if (bytes >= HUGE_BYTES)
+		(void)madvise(table, bytes & ~(size_t)(HUGE_BYTES - 1), MADV_HUGEPAGE);
 }
 
 int worker_start(const struct nat64_config *c, int queue, unsigned index, struct worker **ret)
@@ -149,6 +163,7 @@ int worker_start(const struct nat64_config *c, int queue, unsigned index, struct
 	if (r == 0)
 		r = nat64_new(c, seed, clock_now(), &w->nat64);
 	if (r == 0) {
+		state_each_table(nat64_state(w->nat64), advise_huge, NULL);
 		w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		r = w->wake < 0 ? -errno : 0;
 	}

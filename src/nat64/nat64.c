@@ -128,17 +128,22 @@ int nat64_update(struct nat64 *n, const struct nat64_config *c)
 	return 0;
 }
 
-enum verdict nat64_packet(struct nat64 *n, struct pkt *p, nsec now, const struct nat64_out *out)
+enum verdict nat64_take(
+	struct nat64 *n, struct pkt *p, enum drop_reason parsed, nsec now, const struct nat64_out *out)
 {
 	struct job j = { .n = n, .p = p, .now = now, .out = out };
-	enum drop_reason reason = pkt_parse(p);
 
-	if (reason != DROP_NONE) {
+	if (parsed != DROP_NONE) {
 		/* What cannot be parsed cannot be answered either. */
-		n->count.drop[reason]++;
+		n->count.drop[parsed]++;
 		return VERDICT_DROP;
 	}
 	return p->v.version == 6 ? pipe_64(&j) : pipe_46(&j);
+}
+
+enum verdict nat64_packet(struct nat64 *n, struct pkt *p, nsec now, const struct nat64_out *out)
+{
+	return nat64_take(n, p, pkt_parse(p), now, out);
 }
 
 struct probe_ctx {

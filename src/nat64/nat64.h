@@ -59,6 +59,16 @@ MUST_CHECK int nat64_update(struct nat64 *n, const struct nat64_config *c);
  */
 enum verdict nat64_packet(struct nat64 *n, struct pkt *p, nsec now, const struct nat64_out *out);
 
+#define NAT64_BURST_MAX 32
+
+/**
+ * nat64_burst() - translate packets that came together, in their order
+ * @p:		@len packets, at most NAT64_BURST_MAX, each as nat64_packet() wants it and with memory of its own
+ *
+ * Does what nat64_packet() does for each, but fetches what they need from the tables for all of them first.
+ */
+void nat64_burst(struct nat64 *n, struct pkt *p, unsigned len, nsec now, const struct nat64_out *out);
+
 /** nat64_tick() - expire what is due; returns when to call again at the latest */
 nsec nat64_tick(struct nat64 *n, nsec now, const struct nat64_out *out);
 

@@ -36,6 +36,10 @@ struct job {
 		*datagram; /* of a fragment whose view has been completed from the first one; else NULL */
 };
 
+/** nat64_take() - take a packet that was parsed with this result through the pipeline */
+enum verdict nat64_take(
+	struct nat64 *n, struct pkt *p, enum drop_reason parsed, nsec now, const struct nat64_out *out);
+
 /* The steps of RFC 6146 s3.4 to s3.8 for a parsed packet; each sends or drops it, and counts. */
 enum verdict pipe_64(struct job *j);
 enum verdict pipe_46(struct job *j);

@@ -21,6 +21,8 @@
 #define POOL_ENTRIES_MAX 64  /* entries of nat64.pool */
 #define STATE_PREFIXES_MAX 8 /* entries of nat64.prefixes */
 
+struct index_bucket; /* opaque */
+
 /* Lifetimes, one per class of session (RFC 6146 s4). */
 enum lifetime {
 	LIFETIME_UDP,		   /* at least 2 min, default 5 min */
@@ -204,6 +206,27 @@ MUST_CHECK enum drop_reason state_take46(
  */
 bool state_find64(const struct state *s, const struct flow64 *f, struct mapping *ret);
 bool state_find46(const struct state *s, const struct flow46 *f, struct mapping *ret);
+
+/* Where the binding of a packet to come stands, if it has one. */
+struct state_ahead {
+	const struct index_bucket *bucket;
+	uint8_t tag;
+};
+
+/**
+ * state_look_ahead64(), state_look_ahead46() - begin to fetch what a packet that comes next needs from memory
+ *
+ * A packet of a flow among a million waits for memory twice in a row, for the index and then for the binding with its
+ * session. For packets that came together the waits overlap: look ahead for each of them, then fetch ahead for each,
+ * then take them one by one. Only a hint: nothing changes, and a wrong guess costs a line.
+ *
+ * Cost: one hash each; does not wait for memory.
+ */
+struct state_ahead state_look_ahead64(const struct state *s, const struct flow64 *f);
+struct state_ahead state_look_ahead46(const struct state *s, const struct flow46 *f);
+
+/** state_fetch_ahead() - the second step: reads the index, and begins to fetch the binding and its session */
+void state_fetch_ahead(const struct state *s, const struct state_ahead *a);
 
 /** state_pool_find() - the pool entry that holds this address and port, or -1 */
 int state_pool_find(const struct state *s, struct addr4 a, uint16_t port);
