@@ -29,7 +29,7 @@ help:
 	@echo 'make bench       measure against plain forwarding and TAYGA; needs root'
 	@echo 'make bench-pipeline  what one packet costs without any device; needs no root'
 	@echo 'make fuzz        run libFuzzer on each target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
-	@echo 'make check-style the checks of the house: layers and style'
+	@echo 'make check-style the checks of the house: layers, style, requirements'
 	@echo 'make clean       remove what was built'
 
 deps:
@@ -73,6 +73,7 @@ fuzz: deps-lab
 check-style:
 	tools/check-layers
 	tools/check-style
+	tools/rfc-trace
 
 clean:
 	rm -rf $(BUILD) $(TEST) $(FUZZ) build-werror-gcc build-werror-clang

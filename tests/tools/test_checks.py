@@ -115,10 +115,26 @@ def install_deps_is_content_when_all_is_there():
     return None if status == 0 and out == "" else f"status {status}: {out}"
 
 
+REQUIREMENTS = "tests/conformance/requirements/rfc0001"
+TRACE = [
+    ("no such symbol", {REQUIREMENTS: '# RFC 0001: X\ns1 "MUST x"\n\tcode src/a.c:absent\n\ttest t\n', "src/a.c": "int x;\n"},
+     "src/a.c has no absent"),
+    ("no such file", {REQUIREMENTS: '# RFC 0001: X\ns1 "MUST x"\n\tcode src/b.c\n\ttest t\n'}, "there is no file src/b.c"),
+    ("no such test", {REQUIREMENTS: '# RFC 0001: X\ns1 "MUST x"\n\tcode src/a.c\n\ttest absent\n', "src/a.c": "int x;\n"},
+     "there is no test absent"),
+    ("code without a test", {REQUIREMENTS: '# RFC 0001: X\ns1 "MUST x"\n\tcode src/a.c\n', "src/a.c": "int x;\n"},
+     "neither code and a test, nor an exception"),
+    ("nothing at all", {REQUIREMENTS: '# RFC 0001: X\ns1 "MUST x"\n'}, "neither code and a test, nor an exception"),
+    ("a line of another kind", {REQUIREMENTS: "# RFC 0001: X\nMUST x\n"}, "cannot be read"),
+    ("pages that are not written anew", {REQUIREMENTS: '# RFC 0001: X\ns1 "MUST x"\n\texcept because\n'}, "docs/rfc/rfc0001.md is not"),
+]
+
+
 def main():
     passed = failed = 0
     rows = [("check-style: " + n, lambda f=f, w=w: run_row("check-style", f, w)) for n, f, w in STYLE]
     rows += [("check-layers: " + n, lambda f=f, w=w: run_row("check-layers", f, w)) for n, f, w in LAYERS]
+    rows += [("rfc-trace: " + n, lambda f=f, w=w: run_row("rfc-trace", f, w)) for n, f, w in TRACE]
     rows += [("install-deps: names what is missing", install_deps_names_what_is_missing),
              ("install-deps: is content when all is there", install_deps_is_content_when_all_is_there)]
     for name, run in rows:
