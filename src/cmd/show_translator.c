@@ -407,6 +407,10 @@ static void translated_rows(struct reply *r, const struct nat64_counters *c)
 		"RFC 6146 s3.8");
 	counter_row(r, "other", "split", c->split, "IPv4 packets without DF cut into IPv6 fragments",
 		"RFC 7915 s4");
+	counter_row(r, "other", "syns_held", c->syns_held,
+		"SYNs from IPv4 without a way in, whose sender is told after some seconds", "RFC 5382 s4.3");
+	counter_row(r, "other", "syns_not_held", c->syns_not_held,
+		"the same, but dropped in silence: too long, or too many at a time", "RFC 5382 s4.3");
 	counter_row(r, "other", "passed", c->passed,
 		"packets given back to the host, whose address the pool shares", "");
 	counter_row(r, "other", "probes", c->probes, "probes sent to silent TCP connections",

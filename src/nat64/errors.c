@@ -61,7 +61,7 @@ static struct addr4 own4(const struct nat64 *n, const struct pkt *p)
 	return state_pool_has_address(n->state, p->v.dst4) ? p->v.dst4 : n->own4;
 }
 
-static enum verdict tell_sender(struct job *j, enum icmp_cause cause)
+enum verdict job_tell(struct job *j, enum icmp_cause cause)
 {
 	struct nat64 *n = j->n;
 	struct pkt *p = j->p;
@@ -102,7 +102,7 @@ enum verdict job_drop(struct job *j, enum drop_reason reason)
 {
 	ASSERT(reason > DROP_NONE && reason < DROP_COUNT);
 	j->n->count.drop[reason]++;
-	return told[reason].is_told ? tell_sender(j, told[reason].cause) : VERDICT_DROP;
+	return told[reason].is_told ? job_tell(j, told[reason].cause) : VERDICT_DROP;
 }
 
 enum verdict job_pass(struct job *j)

@@ -36,6 +36,7 @@
  * Standards: RFC 6146, RFC 7915, RFC 6052 s3.1, RFC 5508, RFC 4443 s2.4, RFC 1812 s4.3.2.
  */
 #include "nat64/fragments.h"
+#include "nat64/held_syn.h"
 #include "nat64/pipeline.h"
 
 #include "addr/embed.h"
@@ -86,6 +87,8 @@ int nat64_new(const struct nat64_config *c, const uint8_t seed[32], nsec now, st
 	int r = state_new(&c->state, seed, now, &n->state);
 	if (r == 0)
 		r = fragments_new(&key, &n->count, &n->fragments);
+	if (r == 0)
+		r = held_syns_new(&n->held_syns);
 	if (r < 0) {
 		nat64_free(n);
 		return r;
@@ -98,6 +101,7 @@ void nat64_free(struct nat64 *n)
 {
 	if (!n)
 		return;
+	held_syns_free(n->held_syns);
 	fragments_free(n->fragments);
 	state_free(n->state);
 	free(n);
@@ -164,7 +168,10 @@ nsec nat64_tick(struct nat64 *n, nsec now, const struct nat64_out *out)
 	nsec fragments = fragments_expire(n->fragments, now);
 	nsec state = state_expire(n->state, now, TICK_BUDGET, on_probe, &ctx);
 
-	return fragments < state ? fragments : state;
+	nsec syns = held_syns_expire(n, now, out);
+	nsec next = fragments < state ? fragments : state;
+
+	return syns < next ? syns : next;
 }
 
 void nat64_drop(struct nat64 *n, enum drop_reason reason)

@@ -25,6 +25,8 @@ struct nat64_counters {
 	uint64_t fragments_held;		/* fragments stored until the first one, or all, had come */
 	uint64_t datagrams;			/* datagrams of which every fragment came */
 	uint64_t datagrams_lost;		/* datagrams given up before */
+	uint64_t syns_held;			/* SYNs from IPv4 kept until their sender may be told */
+	uint64_t syns_not_held;			/* the same, but too long, or there was no room */
 	uint64_t passed;			/* given back to the host */
 	uint64_t probes;			/* TCP probes sent */
 };

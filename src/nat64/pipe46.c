@@ -1,4 +1,5 @@
 /* pipe46.c - an IPv4 packet becomes an IPv6 packet: RFC 6146 s3.4 to s3.7 */
+#include "nat64/held_syn.h"
 #include "nat64/pipeline.h"
 
 #include "addr/embed.h"
@@ -20,6 +21,8 @@ static enum verdict drop_or_pass(struct job *j, enum drop_reason reason)
 
 	if (is_unbound && belongs_to_host(j))
 		return job_pass(j);
+	if (UNLIKELY(is_held_syn(j, reason)))
+		return held_syn_keep(j, reason);
 	return job_drop(j, reason);
 }
 

@@ -11,12 +11,14 @@
 #define ICMP_PER_SECOND 1000 /* tokens */
 
 struct fragments;
+struct held_syns;
 struct datagram;
 
 struct nat64 {
 	struct nat64_config cfg;
 	struct state *state;
 	struct fragments *fragments;
+	struct held_syns *held_syns;
 	struct nat64_counters count;
 	struct rng rng;	      /* identifications of IPv4 packets and of IPv6 fragments */
 	struct addr4 own4;    /* source of ICMP errors about IPv4 packets to the pool; under a prefix also of
@@ -87,6 +89,9 @@ enum verdict job_send4(struct job *j);
 
 /** job_drop() - count the drop, and tell the sender by an ICMP error if the reason asks for one */
 enum verdict job_drop(struct job *j, enum drop_reason reason);
+
+/** job_tell() - send the packet's sender an ICMP error, if one may be sent and the budget has one left */
+enum verdict job_tell(struct job *j, enum icmp_cause cause);
 
 /** job_pass() - give the packet back to the host, whose address it carries */
 enum verdict job_pass(struct job *j);

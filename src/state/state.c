@@ -43,9 +43,8 @@
  * address-dependent filtering holds back: one in FILTERED_SHARE. At a limit new flows are refused by the name
  * of the limit, and what exists goes on.
  *
- * Not done here: storing the SYN that opens V4 INIT (RFC 6146 s3.5.2.2, simultaneous open without a binding,
- * and the ICMP error after six seconds): a SYN for which there is no binding is dropped, one that filtering
- * holds back makes the V4 INIT session but is dropped too, and TCP repeats it. Port overloading (RFC 7857 s3)
+ * Not done here: keeping the SYN that opens V4 INIT until its sender is told (RFC 6146 s3.5.2.2; nat64/held_syn.c
+ * does). A SYN for which there is no binding makes no session. Port overloading (RFC 7857 s3)
  * is never done. Fragments, ICMP errors, hairpinning and address rules belong to nat64/.
  *
  * Standards: RFC 6146 s3.1, s3.2, s3.5, s4; RFC 4787, 5382, 5508 (mapping, filtering, timers); RFC 6888

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """udp.py - datagrams for the scenarios
 
-    udp.py echo PORT [LOCAL-ADDRESS]          answer every datagram with itself, forever (IPv4)
+    udp.py echo PORT [LOCAL-ADDRESS]          answer every datagram with itself, forever
     udp.py sizes ADDRESS PORT FIRST LAST STEP send datagrams of these payload sizes one by one; each must come back
                                               with the same content
     udp.py fragments PORT ADDRESS             as echo, but every answer leaves in fragments of 1400 bytes, the last one
@@ -24,7 +24,7 @@ IPV6_RECVERR = 25  # of <linux/in6.h>; without it Linux keeps "unreachable" from
 
 
 def echo(port, address="0.0.0.0"):
-    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
     s.bind((address, int(port)))
     print("ready", flush=True)
     while True:

@@ -185,7 +185,7 @@ TEST(client_cannot_reach_the_host_whose_address_the_pool_shares)
 	check_dropped("service of the host", b, DROP_64_OWN_HOST, VERDICT_ICMP);
 	CHECK_INT(b->v[0].icmp_type, ICMP6_UNREACHABLE);
 	CHECK_INT(b->v[0].icmp_code, 1);
-	craft_tcp(&b->in, &to_host, 40000, 2000, TCP_SYN, 0);
+	craft_udp(&b->in, &to_host, 40000, 2000, 0);
 	check_dropped("a port that may be lent", b, DROP_46_NO_BINDING, VERDICT_ICMP);
 	bench_free(b);
 }
