@@ -87,6 +87,22 @@ const struct command main_commands[] = {
 		.run = command_do_pool,
 	},
 	{
+		.name = "who",
+		.operands = "ADDRESS:PORT",
+		.summary = "Show which subscriber has an IPv4 address and port at this moment",
+		.text = "The first row is the block of ports that the subscriber has; below it, the bindings "
+			"that use "
+			"the\n"
+			"very port. Who had it earlier is not kept.\n"
+			"\n"
+			"Example:\n"
+			"  isthmus who 192.0.2.2:2000\n",
+		.takes = ASKING,
+		.operands_min = 1,
+		.operands_max = 1,
+		.run = command_do_who,
+	},
+	{
 		.name = "counters",
 		.operands = "",
 		.summary = "Show what was translated, dropped and answered, and why",

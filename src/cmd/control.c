@@ -183,6 +183,7 @@ static const struct request_kind {
 	{ "sessions", RIGHTS_LOOK, true, NULL },
 	{ "bib", RIGHTS_LOOK, true, NULL },
 	{ "pool", RIGHTS_LOOK, true, NULL },
+	{ "who", RIGHTS_LOOK, true, NULL },
 	{ "counters", RIGHTS_FIGURES, true, NULL },
 	{ "reload", RIGHTS_ALL, false, answer_reload },
 };

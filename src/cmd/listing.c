@@ -86,6 +86,26 @@ static const struct column pool_columns[] = {
 	{ NULL, ALIGN_LEFT },
 };
 
+static void who_row(void *ctx, const json_t *r, const char *line)
+{
+	const char *proto = row_text(r, "proto"), *client = row_text(r, "client");
+
+	table_cell(ctx, "%s", row_text(r, "address"));
+	table_cell(ctx, "%s", row_text(r, "ports"));
+	table_cell(ctx, "%s", row_text(r, "subscriber"));
+	table_cell(ctx, "%s", proto[0] ? proto : "-");
+	table_cell(ctx, "%s", client[0] ? client : "-");
+}
+
+static const struct column who_columns[] = {
+	{ "ADDRESS", ALIGN_LEFT },
+	{ "PORTS", ALIGN_LEFT },
+	{ "SUBSCRIBER", ALIGN_LEFT },
+	{ "PROTO", ALIGN_LEFT },
+	{ "CLIENT", ALIGN_LEFT },
+	{ NULL, ALIGN_LEFT },
+};
+
 /* --- asking --- */
 
 struct listing {
@@ -114,6 +134,8 @@ static json_t *make_args(const char *cmd, const struct options *o)
 	json_t *args = json_object();
 	json_int_t limit;
 
+	if (o->operands_len > 0)
+		json_object_set_new(args, "at", json_string(o->operands[0]));
 	if (option_is_set(o, OPTION_PROTO))
 		json_object_set_new(args, "proto", json_string(o->value[OPTION_PROTO]));
 	if (option_is_set(o, OPTION_CLIENT))
@@ -177,6 +199,14 @@ int command_do_pool(const struct options *o)
 {
 	static const struct listing l = { "pool", "translator", pool_columns, pool_row,
 		"The pool is empty." };
+
+	return show(o, &l);
+}
+
+int command_do_who(const struct options *o)
+{
+	static const struct listing l = { "who", "translator", who_columns, who_row,
+		"Nobody: the port is not in the pool, or it is not lent now." };
 
 	return show(o, &l);
 }

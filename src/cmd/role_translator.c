@@ -100,6 +100,7 @@ static const struct role_command commands[] = {
 	{ "sessions", show_sessions },
 	{ "bib", show_bib },
 	{ "pool", show_pool },
+	{ "who", show_who },
 	{ NULL, NULL },
 };
 

@@ -20,10 +20,14 @@
 #define LISTING_LOOKS 1024 /* rows that a step looks at, taken by the filter or not */
 #define LISTING_SCANS 8	   /* empty stretches of 4096 slots that a step walks over */
 
+#define AT_WANTED "at must be an IPv4 address and a port, such as 192.0.2.2:2000"
+
 struct row {
 	struct binding binding;
-	struct session session; /* sessions only */
-	struct pool_row pool;	/* pool only */
+	struct session session;	  /* sessions only */
+	struct pool_row pool;	  /* pool only */
+	struct state_lease lease; /* who only; its bindings are not valid here */
+	bool is_lease;		  /* the block's row; else the row of @binding */
 };
 
 struct filter {
@@ -31,6 +35,8 @@ struct filter {
 	enum proto proto;
 	bool has_client;
 	struct prefix6 client;
+	struct addr4 address; /* who only */
+	uint16_t port;
 	json_int_t limit; /* rows left to show; 0 or more */
 };
 
@@ -112,6 +118,24 @@ static void copy_pool(void *ctx, struct nat64 *n)
 		} else {
 			l->cursor = STATE_END;
 		}
+	}
+}
+
+/* The block, and below it the bindings of the very port. */
+static void copy_lease(void *ctx, struct nat64 *n)
+{
+	struct listing *l = ctx;
+	struct state_lease lease;
+
+	if (l->cursor == STATE_END)
+		return;
+	l->cursor = STATE_END;
+	if (!state_lease_at(nat64_state(n), l->filter.address, l->filter.port, &lease))
+		return;
+	l->rows[l->rows_len++] = (struct row){ .lease = lease, .is_lease = true };
+	for (enum proto p = 0; p < PROTO_COUNT; p++) {
+		if (lease.use[p])
+			l->rows[l->rows_len++] = (struct row){ .binding = *lease.use[p], .lease = lease };
 	}
 }
 
@@ -218,6 +242,40 @@ static const char *filter_parse(const json_t *args, struct filter *ret)
 	return NULL;
 }
 
+static json_t *format_lease(const struct listing *l, const struct row *r)
+{
+	char subscriber[PREFIX6_TEXT], address[ADDR4_TEXT], client[ENDPOINT6_TEXT],
+		ports[sizeof("65535-65535")];
+
+	prefix6_text(r->lease.subscriber, subscriber);
+	snprintf(ports, sizeof(ports), "%u-%u", r->lease.lo, r->lease.hi);
+	if (!r->is_lease)
+		snprintf(ports, sizeof(ports), "%u", l->filter.port);
+	return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:b}", "address",
+		addr4_text(l->filter.address, address), "ports", ports, "subscriber", subscriber, "proto",
+		r->is_lease ? NULL : proto_name(r->binding.proto), "client",
+		r->is_lease ? NULL : endpoint6_text(r->binding.in, r->binding.in_port, client), "static",
+		!r->is_lease && r->binding.is_static);
+}
+
+/* at_parse() - an IPv4 address and port; a sentence fragment about what is wrong, or NULL */
+static const char *at_parse(const char *text, struct filter *ret)
+{
+	char address[ADDR4_TEXT];
+	const char *colon = text ? strchr(text, ':') : NULL;
+	char *end;
+
+	if (!colon || (size_t)(colon - text) >= sizeof(address) || colon[1] < '0' || colon[1] > '9')
+		return AT_WANTED;
+	snprintf(address, sizeof(address), "%.*s", (int)(colon - text), text);
+	unsigned long port = strtoul(colon + 1, &end, 10);
+
+	if (*end != '\0' || port > UINT16_MAX || !addr4_parse(address, &ret->address))
+		return AT_WANTED;
+	ret->port = (uint16_t)port;
+	return NULL;
+}
+
 static void listing_start(struct translator *t, const json_t *args, int fd,
 	void (*copy)(void *, struct nat64 *), json_t *(*format)(const struct listing *, const struct row *))
 {
@@ -232,6 +290,8 @@ static void listing_start(struct translator *t, const json_t *args, int fd,
 	l->copy = copy;
 	l->format = format;
 	const char *wrong = filter_parse(args, &l->filter);
+	if (!wrong && copy == copy_lease)
+		wrong = at_parse(json_string_value(json_object_get(args, "at")), &l->filter);
 	if (wrong) {
 		free(l);
 		if (reply_start(t->loop, fd, NULL, NULL, NULL, &r) == 0)
@@ -255,6 +315,11 @@ void show_bib(void *ctx, const json_t *args, int fd)
 void show_pool(void *ctx, const json_t *args, int fd)
 {
 	listing_start(ctx, args, fd, copy_pool, format_pool);
+}
+
+void show_who(void *ctx, const json_t *args, int fd)
+{
+	listing_start(ctx, args, fd, copy_lease, format_lease);
 }
 
 /* --- sums over all workers --- */

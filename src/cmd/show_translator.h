@@ -26,5 +26,6 @@ void show_counters(void *ctx, const json_t *args, int fd);
 void show_sessions(void *ctx, const json_t *args, int fd);
 void show_bib(void *ctx, const json_t *args, int fd);
 void show_pool(void *ctx, const json_t *args, int fd);
+void show_who(void *ctx, const json_t *args, int fd);
 
 #endif

@@ -60,6 +60,27 @@ bool state_pool_row(const struct state *s, uint32_t i, struct pool_row *ret)
 	return true;
 }
 
+bool state_lease_at(const struct state *s, struct addr4 a, uint16_t port, struct state_lease *ret)
+{
+	uint32_t row = pool_row_at(&s->pool, a, port);
+	uint32_t id = row == NONE ? NONE : pool_lent_at(&s->pool, row, port);
+
+	if (id == NONE)
+		return false;
+	const struct pool_entry *e = &s->config.pool[s->pool.rows[row].entry];
+	const struct block *b = &s->pool.blocks[id];
+	uint32_t first = (uint32_t)b->number << s->pool.shift, last = first + s->config.ports_per_block - 1;
+
+	*ret = (struct state_lease){
+		.subscriber = { s->subscribers.at[b->owner].prefix, (uint8_t)s->config.subscriber_len },
+		.lo = (uint16_t)(first > e->lo ? first : e->lo),
+		.hi = (uint16_t)(last < e->hi ? last : e->hi),
+	};
+	for (enum proto p = 0; p < PROTO_COUNT; p++)
+		ret->use[p] = state_binding(s, binding_find4(&s->bindings, p, a, port));
+	return true;
+}
+
 void state_each_table(const struct state *s, void (*fn)(void *ctx, void *table, size_t bytes), void *ctx)
 {
 	for (unsigned i = 0; i < s->memory.len; i++)

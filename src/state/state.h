@@ -286,6 +286,20 @@ struct pool_row {
 /** state_pool_row() - row number @i of the pool's addresses; false past the last */
 bool state_pool_row(const struct state *s, uint32_t i, struct pool_row *ret);
 
+/* Who has a port of the pool: the subscriber that its block is lent to, and what it is used for. */
+struct state_lease {
+	struct prefix6 subscriber;
+	uint16_t lo, hi;			/* the ports of the block that the pool has, both included */
+	const struct binding *use[PROTO_COUNT]; /* the binding of the very port; NULL if there is none */
+};
+
+/**
+ * state_lease_at() - find out who has this address and port
+ *
+ * Return: true; false with *ret untouched if the port is not in the pool, or its block is not lent.
+ */
+bool state_lease_at(const struct state *s, struct addr4 a, uint16_t port, struct state_lease *ret);
+
 struct state_stats {
 	uint32_t bindings[PROTO_COUNT], sessions[PROTO_COUNT];
 	uint32_t tcp[TCP_STATE_COUNT]; /* TCP sessions by state */

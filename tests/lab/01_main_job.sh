@@ -87,6 +87,15 @@ section "What the operator sees"
 step "status" isthmus status
 step "bib lists the client" prints "$CLIENT6" isthmus bib
 step "sessions list the server" prints "$NS4" isthmus sessions
+# The port that the server saw leads back to the client.
+who_is_the_client() {
+	local address port
+	read -r address port <<<"$(client curl -sS -m 5 "http://[$WEB64]/whoami")"
+	prints "$address  *$port  *2001:db8:1::/64  *tcp  *\[$CLIENT6\]:" isthmus who "$address:$port"
+}
+step "who leads from address and port to the client" who_is_the_client
+step "... knows what nobody has" prints "Nobody" isthmus who "$POOL4:80"
+step "... wants an address and a port" not isthmus who "$POOL4"
 step "pool lists its address" prints "$POOL4" isthmus pool
 step "counters" isthmus counters
 for what in status bib sessions pool counters; do

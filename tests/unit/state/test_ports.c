@@ -3,6 +3,8 @@
 #include "fixture.h"
 #include "state/tables.h"
 
+#include <string.h>
+
 TEST(rfc4787_req4_parity_is_kept_as_long_as_a_lent_block_has_it)
 {
 	struct state_config c = config_small();
@@ -501,4 +503,35 @@ TEST(port_find_takes_the_last_port_wherever_it_is)
 		port_take(&s->pool, block, PROTO_UDP, (uint16_t)p);
 	}
 	state_free(s);
+}
+
+/* Blocks of 64 ports; the ends of the range cut the first and the last one. */
+TEST(a_lease_names_the_subscriber_its_block_and_what_the_port_is_used_for)
+{
+	struct state_config c = config_small();
+
+	c.pool[0].lo = 1030;
+	c.pool[0].hi = 1100;
+	struct state *s = state_of(&c);
+	struct mapping m = take64(s, udp64(v6(7, 1), 5000, SERVER, 53), START);
+	struct addr4 out = m.binding->out;
+	uint16_t port = m.binding->out_port;
+	struct state_lease lease, poison;
+
+	REQUIRE(state_lease_at(s, out, port, &lease));
+	CHECK(addr6_eq(lease.subscriber.addr, addr6_truncate(v6(7, 1), c.subscriber_len)));
+	CHECK_INT(lease.subscriber.len, c.subscriber_len);
+	CHECK_INT(lease.lo, port < 1088 ? 1030 : 1088);
+	CHECK_INT(lease.hi, port < 1088 ? 1087 : 1100);
+	CHECK(lease.use[PROTO_UDP] == m.binding && !lease.use[PROTO_TCP] && !lease.use[PROTO_ICMP]);
+
+	REQUIRE(state_lease_at(s, out, port == lease.lo ? lease.hi : lease.lo, &lease));
+	CHECK(!lease.use[PROTO_UDP]);
+	memset(&lease, 0xa5, sizeof(lease));
+	poison = lease;
+	CHECK(!state_lease_at(s, out, port < 1088 ? 1090 : 1040, &lease)); /* in the pool, and nobody's */
+	CHECK(!state_lease_at(s, out, 1029, &lease));
+	CHECK(!state_lease_at(s, (struct addr4){ out.v + 1 }, port, &lease));
+	CHECK(memcmp(&lease, &poison, sizeof(lease)) == 0);
+	FINISH(s);
 }
