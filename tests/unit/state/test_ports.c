@@ -505,7 +505,32 @@ TEST(port_find_takes_the_last_port_wherever_it_is)
 	state_free(s);
 }
 
-/* Blocks of 64 ports; the ends of the range cut the first and the last one. */
+static void check_lease(const struct state *s, const struct state_config *c, const struct binding *b)
+{
+	struct state_lease lease;
+	bool is_first = b->out_port < 1088;
+
+	REQUIRE(state_lease_at(s, b->out, b->out_port, &lease));
+	CHECK(addr6_eq(lease.subscriber.addr, addr6_truncate(b->in, c->subscriber_len)));
+	CHECK_INT(lease.subscriber.len, c->subscriber_len);
+	CHECK_INT(lease.lo, is_first ? 1030 : 1088);
+	CHECK_INT(lease.hi, is_first ? 1087 : 1100);
+	CHECK(lease.use[PROTO_UDP] == b && !lease.use[PROTO_TCP] && !lease.use[PROTO_ICMP]);
+	REQUIRE(state_lease_at(s, b->out, b->out_port == lease.lo ? lease.hi : lease.lo, &lease));
+	CHECK(!lease.use[PROTO_UDP]);
+}
+
+static void check_no_lease(const struct state *s, struct addr4 a, uint16_t port)
+{
+	struct state_lease lease, poison;
+
+	memset(&lease, 0xa5, sizeof(lease));
+	poison = lease;
+	CHECK(!state_lease_at(s, a, port, &lease));
+	CHECK(memcmp(&lease, &poison, sizeof(lease)) == 0);
+}
+
+/* Two blocks, both cut by the ends of the range, and so in the end both lent. */
 TEST(a_lease_names_the_subscriber_its_block_and_what_the_port_is_used_for)
 {
 	struct state_config c = config_small();
@@ -513,25 +538,15 @@ TEST(a_lease_names_the_subscriber_its_block_and_what_the_port_is_used_for)
 	c.pool[0].lo = 1030;
 	c.pool[0].hi = 1100;
 	struct state *s = state_of(&c);
-	struct mapping m = take64(s, udp64(v6(7, 1), 5000, SERVER, 53), START);
-	struct addr4 out = m.binding->out;
-	uint16_t port = m.binding->out_port;
-	struct state_lease lease, poison;
+	const struct binding *one = take64(s, udp64(v6(7, 1), 5000, SERVER, 53), START).binding;
 
-	REQUIRE(state_lease_at(s, out, port, &lease));
-	CHECK(addr6_eq(lease.subscriber.addr, addr6_truncate(v6(7, 1), c.subscriber_len)));
-	CHECK_INT(lease.subscriber.len, c.subscriber_len);
-	CHECK_INT(lease.lo, port < 1088 ? 1030 : 1088);
-	CHECK_INT(lease.hi, port < 1088 ? 1087 : 1100);
-	CHECK(lease.use[PROTO_UDP] == m.binding && !lease.use[PROTO_TCP] && !lease.use[PROTO_ICMP]);
+	check_lease(s, &c, one);
+	check_no_lease(s, one->out, one->out_port < 1088 ? 1090 : 1040); /* in the pool, and nobody's */
+	check_no_lease(s, one->out, 1029);
+	check_no_lease(s, (struct addr4){ one->out.v + 1 }, one->out_port);
+	const struct binding *other = take64(s, udp64(v6(8, 1), 5000, SERVER, 53), START).binding;
 
-	REQUIRE(state_lease_at(s, out, port == lease.lo ? lease.hi : lease.lo, &lease));
-	CHECK(!lease.use[PROTO_UDP]);
-	memset(&lease, 0xa5, sizeof(lease));
-	poison = lease;
-	CHECK(!state_lease_at(s, out, port < 1088 ? 1090 : 1040, &lease)); /* in the pool, and nobody's */
-	CHECK(!state_lease_at(s, out, 1029, &lease));
-	CHECK(!state_lease_at(s, (struct addr4){ out.v + 1 }, port, &lease));
-	CHECK(memcmp(&lease, &poison, sizeof(lease)) == 0);
+	CHECK((one->out_port < 1088) != (other->out_port < 1088));
+	check_lease(s, &c, other);
 	FINISH(s);
 }
