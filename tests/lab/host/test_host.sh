@@ -100,12 +100,12 @@ start() { # start ARGUMENTS...: run the probe until `stop`
 	ip netns exec "$gw" "$probe" --journal "$dir/run/host.journal" --prefix 64:ff9b::/96 "$@" run \
 		>"$dir/log" 2>"$dir/err" &
 	daemon=$!
-	for _ in $(seq 100); do
+	for _ in $(seq 400); do
 		grep -q '^up\|^fault' "$dir/log" && break
 		kill -0 "$daemon" 2>/dev/null || break
 		sleep 0.05
 	done
-	grep '^up' "$dir/log"
+	grep '^up' "$dir/log" || { cat "$dir/log" "$dir/err"; return 1; }
 }
 stop() {
 	kill -TERM "$daemon"
