@@ -90,9 +90,11 @@ _Noreturn static void fail(const struct bench *b, const char *what)
 {
 	fprintf(stderr, "pipeline: %s: %s\n", b ? b->path->name : "start", what);
 	if (b && b->nat64) {
-		for (unsigned i = 0; i < DROP_COUNT; i++) {
-			if (nat64_counters(b->nat64)->drop[i] > 0)
-				fprintf(stderr, "pipeline: dropped: %s\n", drop_name((enum drop_reason)i));
+		for (unsigned i = DROP_NONE + 1; i < DROP_COUNT; i++) {
+			enum drop_reason reason = (enum drop_reason)i;
+
+			if (nat64_drops(nat64_counters(b->nat64), reason) > 0)
+				fprintf(stderr, "pipeline: dropped: %s\n", drop_name(reason));
 		}
 	}
 	exit(EXIT_FAILURE);

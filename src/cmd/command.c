@@ -26,6 +26,7 @@ static const struct {
 	[OPTION_HOST] = { "host", NULL, "tell what this machine has and lacks", 0 },
 	[OPTION_PRINT] = { "print", NULL, "print the effective configuration", 0 },
 	[OPTION_BUILT_IN] = { "built-in", NULL, "the built-in configuration, whatever files there are", 0 },
+	[OPTION_BY] = { "by", "KEYS", "a line for each direction, protocol, or direction,protocol", 'b' },
 	[OPTION_PREFIX] = { "prefix", "PREFIX", "translation prefix (default: 64:ff9b::/96)", 0 },
 };
 

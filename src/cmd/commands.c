@@ -108,11 +108,16 @@ const struct command main_commands[] = {
 		.summary = "Show what was translated, dropped and answered, and why",
 		.text = "Every packet that is dropped is counted under a reason; zero counters are left "
 			"out.\n"
+			"WHICH says of drops which packets they were, most of them first: 64 is from IPv6 "
+			"to\n"
+			"IPv4, 46 the other way. --by gives each of these a line of its own.\n"
 			"\n"
 			"Examples:\n"
 			"  isthmus counters\n"
+			"  isthmus counters --by protocol\n"
+			"  isthmus counters --by direction,protocol\n"
 			"  isthmus counters --all            the meaning of every counter\n",
-		.takes = ASKING | TAKES(OPTION_ALL),
+		.takes = ASKING | TAKES(OPTION_ALL) | TAKES(OPTION_BY),
 		.run = command_do_counters,
 	},
 	{

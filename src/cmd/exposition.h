@@ -8,7 +8,7 @@
 
 enum metric_type { METRIC_GAUGE, METRIC_COUNTER };
 
-#define METRIC_LABELS_MAX 2
+#define METRIC_LABELS_MAX 3
 
 struct metric_label {
 	const char *name, *value; /* the value is any UTF-8 text; name NULL: no such label */

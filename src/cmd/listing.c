@@ -1,4 +1,4 @@
-/* listing.c - `isthmus sessions`, `bib`, `pool`, `counters`: questions whose answers are tables */
+/* listing.c - `isthmus sessions`, `bib`, `pool`, `who`: questions whose answers are tables */
 #include "cmd/client.h"
 #include "cmd/figures.h"
 #include "cmd/table.h"
@@ -209,86 +209,4 @@ int command_do_who(const struct options *o)
 		"Nobody: the port is not in the pool, or it is not lent now." };
 
 	return show(o, &l);
-}
-
-/* --- counters: of both roles, by group --- */
-
-struct counters {
-	struct table *table;
-	bool with_zeros;
-	bool is_json;
-};
-
-static const struct column counters_columns[] = {
-	{ "GROUP", ALIGN_LEFT },
-	{ "VALUE", ALIGN_RIGHT },
-	{ "COUNTER", ALIGN_LEFT },
-	{ "MEANING", ALIGN_LEFT },
-	{ NULL, ALIGN_LEFT },
-};
-
-static void counters_row(void *ctx, const json_t *r, const char *line)
-{
-	struct counters *c = ctx;
-	char value[FIGURE_TEXT];
-	const char *spec = row_text(r, "spec");
-
-	if (!c->with_zeros && row_count(r, "value") == 0)
-		return;
-	if (c->is_json) {
-		puts(line);
-		return;
-	}
-	table_cell(c->table, "%s", row_text(r, "group"));
-	table_cell(c->table, "%s", figure_count(row_count(r, "value"), value));
-	table_cell(c->table, "%s", row_text(r, "name"));
-	table_cell(c->table, "%s%s%s%s", row_text(r, "text"), spec[0] ? " (" : "", spec, spec[0] ? ")" : "");
-}
-
-/* roles_row() - remember which roles there are */
-static void roles_row(void *ctx, const json_t *r, const char *line)
-{
-	json_array_extend(ctx, json_object_get(r, "roles"));
-}
-
-/* ask_counters() - ask every role that exists; the first failure is kept in @why */
-static enum client_answer ask_counters(const char *path, struct counters *c, char *why, size_t size)
-{
-	json_t *roles = json_array();
-	struct question q = { .cmd = "status", .role = "supervisor", .row = roles_row, .ctx = roles };
-	enum client_answer answer = client_ask(path, &q, why, size);
-
-	for (size_t i = 0; answer == CLIENT_COMPLETE && i < json_array_size(roles); i++) {
-		struct question each = {
-			.cmd = "counters",
-			.role = row_text(json_array_get(roles, i), "name"),
-			.row = counters_row,
-			.ctx = c,
-		};
-
-		if (strcmp(each.role, "monitor") != 0) /* it counts nothing */
-			answer = client_ask(path, &each, why, size);
-	}
-	json_decref(roles);
-	return answer;
-}
-
-int command_do_counters(const struct options *o)
-{
-	const char *path;
-	char why[512];
-	struct counters c = { .with_zeros = option_is_set(o, OPTION_ALL),
-		.is_json = option_is_set(o, OPTION_JSON) };
-	int status = client_socket(o, &path);
-
-	if (status != STATUS_OK)
-		return status;
-	c.table = c.is_json ? NULL : table_new(stdout, counters_columns);
-	enum client_answer answer = ask_counters(path, &c, why, sizeof(why));
-	unsigned long rows = table_end(c.table);
-	if (answer != CLIENT_COMPLETE)
-		return client_complain(why);
-	if (rows == 0 && !c.is_json)
-		fprintf(stderr, "All counters are zero.\n");
-	return STATUS_OK;
 }

@@ -5,7 +5,8 @@
  * without a change here; @fields and @families say what reads better than the rule. Counters keep their name,
  * preceded by their group and followed by _total. In a group that is @has_labels, the parts of a name that
  * say which way a packet went, or of which kind it was, become labels: pkts_64_tcp of the group translated is
- * isthmus_translated_packets_total{direction="64",protocol="tcp"}. docs/metrics.md has the list.
+ * isthmus_translated_packets_total{direction="64",protocol="tcp"}. A row that says itself how its value is
+ * made up (@by) becomes one sample for each part. docs/metrics.md has the list.
  *
  * A process that did not answer has isthmus_up 0 and no other metric: an old or invented value would hide it.
  */
@@ -147,8 +148,26 @@ static void split_name(char name[static NAME_TEXT], struct metric *m, const char
 	}
 }
 
+/* add_parts() - one sample for each direction and protocol of a row's @by */
+static void add_parts(struct exposition *e, struct metric *m, json_t *by)
+{
+	const char *direction, *protocol;
+	json_t *protocols, *value;
+
+	json_object_foreach(by, direction, protocols)
+	{
+		m->labels[1] = (struct metric_label){ "direction", direction };
+		json_object_foreach(protocols, protocol, value)
+		{
+			m->labels[2] = (struct metric_label){ "protocol", protocol };
+			add_value(e, m, value);
+		}
+	}
+}
+
 static void add_counter(struct exposition *e, const json_t *row)
 {
+	json_t *by = json_object_get(row, "by");
 	const char *group = text_of(row, "group"), *counter = text_of(row, "name");
 	const struct group *g = group_find(group);
 	struct metric m = { .type = METRIC_COUNTER };
@@ -168,7 +187,10 @@ static void add_counter(struct exposition *e, const json_t *row)
 	append(name, "_total");
 	m.name = name;
 	m.help = family_help(name, text_of(row, "text"));
-	add_value(e, &m, json_object_get(row, "value"));
+	if (by && g && g->label)
+		add_parts(e, &m, by);
+	else
+		add_value(e, &m, json_object_get(row, "value"));
 }
 
 /* --- status --- */

@@ -391,7 +391,7 @@ static uint64_t sum_drops(const struct nat64_counters *c)
 		/* These two count errors that were not sent; the packet itself is counted under its own
 		 * reason. */
 		if (r != DROP_ICMP_RATE_LIMIT && r != DROP_ICMP_NOT_ALLOWED)
-			sum += c->drop[r];
+			sum += nat64_drops(c, r);
 	}
 	return sum;
 }
@@ -482,6 +482,35 @@ static void translated_rows(struct reply *r, const struct nat64_counters *c)
 		"RFC 6146 s3.5.2.2");
 }
 
+static const char *drop_proto_name(unsigned proto)
+{
+	return proto == PROTO_OTHER ? "other" : proto_name((enum proto)proto);
+}
+
+/* What of a drop counter came which way and was of which protocol; what has no direction has no protocol either. */
+static json_t *drops_by(const struct nat64_counters *c, enum drop_reason reason)
+{
+	static const char *const direction[DROP_DIRS] = { "64", "46", "unknown" };
+	json_t *by = json_object();
+
+	for (unsigned dir = 0; dir < DROP_DIRS; dir++) {
+		json_t *protos = json_object();
+
+		for (unsigned p = dir == DIR_UNKNOWN ? PROTO_OTHER : 0; p < DROP_PROTOS; p++)
+			json_object_set_new(protos, drop_proto_name(p),
+				json_integer((json_int_t)c->drop[reason][dir][p]));
+		json_object_set_new(by, direction[dir], protos);
+	}
+	return by;
+}
+
+static void drop_row(struct reply *r, const struct nat64_counters *c, enum drop_reason reason)
+{
+	reply_row(r, json_pack("{s:s, s:s, s:I, s:o, s:s, s:s}", "group", "drop", "name", drop_name(reason),
+			     "value", (json_int_t)nat64_drops(c, reason), "by", drops_by(c, reason), "text",
+			     drop_text(reason), "spec", drop_spec(reason)));
+}
+
 void show_counters(void *ctx, const json_t *args, int fd)
 {
 	struct translator *t = ctx;
@@ -492,7 +521,6 @@ void show_counters(void *ctx, const json_t *args, int fd)
 		return;
 	translated_rows(r, &sums.counters);
 	for (enum drop_reason reason = DROP_NONE + 1; reason < DROP_COUNT; reason++)
-		counter_row(r, "drop", drop_name(reason), sums.counters.drop[reason], drop_text(reason),
-			drop_spec(reason));
+		drop_row(r, &sums.counters, reason);
 	reply_end(r);
 }

@@ -58,7 +58,7 @@ static void send_packet(void *ctx, const struct pkt *p)
 	struct worker *w = ctx;
 
 	if (tun_write(w->queue, p) < 0)
-		nat64_drop(w->nat64, DROP_TUN_WRITE);
+		nat64_drop(w->nat64, DROP_TUN_WRITE, p);
 }
 
 _Noreturn static void die(const struct worker *w, int err)
@@ -84,7 +84,7 @@ static bool drain_queue(struct worker *w, nsec now, const struct nat64_out *out)
 			break;
 		frames++;
 		if (reason != DROP_NONE)
-			nat64_drop(w->nat64, reason);
+			nat64_drop(w->nat64, reason, NULL);
 		else
 			bytes += burst[len++].len;
 	}

@@ -1,4 +1,5 @@
 /* errors.c - drops, and which of them the sender is told about */
+#include "nat64/drops.h"
 #include "nat64/pipeline.h"
 
 #include "addr/embed.h"
@@ -66,14 +67,15 @@ enum verdict job_tell(struct job *j, enum icmp_cause cause)
 	struct nat64 *n = j->n;
 	struct pkt *p = j->p;
 	enum direction dir = p->v.version == 6 ? DIR_64 : DIR_46;
+	struct drop_class about = drop_class_of_view(&p->v);
 	enum drop_reason reason;
 
 	if (!icmp_error_allowed(p)) {
-		n->count.drop[DROP_ICMP_NOT_ALLOWED]++;
+		drop_count(&n->count, DROP_ICMP_NOT_ALLOWED, about);
 		return VERDICT_DROP;
 	}
 	if (!take_icmp_token(n, j->now)) {
-		n->count.drop[DROP_ICMP_RATE_LIMIT]++;
+		drop_count(&n->count, DROP_ICMP_RATE_LIMIT, about);
 		return VERDICT_DROP;
 	}
 	if (dir == DIR_64)
@@ -81,7 +83,7 @@ enum verdict job_tell(struct job *j, enum icmp_cause cause)
 	else
 		reason = icmp4_error(p, cause, own4(n, p), 0);
 	if (reason != DROP_NONE) {
-		n->count.drop[reason]++;
+		drop_count(&n->count, reason, about);
 		return VERDICT_DROP;
 	}
 	n->count.icmp_sent[dir]++;
@@ -100,8 +102,7 @@ enum verdict job_tell(struct job *j, enum icmp_cause cause)
 
 enum verdict job_drop(struct job *j, enum drop_reason reason)
 {
-	ASSERT(reason > DROP_NONE && reason < DROP_COUNT);
-	j->n->count.drop[reason]++;
+	drop_count(&j->n->count, reason, drop_class_of_view(&j->p->v));
 	return told[reason].is_told ? job_tell(j, told[reason].cause) : VERDICT_DROP;
 }
 

@@ -38,6 +38,8 @@
  */
 #include "nat64/fragments.h"
 
+#include "nat64/drops.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -159,8 +161,11 @@ static void stored_drop(struct fragments *f, struct datagram *d, enum drop_reaso
 	uint16_t first;
 
 	while ((first = stored_pop(f, d)) != NONE) {
+		const struct chunk *c = &f->chunks[first];
+		uint32_t len = c->len < FRAGMENT_CHUNK_BYTES ? c->len : FRAGMENT_CHUNK_BYTES;
+
+		drop_count(f->count, reason, drop_class_of_bytes(c->bytes, len));
 		chunks_put_back(f, &f->shares[d->source], first);
-		f->count->drop[reason]++;
 	}
 }
 

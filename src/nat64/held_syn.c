@@ -17,6 +17,8 @@
  */
 #include "nat64/held_syn.h"
 
+#include "nat64/drops.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -89,7 +91,7 @@ enum verdict held_syn_keep(struct job *j, enum drop_reason reason)
 		.dport = p->v.dport,
 	};
 
-	n->count.drop[reason]++;
+	drop_count(&n->count, reason, drop_class_of_view(&p->v));
 	if (is_kept(h, &f))
 		return VERDICT_DROP;
 	if (h->len == HELD_SYNS_MAX || p->len > HELD_SYN_BYTES) {

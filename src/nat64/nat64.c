@@ -35,6 +35,7 @@
  *
  * Standards: RFC 6146, RFC 7915, RFC 6052 s3.1, RFC 5508, RFC 4443 s2.4, RFC 1812 s4.3.2.
  */
+#include "nat64/drops.h"
 #include "nat64/fragments.h"
 #include "nat64/held_syn.h"
 #include "nat64/pipeline.h"
@@ -139,7 +140,7 @@ enum verdict nat64_take(
 
 	if (parsed != DROP_NONE) {
 		/* What cannot be parsed cannot be answered either. */
-		n->count.drop[parsed]++;
+		drop_count(&n->count, parsed, drop_class_of_bytes(p->data, p->len));
 		return VERDICT_DROP;
 	}
 	return p->v.version == 6 ? pipe_64(&j) : pipe_46(&j);
@@ -174,10 +175,14 @@ nsec nat64_tick(struct nat64 *n, nsec now, const struct nat64_out *out)
 	return syns < next ? syns : next;
 }
 
-void nat64_drop(struct nat64 *n, enum drop_reason reason)
+void nat64_drop(struct nat64 *n, enum drop_reason reason, const struct pkt *p)
 {
-	ASSERT(reason > DROP_NONE && reason < DROP_COUNT);
-	n->count.drop[reason]++;
+	struct drop_class k = p ? drop_class_of_bytes(p->data, p->len) : drop_class_unknown();
+
+	/* What is written as IPv4 came as IPv6. */
+	if (k.dir != DIR_UNKNOWN)
+		k.dir = k.dir == DIR_64 ? DIR_46 : DIR_64;
+	drop_count(&n->count, reason, k);
 }
 
 const struct nat64_counters *nat64_counters(const struct nat64 *n)

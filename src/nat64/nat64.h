@@ -12,8 +12,15 @@
 
 enum direction { DIR_64, DIR_46, DIR_COUNT };
 
+/* What a dropped packet was, as far as that could be seen: drops are counted apart by it. */
+#define DIR_UNKNOWN DIR_COUNT	/* neither IPv6 nor IPv4, or not even a header */
+#define PROTO_OTHER PROTO_COUNT /* another protocol, or none that could be read */
+#define DROP_DIRS (DIR_COUNT + 1)
+#define DROP_PROTOS (PROTO_COUNT + 1)
+
 struct nat64_counters {
-	uint64_t drop[DROP_COUNT];
+	/* [DIR_64] of IPv6 packets, whatever became of them */
+	uint64_t drop[DROP_COUNT][DROP_DIRS][DROP_PROTOS];
 	uint64_t pkts[DIR_COUNT][PROTO_COUNT]; /* translated; packets inside a GSO train counted one by one */
 	uint64_t bytes[DIR_COUNT][PROTO_COUNT]; /* translated; length of the IP packets that came in */
 	uint64_t errors[DIR_COUNT];		/* ICMP errors translated */
@@ -74,8 +81,14 @@ void nat64_burst(struct nat64 *n, struct pkt *p, unsigned len, nsec now, const s
 /** nat64_tick() - expire what is due; returns when to call again at the latest */
 nsec nat64_tick(struct nat64 *n, nsec now, const struct nat64_out *out);
 
-/** nat64_drop() - count a drop that the data plane decided (a short read, a refused write) */
-void nat64_drop(struct nat64 *n, enum drop_reason reason);
+/**
+ * nat64_drop() - count a drop that the data plane decided (a short read, a refused write)
+ * @p:		what was to be written, not what it was translated from; NULL if there is no packet
+ */
+void nat64_drop(struct nat64 *n, enum drop_reason reason, const struct pkt *p);
+
+/** nat64_drops() - the drops of one reason, all directions and protocols together */
+uint64_t nat64_drops(const struct nat64_counters *c, enum drop_reason reason);
 
 const struct nat64_counters *nat64_counters(const struct nat64 *n);
 const struct state *nat64_state(const struct nat64 *n);

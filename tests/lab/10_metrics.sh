@@ -57,11 +57,19 @@ rules_are_sound() {
 	prints 'SUCCESS: 6 rules found' promtool check rules "$LAB_DIR/out/rules.yml"
 }
 # One that can go wrong shows before it has.
-has_zero_samples() { sample_is 'isthmus_drops_total{reason=POOL_EXHAUSTED}' 0; }
+has_zero_samples() { sample_is 'isthmus_drops_total{reason=POOL_EXHAUSTED,direction=64,protocol=tcp}' 0; }
 page_is_sound() {
 	fetch -o "$LAB_DIR/out/page" "$URL/" && monitor page <"$LAB_DIR/out/page" &&
 		grep -q 'all processes answer' "$LAB_DIR/out/page" && grep -q 'DNS64 answers' "$LAB_DIR/out/page" &&
 		not grep -qi '<script' "$LAB_DIR/out/page"
+}
+# The lines below each drop add up to it.
+parts_add_up() {
+	isthmus counters --by "$1" | awk '
+		{ gsub(",", "") }
+		$1 == "drop" { if (left != 0) exit 1; left = $2; drops++; next }
+		$1 ~ /^[0-9]+$/ && left > 0 { left -= $1; parts++; next }
+		END { print drops, "drops in", parts, "parts"; exit left != 0 || drops == 0 || parts < drops }'
 }
 has_header() { prints "^$1: $2" fetch -o /dev/null -D - "$URL/$3"; }
 stays_the_same() {
@@ -145,6 +153,8 @@ no_monitor_when_off() {
 step "the monitor has no rights: another user, no capabilities, seccomp" is_unprivileged monitor
 step "some traffic" some_traffic
 step "metrics are read by a strict parser, and every counter agrees with isthmus counters" same_as_counters
+step "isthmus counters --by direction,protocol adds up" parts_add_up direction,protocol
+step "and so does --by protocol" parts_add_up protocol
 step "gauges agree with isthmus status" same_as_status
 step "what never happened is there as 0" has_zero_samples
 if command -v promtool >/dev/null; then

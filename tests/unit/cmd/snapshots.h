@@ -27,7 +27,10 @@
 	"{'group':'icmp','name':'sent_v6','value':2,'text':'t'},"                                            \
 	"{'group':'other','name':'hairpins','value':4,'text':'packets turned around'},"                      \
 	"{'group':'drop','name':'FRAGMENT','value':3,'text':'a fragment <b> & \\'more\\''},"                 \
-	"{'group':'drop','name':'POOL_EXHAUSTED','value':0,'text':'no free port'},"                          \
+	"{'group':'drop','name':'POOL_EXHAUSTED','value':0,'text':'no free port','by':{"                     \
+	"'64':{'tcp':0,'other':0},'46':{'tcp':0},'unknown':{'other':0}}},"                                   \
+	"{'group':'drop','name':'TOO_BIG','value':5,'text':'too long','by':{"                                \
+	"'64':{'tcp':0,'udp':1},'46':{'icmp':4,'x':'y'},'unknown':3}},"                                      \
 	"{'group':'brand-new','name':'thing','value':8,'text':'a group that came later'}]"
 #define RESOLVER                                                                                             \
 	"{'role':'resolver','pid':9,'uptime_s':1.5,'queries_open':1,'queries_open_max':4096,'truncated':6}"

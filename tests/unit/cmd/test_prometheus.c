@@ -36,7 +36,14 @@ static const char *const wanted[] = {
 	"\nisthmus_icmp_sent_total{family=\"ipv6\"} 2\n",
 	"\n# HELP isthmus_hairpins_total packets turned around\n",
 	"\nisthmus_hairpins_total 4\n",
-	"\nisthmus_drops_total{reason=\"FRAGMENT\"} 3\nisthmus_drops_total{reason=\"POOL_EXHAUSTED\"} 0\n",
+	"\nisthmus_drops_total{reason=\"FRAGMENT\"} 3\n" /* an older process: no parts */
+	"isthmus_drops_total{reason=\"POOL_EXHAUSTED\",direction=\"64\",protocol=\"tcp\"} 0\n"
+	"isthmus_drops_total{reason=\"POOL_EXHAUSTED\",direction=\"64\",protocol=\"other\"} 0\n"
+	"isthmus_drops_total{reason=\"POOL_EXHAUSTED\",direction=\"46\",protocol=\"tcp\"} 0\n"
+	"isthmus_drops_total{reason=\"POOL_EXHAUSTED\",direction=\"unknown\",protocol=\"other\"} 0\n"
+	"isthmus_drops_total{reason=\"TOO_BIG\",direction=\"64\",protocol=\"tcp\"} 0\n"
+	"isthmus_drops_total{reason=\"TOO_BIG\",direction=\"64\",protocol=\"udp\"} 1\n"
+	"isthmus_drops_total{reason=\"TOO_BIG\",direction=\"46\",protocol=\"icmp\"} 4\n",
 	"\nisthmus_brand_new_thing_total 8\n", /* a group that nobody here knows */
 	"\nisthmus_dns64_queries_open 1\n",
 	"\nisthmus_dns64_max_queries_open 4096\n",

@@ -122,7 +122,7 @@ static inline enum verdict send_plain(struct bench *b)
 
 static inline uint64_t drops(const struct bench *b, enum drop_reason r)
 {
-	return nat64_counters(b->n)->drop[r];
+	return nat64_drops(nat64_counters(b->n), r);
 }
 
 static inline uint8_t *sent(struct bench *b, unsigned i)
