@@ -33,39 +33,64 @@ static void send_fragment(void *ctx, struct pkt *fragment)
 	out->send(out->ctx, fragment);
 }
 
+static void send(struct job *j, const struct pkt *p)
+{
+	j->out->send(j->out->ctx, p);
+}
+
+/* Whether a packet, or each segment of a train, is short enough for every IPv6 link. */
+static bool fits_any_link(const struct pkt *p)
+{
+	uint32_t len = p->len;
+
+	if (p->off.gso == GSO_UDP && len > (uint32_t)p->v.l4_off + UDP_HDR_LEN + p->off.gso_size)
+		len = (uint32_t)p->v.l4_off + UDP_HDR_LEN + p->off.gso_size;
+	return len <= IP6_MIN_MTU;
+}
+
+static void send_fitting(struct job *j, struct pkt *p)
+{
+	struct nat64_out out = *j->out;
+
+	if (fits_any_link(p)) {
+		send(j, p);
+		return;
+	}
+	j->n->count.split++;
+	xlat_split6(p, (uint32_t)rng_next(&j->n->rng), IP6_MIN_MTU, send_fragment, &out);
+}
+
+static void send_datagram(void *ctx, struct pkt *datagram)
+{
+	send_fitting(ctx, datagram);
+}
+
+static void shorten_segments(struct pkt *p)
+{
+	unsigned tcp_header = (unsigned)(p->data[p->v.l4_off + 12] >> 4) * 4;
+	unsigned room = IP6_MIN_MTU - p->v.l4_off - tcp_header;
+
+	if (p->off.gso_size > room)
+		p->off.gso_size = (uint16_t)room;
+}
+
 /*
  * RFC 7915 s4: without DF the sender has left fragmenting to the network, and IPv6 routers do not do it; so
  * the translator cuts to 1280 bytes. A TCP train needs no fragments: its segments are made smaller, which the
- * receiver cannot tell from a sender that chose so.
+ * receiver cannot tell from a sender that chose so. Of a UDP train each datagram is cut by itself.
  */
 static enum verdict send_6(struct job *j, bool may_fragment)
 {
 	struct pkt *p = j->p;
-	unsigned header = p->v.l4_off;
 
-	if (!may_fragment || p->len <= IP6_MIN_MTU) {
-		j->out->send(j->out->ctx, p);
-		return VERDICT_SEND;
-	}
-	if (p->off.gso == GSO_TCP6) {
-		unsigned tcp_header = (unsigned)(p->data[header + 12] >> 4) * 4;
-		unsigned room = IP6_MIN_MTU - header - tcp_header;
-
-		if (p->off.gso_size > room)
-			p->off.gso_size = (uint16_t)room;
-		j->out->send(j->out->ctx, p);
-		return VERDICT_SEND;
-	}
-	if (p->off.gso != GSO_NONE) {
-		/* A UDP train has a size that its sender chose with DF set in mind (UDP_SEGMENT); it goes as
-		 * it is. */
-		j->out->send(j->out->ctx, p);
-		return VERDICT_SEND;
-	}
-	struct nat64_out out = *j->out;
-
-	j->n->count.split++;
-	xlat_split6(p, (uint32_t)rng_next(&j->n->rng), IP6_MIN_MTU, send_fragment, &out);
+	if (may_fragment && p->off.gso == GSO_TCP6)
+		shorten_segments(p);
+	if (!may_fragment || p->off.gso == GSO_TCP6)
+		send(j, p);
+	else if (p->off.gso == GSO_UDP && !fits_any_link(p))
+		xlat_cut_train6(p, send_datagram, j);
+	else
+		send_fitting(j, p);
 	return VERDICT_SEND;
 }
 

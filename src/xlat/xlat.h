@@ -73,4 +73,17 @@ MUST_CHECK enum drop_reason xlat_46(struct pkt *p, const struct xlat_to6 *to);
 unsigned xlat_split6(
 	struct pkt *p, uint32_t id, unsigned mtu, void (*emit)(void *ctx, struct pkt *fragment), void *ctx);
 
+/**
+ * xlat_cut_train6() - take the datagrams of a UDP train apart
+ * @p:		a train (GSO_UDP) that xlat_46() made, at least one byte of payload; used up
+ * @emit:	called once per datagram, in order; the pkt and its memory are valid during the call, and may be changed
+ *
+ * Each gets a header and a checksum of its own, so nothing is left to finish. Their memory is the train's, one over the end
+ * of the one before.
+ *
+ * Spec: RFC 7915 s4 (DF clear: the translator fragments), virtio 1.1 s5.1.6.2
+ * Return: number of datagrams emitted.
+ */
+unsigned xlat_cut_train6(struct pkt *p, void (*emit)(void *ctx, struct pkt *datagram), void *ctx);
+
 #endif

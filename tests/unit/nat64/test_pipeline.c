@@ -412,6 +412,44 @@ TEST(tcp_train_without_df_gets_smaller_segments_not_fragments)
 	bench_free(b);
 }
 
+/* The kernel joins datagrams that came from the wire, whose sender left them to be fragmented (UDP GRO). */
+TEST(udp_train_without_df_goes_whole_or_each_datagram_is_cut_rfc7915_s4)
+{
+	struct bench *b = bench_new();
+	uint16_t port = open_udp(b, 40000);
+	struct craft_ip ip = to_pool;
+	struct offload off = {
+		.csum_partial = true, .csum_start = 20, .csum_offset = 6, .gso = GSO_UDP, .gso_size = 1232
+	};
+
+	ip.no_df = true;
+	craft_udp(&b->in, &ip, 53, port, 3 * 1232);
+	CHECK_INT(put(b, off), VERDICT_SEND);
+	CHECK_INT(b->sent, 1);
+	CHECK_INT(b->off[0].gso, GSO_UDP);
+
+	off.gso_size = 1233;
+	craft_udp(&b->in, &ip, 53, port, 2 * 1233 + 100);
+	CHECK_INT(put(b, off), VERDICT_SEND);
+	REQUIRE(b->sent == 5); /* two fragments, two fragments, and a datagram that is short enough */
+	for (unsigned i = 0; i < b->sent; i++) {
+		CHECK(b->out[i].len <= 1280);
+		CHECK_INT(b->off[i].gso, GSO_NONE);
+		CHECK(!b->off[i].csum_partial);
+	}
+	CHECK(be32_at(sent(b, 0) + 44) == be32_at(sent(b, 1) + 44));
+	CHECK(be32_at(sent(b, 1) + 44) != be32_at(sent(b, 2) + 44));
+	CHECK_INT(b->v[4].is_fragment, false);
+	CHECK(craft_checksums_ok(sent(b, 4), b->out[4].len));
+	CHECK_INT(nat64_counters(b->n)->split, 2);
+
+	ip.no_df = false;
+	craft_udp(&b->in, &ip, 53, port, 2 * 1233 + 100);
+	CHECK_INT(put(b, off), VERDICT_SEND);
+	CHECK_INT(b->sent, 1); /* the network will say Packet Too Big */
+	bench_free(b);
+}
+
 TEST(empty_pool_is_told_and_established_flows_continue_rfc6146_s3_5_1_1)
 {
 	struct bench *b = bench_config();
