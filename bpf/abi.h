@@ -8,7 +8,8 @@
 
 #include <linux/types.h>
 
-#define STEER_RANGES_MAX 64 /* as many as the pool has entries */
+#define STEER_RANGES_MAX                                                                                     \
+	128 /* twice as many as the pool has entries: during a reload those of before and after */
 #define STEER_PRIORITY 6146 /* of the tc filter; a number that nobody takes by chance */
 #define STEER_HANDLE 1
 

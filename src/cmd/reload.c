@@ -2,9 +2,10 @@
  * reload.c - take over a new configuration without dropping a flow, or refuse it whole
  *
  * Steps: the file is read and checked; what only the host knows is filled in; a change that cannot be made
- * while running is refused by name; then each role gets the new configuration (CHANNEL_RELOAD) and answers.
- * Only when all have taken it does it become the supervisor's, too. Until that moment every error leaves the
- * service as it was: a role that has taken the new configuration while another refuses gets the old one back.
+ * while running is refused by name; then the host is made fit for both configurations (host_widen()), and each role
+ * gets the new one (CHANNEL_RELOAD) and answers. Only when all have taken it does it become the supervisor's, too, and
+ * the host loses what only the old one needed (host_narrow()). Until that moment every error leaves the service as it
+ * was: a role that has taken the new configuration while another refuses gets the old one back, and so does the host.
  *
  * A role that dies in between has not answered and never will; it is started again with whatever is in force
  * then, so its answer is no longer waited for. One that does not answer within ANSWER_TIMEOUT counts as a
@@ -106,6 +107,24 @@ static bool send_conf(struct process *p, const struct conf *c)
 	return err == 0;
 }
 
+/* widen_host() - what the new configuration needs of the host, beside what the old one has; false with @fault filled */
+static bool widen_host(struct supervisor *s, const struct conf *c, char *fault, size_t size)
+{
+	char journal[sizeof(c->control.socket) + 16];
+	struct host_plan plan = supervisor_host_plan(c, journal, sizeof(journal));
+
+	return !s->host || host_widen(s->host, &plan, fault, size) == 0;
+}
+
+static void narrow_host(struct supervisor *s)
+{
+	char journal[sizeof(s->conf->control.socket) + 16];
+	struct host_plan plan = supervisor_host_plan(s->conf, journal, sizeof(journal));
+
+	if (s->host)
+		host_narrow(s->host, &plan);
+}
+
 static void finish(struct reload *r)
 {
 	struct supervisor *s = r->s;
@@ -125,6 +144,7 @@ static void finish(struct reload *r)
 		if (r->asker)
 			reply_end(r->asker);
 	}
+	narrow_host(s);
 	s->reload = NULL;
 	reload_free(r);
 }
@@ -197,6 +217,7 @@ void reload_begin(struct supervisor *s, struct reply *asker)
 			s->reload ? "another reload is under way" : "the service is starting or stopping");
 		return;
 	}
+	char fault[512] = "";
 	struct conf *c = read_new(s, asker);
 	if (!c)
 		return;
@@ -206,9 +227,10 @@ void reload_begin(struct supervisor *s, struct reply *asker)
 		conf_free(c);
 		return;
 	}
-	struct reload *r = reload_new(s, c, asker);
+	struct reload *r = widen_host(s, c, fault, sizeof(fault)) ? reload_new(s, c, asker) : NULL;
 	if (!r) {
-		refuse(asker, "out of memory");
+		narrow_host(s);
+		refuse(asker, "%s", fault[0] ? fault : "out of memory");
 		conf_free(c);
 		return;
 	}

@@ -237,27 +237,32 @@ static void control_down(struct supervisor *s)
 }
 
 /* The record of what was changed on the host lies beside the control socket. */
-static void journal_path(const struct supervisor *s, char *ret, size_t size)
+static void journal_path(const struct conf *c, char *ret, size_t size)
 {
-	char copy[sizeof(s->conf->control.socket)];
+	char copy[sizeof(c->control.socket)];
 
-	(void)text_copy(copy, sizeof(copy), s->conf->control.socket);
+	(void)text_copy(copy, sizeof(copy), c->control.socket);
 	snprintf(ret, size, "%s/host.journal", dirname(copy));
+}
+
+struct host_plan supervisor_host_plan(const struct conf *c, char *journal, size_t size)
+{
+	struct host_plan plan = { .device = HOST_DEVICE_DEFAULT, .nat64 = &c->nat64, .journal = journal };
+
+	plan.queues = c->workers > 0 ? c->workers : WORKERS_AUTO;
+	if (plan.queues > HOST_QUEUES_MAX)
+		plan.queues = HOST_QUEUES_MAX;
+	journal_path(c, journal, size);
+	return plan;
 }
 
 static int host_stage_up(struct supervisor *s)
 {
 	char fault[512] = "", journal[sizeof(s->conf->control.socket) + 16];
-	struct host_plan plan = {
-		.device = HOST_DEVICE_DEFAULT, .nat64 = &s->conf->nat64, .journal = journal
-	};
+	struct host_plan plan = supervisor_host_plan(s->conf, journal, sizeof(journal));
 
 	if (!s->conf->has_nat64)
 		return 0;
-	plan.queues = s->conf->workers > 0 ? s->conf->workers : WORKERS_AUTO;
-	if (plan.queues > HOST_QUEUES_MAX)
-		plan.queues = HOST_QUEUES_MAX;
-	journal_path(s, journal, sizeof(journal));
 	int err = host_up(&plan, &s->host, fault, sizeof(fault));
 	if (err < 0) {
 		log_error("%s", fault);

@@ -46,6 +46,12 @@ struct supervisor {
  * status */
 int supervisor_run(const char *config_path);
 
+/**
+ * supervisor_host_plan() - what a configuration asks of the host
+ * @journal:	@size bytes, filled with the path of the host's journal; as long-lived as the plan
+ */
+struct host_plan supervisor_host_plan(const struct conf *c, char *journal, size_t size);
+
 /** supervisor_config_fd() - a sealed memory file with a configuration as text, or -errno */
 MUST_CHECK int supervisor_config_fd(const struct conf *c);
 

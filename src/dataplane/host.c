@@ -20,8 +20,12 @@
  * 7600: a loose reverse path check refuses everything on a device that has no address at all. It gets no IPv6
  * link-local address, so the kernel does not talk to itself through the translator.
  *
+ * At a reload the same steps run again with the new plan (host_widen()): each finds out what is there already and adds
+ * what is not, so that the old and the new configuration both work. host_narrow() then takes away what the one that is
+ * in force does not need.
+ *
  * Deliberately not done: following changes of the host while the gateway runs. An interface that appears
- * later is not steered, an address that changes is not followed; restart the gateway. Firewall rules are the
+ * later is steered from the next reload on, an address that changes is not followed. Firewall rules are the
  * administrator's.
  *
  * Standards: RFC 6146 s3.5 (what must reach the translator), RFC 1027, RFC 7600 (192.0.0.8), RFC 1812
@@ -36,6 +40,7 @@
 #include "dataplane/netlink.h"
 #include "dataplane/onlink.h"
 #include "dataplane/portset.h"
+#include "dataplane/routes.h"
 #include "dataplane/steer.h"
 #include "dataplane/sysctl.h"
 #include "dataplane/tun.h"
@@ -63,6 +68,8 @@ struct host {
 	unsigned index; /* of the device; 0 before it exists */
 	int queues[HOST_QUEUES_MAX];
 	unsigned queues_len;
+	struct routes routes;	  /* that lead to the device */
+	struct state_config pool; /* that the host is arranged for; its entries only */
 	struct host_status status;
 };
 
@@ -159,48 +166,33 @@ static int device_up(struct host *h, const struct host_plan *plan, const struct 
 
 /* --- routes --- */
 
-static int fault_of_route(const struct fault *f, int r, const char *prefix, const char *device)
+/* Everything that must be routed to the device: one place to add to. */
+static int routes_of(const struct host_plan *plan, struct routes *ret)
 {
-	if (r == -EEXIST)
-		return fault_say(f, r,
-			"there is a route for %s already, and it does not lead to %s: remove it first (`ip "
-			"route del %s`)",
-			prefix, device, prefix);
-	return fault_say(f, r, "cannot route %s to %s: %s", prefix, device, strerror(-r));
+	const struct state_config *pool = &plan->nat64->state;
+	int r = 0;
+
+	for (unsigned i = 0; i < plan->nat64->prefixes_len && r == 0; i++)
+		r = routes_want6(ret, plan->nat64->prefixes[i]);
+	for (unsigned i = 0; i < pool->pool_len && r == 0; i++)
+		r = pool->pool[i].is_shared ? 0 : routes_want4(ret, pool->pool[i].prefix);
+	return r;
 }
 
-/* Whether an earlier entry of the pool has the same prefix, with other ports. */
-static bool has_route(const struct state_config *pool, unsigned i)
+static struct routes_device routes_device_of(const struct host *h)
 {
-	for (unsigned k = 0; k < i; k++)
-		if (!pool->pool[k].is_shared && pool->pool[k].prefix.len == pool->pool[i].prefix.len &&
-			addr4_eq(pool->pool[k].prefix.addr, pool->pool[i].prefix.addr))
-			return true;
-	return false;
+	return (struct routes_device){ h->netlink, h->index, h->status.device };
 }
 
 static int routes_up(struct host *h, const struct host_plan *plan, const struct fault *f)
 {
-	const struct state_config *pool = &plan->nat64->state;
-	char text[PREFIX6_TEXT];
+	struct routes_device d = routes_device_of(h);
+	struct routes want = { 0 };
+	int r = routes_of(plan, &want);
 
-	for (unsigned i = 0; i < plan->nat64->prefixes_len; i++) {
-		int r = netlink_route6_add(h->netlink, h->index, plan->nat64->prefixes[i]);
-
-		if (r < 0)
-			return fault_of_route(
-				f, r, prefix6_text(plan->nat64->prefixes[i], text), h->status.device);
-	}
-	for (unsigned i = 0; i < pool->pool_len; i++) {
-		if (pool->pool[i].is_shared || has_route(pool, i))
-			continue;
-		int r = netlink_route4_add(h->netlink, h->index, pool->pool[i].prefix);
-
-		if (r < 0)
-			return fault_of_route(
-				f, r, prefix4_text(pool->pool[i].prefix, text), h->status.device);
-	}
-	return 0;
+	r = r < 0 ? fault_say(f, r, "out of memory") : routes_widen(&d, &h->routes, &want, f);
+	routes_free(&want);
+	return r;
 }
 
 /* --- the pool in the host --- */
@@ -224,14 +216,20 @@ static int arp_up(struct host *h, const struct host_plan *plan, const struct fau
 	return onlink_answer(&q, f);
 }
 
-static int ports_up(struct host *h, const struct host_plan *plan, const struct fault *f)
+static struct portset ports_of(const struct state_config *pool)
 {
-	const struct state_config *pool = &plan->nat64->state;
 	struct portset wanted = { 0 };
 
 	for (unsigned i = 0; i < pool->pool_len; i++)
 		if (pool->pool[i].is_shared)
 			portset_add_range(&wanted, pool->pool[i].lo, pool->pool[i].hi);
+	return wanted;
+}
+
+static int ports_up(struct host *h, const struct host_plan *plan, const struct fault *f)
+{
+	struct portset wanted = ports_of(&plan->nat64->state);
+
 	if (portset_is_empty(&wanted))
 		return 0;
 	int r = sysctl_reserve_ports(h->journal, &wanted);
@@ -245,13 +243,13 @@ static int ports_up(struct host *h, const struct host_plan *plan, const struct f
 
 static int steering_up(struct host *h, const struct host_plan *plan, const struct fault *f)
 {
-	struct steer_request q = { h->netlink, h->journal, &plan->nat64->state, h->index };
+	struct steer_request q = { h->netlink, h->journal, &plan->nat64->state, &h->pool, h->index };
 
 	if (!steer_is_needed(q.pool))
 		return 0;
 	int r = steer_up(&q, f, &h->status.steered_interfaces);
 
-	h->status.steering = r == 0;
+	h->status.steering = h->status.steering || r == 0;
 	return r;
 }
 
@@ -261,15 +259,6 @@ static int forwarding_up(struct host *h, const struct host_plan *plan, const str
 }
 
 /* --- undoing --- */
-
-static void proxy_undo(struct netlink *n, const struct change *c)
-{
-	unsigned index = (unsigned)strtoul(c->before, NULL, 10);
-	struct addr4 a;
-
-	if (index > 0 && if_nametoindex(c->subject) == index && addr4_parse(c->after, &a))
-		(void)!netlink_proxy_del(n, index, a);
-}
 
 /* Everything that the journal holds, newest first; what is gone by itself is passed over. */
 static void changes_undo(struct netlink *n, struct journal *j)
@@ -282,7 +271,7 @@ static void changes_undo(struct netlink *n, struct journal *j)
 		if (changes[i].kind == CHANGE_FILTER)
 			steer_down(n, &changes[i]);
 		else if (changes[i].kind == CHANGE_PROXY)
-			proxy_undo(n, &changes[i]);
+			onlink_undo(n, &changes[i]);
 	}
 	journal_forget(j);
 }
@@ -321,6 +310,7 @@ void host_down(struct host *h)
 		close(h->queues[i]);
 	journal_close(h->journal);
 	netlink_close(h->netlink);
+	routes_free(&h->routes);
 	free(h);
 }
 
@@ -355,8 +345,98 @@ int host_up(const struct host_plan *plan, struct host **ret, char *fault, size_t
 		host_down(h);
 		return r;
 	}
+	h->pool = plan->nat64->state;
+	h->pool.statics = NULL; /* the caller's */
 	*ret = h;
 	return 0;
+}
+
+/* --- another configuration --- */
+
+static int (*const widening[])(struct host *h, const struct host_plan *plan, const struct fault *f) = {
+	pool_check,
+	routes_up,
+	arp_up,
+	ports_up,
+	steering_up,
+};
+
+/* What host_narrow() does, one kind of thing each; 0 or -errno with a sentence. */
+static int routes_down(struct host *h, const struct host_plan *plan, const struct fault *f)
+{
+	struct routes_device d = routes_device_of(h);
+	struct routes want = { 0 };
+	int r = routes_of(plan, &want);
+
+	if (r < 0)
+		(void)fault_say(f, r, "out of memory");
+	else
+		routes_narrow(&d, &h->routes, &want);
+	routes_free(&want);
+	return r;
+}
+
+static int arp_down(struct host *h, const struct host_plan *plan, const struct fault *f)
+{
+	struct onlink_request q = onlink_of(h, plan);
+	int r = onlink_silence(&q);
+
+	return r < 0 ? fault_say(f, r, "the journal cannot be rewritten: %s", strerror(-r)) : 0;
+}
+
+static int ports_down(struct host *h, const struct host_plan *plan, const struct fault *f)
+{
+	struct portset wanted = ports_of(&plan->nat64->state);
+	int r = sysctl_release_ports(h->journal, &wanted);
+
+	if (r < 0)
+		return fault_say(f, r, "reserved ports cannot be given back: %s", strerror(-r));
+	return 0;
+}
+
+static int steering_down(struct host *h, const struct host_plan *plan, const struct fault *f)
+{
+	struct steer_request q = { h->netlink, h->journal, &plan->nat64->state, NULL, h->index };
+
+	if (!h->status.steering)
+		return 0;
+	if (steer_is_needed(q.pool))
+		return steer_up(&q, f, &h->status.steered_interfaces);
+	h->status.steering = false;
+	h->status.steered_interfaces = 0;
+	int r = steer_off(&q);
+
+	return r < 0 ? fault_say(f, r, "the journal cannot be rewritten: %s", strerror(-r)) : 0;
+}
+
+static int (*const narrowing[])(struct host *h, const struct host_plan *plan, const struct fault *f) = {
+	steering_down,
+	ports_down,
+	arp_down,
+	routes_down,
+};
+
+void host_narrow(struct host *h, const struct host_plan *plan)
+{
+	char text[512];
+	struct fault f = { text, sizeof(text) };
+
+	for (size_t i = 0; i < ARRAY_LEN(narrowing); i++)
+		if (narrowing[i](h, plan, &f) < 0)
+			log_warning(
+				"host: %s; what is not needed any more stays until the gateway ends", text);
+	h->pool = plan->nat64->state;
+	h->pool.statics = NULL;
+}
+
+int host_widen(struct host *h, const struct host_plan *plan, char *fault, size_t fault_size)
+{
+	struct fault f = { fault, fault_size };
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(widening) && r == 0; i++)
+		r = widening[i](h, plan, &f);
+	return r;
 }
 
 int host_queue(const struct host *h, unsigned i)

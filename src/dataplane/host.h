@@ -68,6 +68,29 @@ MUST_CHECK int host_up(const struct host_plan *plan, struct host **ret, char *fa
 /** host_down() - undo host_up(), in reverse; NULL is fine */
 void host_down(struct host *h);
 
+/**
+ * host_widen() - put into the host what a new configuration needs beyond the present one
+ * @plan:	prefixes and pool; device, queues and journal do not change
+ * @fault:	as host_up()
+ *
+ * A reload has two steps, so that there is no moment in which a packet of a flow that goes on finds no way: before the
+ * translator is asked, the host gets what either configuration needs; host_narrow() takes away the rest once it is known
+ * which of the two it is going to be. What is added, and what is not wanted any more, is found by comparing with what
+ * is there: prefixes by prefix, proxy entries and reserved ports by the journal, the steering program by its ranges.
+ *
+ * Return: 0; -errno: some may have been added, and host_narrow() with the present plan takes it back.
+ * Context: CAP_NET_ADMIN (and CAP_BPF for a shared pool).
+ */
+MUST_CHECK int host_widen(struct host *h, const struct host_plan *plan, char *fault, size_t fault_size);
+
+/**
+ * host_narrow() - leave in the host what @plan needs, and nothing else
+ *
+ * What cannot be taken away is logged and stays until host_down(): it does no harm, since the translator drops what it
+ * does not know or gives it back to the host.
+ */
+void host_narrow(struct host *h, const struct host_plan *plan);
+
 /** host_queue() - descriptor of TUN queue @i, owned by @h */
 int host_queue(const struct host *h, unsigned i);
 

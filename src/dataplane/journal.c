@@ -248,16 +248,71 @@ int journal_open(const char *path, struct journal **ret)
 	return 0;
 }
 
-int journal_add(
-	struct journal *j, enum change_kind kind, const char *subject, const char *before, const char *after)
+static int change_write(int fd, const struct change *c)
 {
 	char *line = NULL;
-	int r = asprintf(&line, "%s\t%s\t%s\t%s\n", kind_names[kind], subject, before, after);
+	int r = asprintf(&line, "%s\t%s\t%s\t%s\n", kind_names[c->kind], c->subject, c->before, c->after);
 
 	if (r < 0)
 		return -ENOMEM;
-	r = j->fd >= 0 ? text_write(j->fd, line) : 0;
+	r = text_write(fd, line);
 	free(line);
+	return r;
+}
+
+/* Write what is left into @path, which is new, and lock it; then it takes the place of the old file. */
+static int file_replace(struct journal *j, const char *path)
+{
+	char line[128];
+	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int r = fd < 0 ? -errno : flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
+
+	first_line(line, sizeof(line));
+	if (r == 0)
+		r = text_write(fd, line);
+	for (size_t i = 0; i < j->len && r == 0; i++)
+		r = change_write(fd, &j->changes[i]);
+	if (r == 0 && rename(path, j->path) < 0)
+		r = -errno;
+	if (r < 0) {
+		if (fd >= 0)
+			close(fd);
+		(void)unlink(path);
+		return r;
+	}
+	close(j->fd); /* whoever waits for the old one sees that it is not the file of that name any more */
+	j->fd = fd;
+	return 0;
+}
+
+int journal_forget_some(struct journal *j, bool (*is_gone)(void *ctx, const struct change *c), void *ctx)
+{
+	char *path = NULL;
+	size_t kept = 0, len = j->len;
+
+	for (size_t i = 0; i < len; i++) {
+		if (is_gone(ctx, &j->changes[i]))
+			change_free(&j->changes[i]);
+		else
+			j->changes[kept++] = j->changes[i];
+	}
+	j->len = kept;
+	if (j->fd < 0 || kept == len)
+		return 0;
+	if (asprintf(&path, "%s.new", j->path) < 0)
+		return -ENOMEM;
+	int r = file_replace(j, path);
+
+	free(path);
+	return r;
+}
+
+int journal_add(
+	struct journal *j, enum change_kind kind, const char *subject, const char *before, const char *after)
+{
+	const struct change c = { kind, (char *)subject, (char *)before, (char *)after };
+	int r = j->fd >= 0 ? change_write(j->fd, &c) : 0;
+
 	return r < 0 ? r : change_append(j, kind, (const char *const[]){ subject, before, after });
 }
 

@@ -44,6 +44,17 @@ MUST_CHECK int journal_add(
 /** journal_changes() - the changes so far, oldest first; valid until the next call that adds or forgets */
 const struct change *journal_changes(const struct journal *j, size_t *ret_len);
 
+/**
+ * journal_forget_some() - drop the changes that @is_gone picks, because they were undone, in memory and on disk
+ *
+ * The file is replaced as a whole, so that a kill at any moment leaves the old or the new one. If it cannot be replaced
+ * it keeps naming what is undone already; undoing that again changes nothing.
+ *
+ * Return: 0; -errno: the file is the old one.
+ */
+MUST_CHECK int journal_forget_some(
+	struct journal *j, bool (*is_gone)(void *ctx, const struct change *c), void *ctx);
+
 /** journal_forget() - drop all changes, in memory and on disk, because they were undone */
 void journal_forget(struct journal *j);
 

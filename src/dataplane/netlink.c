@@ -448,37 +448,66 @@ int netlink_default_route4(struct netlink *n, struct default_route4 *ret)
 	return r;
 }
 
-static int route_add(struct netlink *n, unsigned index, struct rtmsg h, const uint8_t *address, size_t len)
+#define ROUTE_NEW (NLM_F_CREATE | NLM_F_EXCL)
+
+struct route_change {
+	uint16_t type;	/* RTM_NEWROUTE, RTM_DELROUTE */
+	uint16_t flags; /* ROUTE_NEW, or 0 */
+	unsigned index; /* of the interface */
+};
+
+static int route_ask(
+	struct netlink *n, const struct route_change *c, struct rtmsg h, const uint8_t *address, size_t len)
 {
 	_Alignas(struct nlmsghdr) char buf[MESSAGE_BYTES];
 
 	h.rtm_table = RT_TABLE_MAIN;
 	h.rtm_protocol = NETLINK_ROUTE_ORIGIN;
 	h.rtm_type = RTN_UNICAST;
-	struct nlmsghdr *m = message_start(buf, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &h, sizeof(h));
+	struct nlmsghdr *m = message_start(buf, c->type, c->flags, &h, sizeof(h));
 
 	mnl_attr_put(m, RTA_DST, len, address);
-	mnl_attr_put_u32(m, RTA_OIF, index);
+	mnl_attr_put_u32(m, RTA_OIF, c->index);
 	return netlink_ask(n, m);
 }
 
-int netlink_route4_add(struct netlink *n, unsigned index, struct prefix4 p)
+static int route4_ask(struct netlink *n, const struct route_change *c, struct prefix4 p)
 {
 	uint8_t address[4];
 
 	addr4_put(address, p.addr);
-	return route_add(n, index,
+	return route_ask(n, c,
 		(struct rtmsg){ .rtm_family = AF_INET, .rtm_dst_len = p.len, .rtm_scope = RT_SCOPE_LINK },
 		address, sizeof(address));
 }
 
-int netlink_route6_add(struct netlink *n, unsigned index, struct prefix6 p)
+static int route6_ask(struct netlink *n, const struct route_change *c, struct prefix6 p)
 {
 	uint8_t address[16];
 
 	addr6_put(address, p.addr);
-	return route_add(n, index, (struct rtmsg){ .rtm_family = AF_INET6, .rtm_dst_len = p.len }, address,
+	return route_ask(n, c, (struct rtmsg){ .rtm_family = AF_INET6, .rtm_dst_len = p.len }, address,
 		sizeof(address));
+}
+
+int netlink_route4_add(struct netlink *n, unsigned index, struct prefix4 p)
+{
+	return route4_ask(n, &(struct route_change){ RTM_NEWROUTE, ROUTE_NEW, index }, p);
+}
+
+int netlink_route6_add(struct netlink *n, unsigned index, struct prefix6 p)
+{
+	return route6_ask(n, &(struct route_change){ RTM_NEWROUTE, ROUTE_NEW, index }, p);
+}
+
+int netlink_route4_del(struct netlink *n, unsigned index, struct prefix4 p)
+{
+	return route4_ask(n, &(struct route_change){ RTM_DELROUTE, 0, index }, p);
+}
+
+int netlink_route6_del(struct netlink *n, unsigned index, struct prefix6 p)
+{
+	return route6_ask(n, &(struct route_change){ RTM_DELROUTE, 0, index }, p);
 }
 
 /* --- proxy neighbours --- */

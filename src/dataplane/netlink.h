@@ -74,6 +74,10 @@ MUST_CHECK int netlink_addr4_add(struct netlink *n, unsigned index, struct addr4
 MUST_CHECK int netlink_route4_add(struct netlink *n, unsigned index, struct prefix4 p);
 MUST_CHECK int netlink_route6_add(struct netlink *n, unsigned index, struct prefix6 p);
 
+/** netlink_route*_del() - take such a route away again; -ESRCH if there is none of our origin */
+MUST_CHECK int netlink_route4_del(struct netlink *n, unsigned index, struct prefix4 p);
+MUST_CHECK int netlink_route6_del(struct netlink *n, unsigned index, struct prefix6 p);
+
 /** netlink_proxy_add(), netlink_proxy_del() - answer ARP requests for @a on an interface; -EEXIST if it does
  * already */
 MUST_CHECK int netlink_proxy_add(struct netlink *n, unsigned index, struct addr4 a);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 struct subnet_walk {
 	const struct onlink_request *request;
@@ -152,4 +153,41 @@ int onlink_answer(const struct onlink_request *q, const struct fault *f)
 			return w.error;
 	}
 	return 0;
+}
+
+/* --- answering no more --- */
+
+static bool is_dedicated(const struct state_config *pool, struct addr4 a)
+{
+	for (unsigned i = 0; i < pool->pool_len; i++)
+		if (!pool->pool[i].is_shared && prefix4_contains(pool->pool[i].prefix, a))
+			return true;
+	return false;
+}
+
+void onlink_undo(struct netlink *n, const struct change *c)
+{
+	unsigned index = (unsigned)strtoul(c->before, NULL, 10);
+	struct addr4 a;
+
+	if (index > 0 && if_nametoindex(c->subject) == index && addr4_parse(c->after, &a))
+		(void)!netlink_proxy_del(n, index, a);
+}
+
+static bool silence(void *ctx, const struct change *c)
+{
+	const struct onlink_request *q = ctx;
+	struct addr4 a;
+
+	if (c->kind != CHANGE_PROXY || !addr4_parse(c->after, &a) || is_dedicated(q->pool, a))
+		return false;
+	onlink_undo(q->netlink, c);
+	return true;
+}
+
+int onlink_silence(const struct onlink_request *q)
+{
+	struct onlink_request copy = *q;
+
+	return journal_forget_some(q->journal, silence, &copy);
 }

@@ -40,4 +40,10 @@ MUST_CHECK int onlink_check(const struct onlink_request *q, const struct fault *
  */
 MUST_CHECK int onlink_answer(const struct onlink_request *q, const struct fault *f);
 
+/** onlink_silence() - stop answering for addresses that are in no dedicated entry of @q->pool any more; 0 or -errno */
+MUST_CHECK int onlink_silence(const struct onlink_request *q);
+
+/** onlink_undo() - take back one answer that the journal names */
+void onlink_undo(struct netlink *n, const struct change *c);
+
 #endif

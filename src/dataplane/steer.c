@@ -24,7 +24,7 @@
 
 #define LOOPBACK_INDEX 1
 
-_Static_assert(STEER_RANGES_MAX >= POOL_ENTRIES_MAX, "every pool entry can be a range");
+_Static_assert(STEER_RANGES_MAX >= 2 * POOL_ENTRIES_MAX, "every pool entry can be a range");
 
 bool steer_is_needed(const struct state_config *pool)
 {
@@ -34,16 +34,23 @@ bool steer_is_needed(const struct state_config *pool)
 	return false;
 }
 
-static void config_fill(const struct state_config *pool, unsigned device, struct steer_config *ret)
+static bool has_range(const struct steer_config *c, const struct steer_range *range)
 {
-	*ret = (struct steer_config){ .device = device };
+	for (unsigned i = 0; i < c->ranges_len; i++)
+		if (c->ranges[i].addr == range->addr && c->ranges[i].lo == range->lo &&
+			c->ranges[i].hi == range->hi)
+			return true;
+	return false;
+}
+
+static void ranges_add(struct steer_config *c, const struct state_config *pool)
+{
 	for (unsigned i = 0; i < pool->pool_len; i++) {
 		const struct pool_entry *e = &pool->pool[i];
+		struct steer_range range = { .addr = htonl(e->prefix.addr.v), .lo = e->lo, .hi = e->hi };
 
-		if (e->is_shared)
-			ret->ranges[ret->ranges_len++] = (struct steer_range){
-				.addr = htonl(e->prefix.addr.v), .lo = e->lo, .hi = e->hi
-			};
+		if (e->is_shared && !has_range(c, &range))
+			c->ranges[c->ranges_len++] = range;
 	}
 }
 
@@ -105,6 +112,18 @@ static int filter_attach(unsigned index, int program)
 	return bpf_tc_attach(&hook, &options);
 }
 
+static bool is_attached(const struct journal *j, const struct link *l)
+{
+	size_t len;
+	const struct change *changes = journal_changes(j, &len);
+
+	for (size_t i = 0; i < len; i++)
+		if (changes[i].kind == CHANGE_FILTER && strcmp(changes[i].subject, l->name) == 0 &&
+			strtoul(changes[i].before, NULL, 10) == l->index)
+			return true;
+	return false;
+}
+
 /* The qdisc comes first, since only making it tells whether it was there; then the record, then the filter.
  */
 static int interface_attach(struct journal *j, const struct link *l, int program)
@@ -112,6 +131,8 @@ static int interface_attach(struct journal *j, const struct link *l, int program
 	struct bpf_tc_hook hook;
 	char index[16];
 
+	if (is_attached(j, l))
+		return filter_attach(l->index, program);
 	hook_init(&hook, l->index, BPF_TC_INGRESS);
 	int r = bpf_tc_hook_create(&hook);
 	bool is_new = r == 0;
@@ -208,9 +229,11 @@ static int fault_of_attach(const struct fault *f, const struct attach_walk *w)
 int steer_up(const struct steer_request *q, const struct fault *f, unsigned *ret_interfaces)
 {
 	struct attach_walk w = { .request = q };
-	struct steer_config config;
+	struct steer_config config = { .device = q->device };
 
-	config_fill(q->pool, q->device, &config);
+	ranges_add(&config, q->pool);
+	if (q->before)
+		ranges_add(&config, q->before);
 	struct steer_bpf *s = program_load(&config);
 
 	if (!s)
@@ -225,6 +248,19 @@ int steer_up(const struct steer_request *q, const struct fault *f, unsigned *ret
 		return fault_of_attach(f, &w);
 	*ret_interfaces = w.done;
 	return 0;
+}
+
+static bool filter_undo(void *ctx, const struct change *c)
+{
+	if (c->kind != CHANGE_FILTER)
+		return false;
+	steer_down(ctx, c);
+	return true;
+}
+
+int steer_off(const struct steer_request *q)
+{
+	return journal_forget_some(q->journal, filter_undo, q->netlink);
 }
 
 int steer_probe(void)

@@ -151,6 +151,70 @@ int sysctl_reserve_ports(struct journal *j, const struct portset *wanted)
 	return r;
 }
 
+/* The ports that the journal says we added. */
+static void ports_added(const struct journal *j, struct portset *ret)
+{
+	size_t len;
+	const struct change *changes = journal_changes(j, &len);
+	struct portset added;
+
+	*ret = (struct portset){ 0 };
+	for (size_t i = 0; i < len; i++)
+		if (changes[i].kind == CHANGE_PORTS && portset_parse(changes[i].after, &added))
+			portset_add(ret, &added);
+}
+
+static bool is_older_ports(void *ctx, const struct change *c)
+{
+	const char *newest = ctx;
+
+	return c->kind == CHANGE_PORTS && c->after != newest;
+}
+
+/* One line for the ports that stay, and only then the older lines go: a kill in between loses no port. */
+static int ports_rewrite(struct journal *j, const struct portset *kept, char *text)
+{
+	size_t len;
+	int r = portset_text(kept, text, PORTSET_TEXT_BYTES) ? journal_add(j, CHANGE_PORTS, "", "", text)
+							     : -E2BIG;
+	if (r < 0)
+		return r;
+	const struct change *changes = journal_changes(j, &len);
+
+	return journal_forget_some(j, is_older_ports, changes[len - 1].after);
+}
+
+/* The kernel first: a kill in between leaves a journal that names ports which are given back already. */
+static int ports_release(struct journal *j, const struct portset *wanted, char *text)
+{
+	struct portset added, unwanted, now;
+
+	ports_added(j, &added);
+	unwanted = added;
+	portset_remove(&unwanted, wanted);
+	if (portset_is_empty(&unwanted))
+		return 0;
+	int r = ports_read(text, &now);
+
+	if (r < 0)
+		return r;
+	portset_remove(&now, &unwanted);
+	r = ports_write(text, &now);
+	if (r < 0)
+		return r;
+	portset_remove(&added, &unwanted);
+	return ports_rewrite(j, &added, text);
+}
+
+int sysctl_release_ports(struct journal *j, const struct portset *wanted)
+{
+	char *text = malloc(PORTSET_TEXT_BYTES);
+	int r = text ? ports_release(j, wanted, text) : -ENOMEM;
+
+	free(text);
+	return r;
+}
+
 static void ports_restore(const char *added_text)
 {
 	char *text = malloc(PORTSET_TEXT_BYTES);

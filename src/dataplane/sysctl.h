@@ -37,6 +37,9 @@ MUST_CHECK int sysctl_expect(struct journal *j, const char *path, const char *va
 struct portset;
 MUST_CHECK int sysctl_reserve_ports(struct journal *j, const struct portset *wanted);
 
+/** sysctl_release_ports() - give back the ports that we added and that are not wanted any more; 0 or -errno */
+MUST_CHECK int sysctl_release_ports(struct journal *j, const struct portset *wanted);
+
 /**
  * sysctl_restore() - put back every recorded setting and port, newest first
  *

@@ -8,7 +8,8 @@
  *
  * `run` gives every IPv4 packet back to the host unchanged, as the worker does for what has no binding,
  * unless
- * --count-only is given. It prints "up ..." when all is in place, and at the end one line per kind of packet.
+ * --count-only is given. Prefixes and pools after --then are those of a reload: SIGHUP makes the host fit for both
+ * (host_widen()), then SIGUSR1 takes the old ones away and SIGUSR2 the new ones (host_narrow()); each is answered by a line. It prints "up ..." when all is in place, and at the end one line per kind of packet.
  */
 #include "dataplane/host.h"
 #include "dataplane/tun.h"
@@ -20,15 +21,38 @@
 #include <string.h>
 #include <unistd.h>
 
-static struct nat64_config config;
+static struct nat64_config config, next_config, *filled = &config;
 static struct host_plan plan = { .nat64 = &config, .queues = 1 };
 static bool count_only;
-static volatile sig_atomic_t stopped;
+static volatile sig_atomic_t stopped, asked; /* asked: SIGHUP, SIGUSR1 or SIGUSR2 */
 
 static void on_signal(int number)
 {
 	(void)number;
 	stopped = 1;
+}
+
+static void on_reload_signal(int number)
+{
+	asked = number;
+}
+
+static void reload(struct host *h, int number)
+{
+	struct host_plan next = plan;
+	char fault[512] = "";
+
+	next.nat64 = &next_config;
+	if (number == SIGHUP && host_widen(h, &next, fault, sizeof(fault)) < 0) {
+		host_narrow(h, &plan);
+		printf("fault %s\n", fault);
+	} else if (number == SIGHUP) {
+		printf("wide\n");
+	} else {
+		host_narrow(h, number == SIGUSR1 ? &next : &plan);
+		printf(number == SIGUSR1 ? "new\n" : "old\n");
+	}
+	fflush(stdout);
 }
 
 struct kind {
@@ -91,6 +115,9 @@ static int run(void)
 	unsigned malformed = 0;
 
 	signal(SIGTERM, on_signal);
+	signal(SIGHUP, on_reload_signal);
+	signal(SIGUSR1, on_reload_signal);
+	signal(SIGUSR2, on_reload_signal);
 	int r = host_up(&plan, &h, fault, sizeof(fault));
 
 	if (r < 0) {
@@ -106,6 +133,10 @@ static int run(void)
 		enum drop_reason reason = DROP_NONE;
 		struct pkt p;
 
+		if (asked) {
+			reload(h, asked);
+			asked = 0;
+		}
 		if (poll(&wait, 1, 100) <= 0)
 			continue;
 		while (tun_read(wait.fd, buf, &p, &reason) == 1) {
@@ -153,16 +184,16 @@ static int facts(void)
 /* "192.0.2.0/29:1024-65535" */
 static bool pool_add(char *text, bool is_shared)
 {
-	struct pool_entry *e = &config.state.pool[config.state.pool_len];
+	struct pool_entry *e = &filled->state.pool[filled->state.pool_len];
 	char *colon = strchr(text, ':'), *dash = colon ? strchr(colon, '-') : NULL;
 
-	if (!dash || config.state.pool_len == POOL_ENTRIES_MAX)
+	if (!dash || filled->state.pool_len == POOL_ENTRIES_MAX)
 		return false;
 	*colon = '\0';
 	e->lo = (uint16_t)strtoul(colon + 1, NULL, 10);
 	e->hi = (uint16_t)strtoul(dash + 1, NULL, 10);
 	e->is_shared = is_shared;
-	config.state.pool_len++;
+	filled->state.pool_len++;
 	return prefix4_parse(text, &e->prefix) == 0;
 }
 
@@ -175,8 +206,8 @@ static bool option_take(const char *name, char *value)
 		return true;
 	}
 	if (strcmp(name, "--prefix") == 0)
-		return config.prefixes_len < STATE_PREFIXES_MAX &&
-		       prefix6_parse(value, &config.prefixes[config.prefixes_len++]) == 0;
+		return filled->prefixes_len < STATE_PREFIXES_MAX &&
+		       prefix6_parse(value, &filled->prefixes[filled->prefixes_len++]) == 0;
 	return (strcmp(name, "--pool") == 0 && pool_add(value, false)) ||
 	       (strcmp(name, "--shared") == 0 && pool_add(value, true));
 }
@@ -192,6 +223,10 @@ int main(int argc, char **argv)
 	for (; i < argc - 1; i++) {
 		if (strcmp(argv[i], "--count-only") == 0) {
 			count_only = true;
+			continue;
+		}
+		if (strcmp(argv[i], "--then") == 0) {
+			filled = &next_config;
 			continue;
 		}
 		if (!option_take(argv[i], argv[i + 1])) {

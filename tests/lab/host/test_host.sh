@@ -84,7 +84,8 @@ snapshot() {
 	in_gw ip neigh show proxy
 	in_gw ip -6 neigh show proxy
 	in_gw tc qdisc
-	for link in up0 down0 lo; do in_gw tc filter show dev "$link" ingress; done
+	for link in up0 down0 lo; do in_gw tc filter show dev "$link" ingress; done |
+		sed 's/isthmus_steer:\[[0-9]*\]/isthmus_steer/;s/ id [0-9]* / /' # a program that took the place of its like has another number
 	ls "$dir/run" 2>/dev/null
 	true
 }
@@ -263,6 +264,64 @@ ok "and says that it cleaned up" has "left behind" cat "$dir/err"
 ok "ARP entries of the first run are gone" lacks proxy in_gw ip neigh show proxy
 ok "the probe stops" stop
 ok "all is undone, to what was before the first start" unchanged "$dir/before"
+
+echo "# another configuration while it runs"
+asked() { # asked SIGNAL ANSWER: the probe changes the host
+	before=$(wc -l <"$dir/log")
+	kill -"$1" "$daemon"
+	for _ in $(seq 200); do
+		[ "$(wc -l <"$dir/log")" -gt "$before" ] && break
+		sleep 0.05
+	done
+	tail -n 1 "$dir/log"
+	tail -n 1 "$dir/log" | grep -q "^$2"
+}
+next="--then --prefix 2001:db8:64::/96 --prefix 64:ff9b::/96 --shared 192.0.2.1:60000-61000 --pool 192.0.2.68/30:1024-65535"
+# shellcheck disable=SC2086
+ok "a shared and a dedicated pool come up" start $shared $dedicated $next
+snapshot >"$dir/old"
+for end in USR2:old USR1:new; do
+	ok "the host is made fit for both" asked HUP wide
+	ok "the new prefix is routed" has "2001:db8:64::/96 dev isthmus0" in_gw ip -6 route
+	ok "the new pool is routed" has "192.0.2.68/30 dev isthmus0" in_gw ip route
+	ok "the old pool still is" has "203.0.113.0/28 dev isthmus0" in_gw ip route
+	ok "the old ports still are reserved" value net/ipv4/ip_local_reserved_ports 4000-4010,49152-65535
+	ok "making it fit once more changes nothing" asked HUP wide
+	ok "then it is made fit for one: ${end#*:}" asked "${end%:*}" "${end#*:}"
+	[ "$end" = USR2:old ] && ok "refused by somebody: all is as before" unchanged "$dir/old"
+done
+ok "the old pool is not routed any more" lacks "203.0.113.0/28" in_gw ip route
+ok "ARP is answered for what stays" has "192.0.2.69 dev up0 proxy" in_gw ip neigh show proxy
+ok "and no more for what went" lacks "192.0.2.65" in_gw ip neigh show proxy
+ok "the prefix that stays is routed" has "64:ff9b::/96 dev isthmus0" in_gw ip -6 route
+ok "the ports are those of the new range" value net/ipv4/ip_local_reserved_ports 4000-4010,50000,60000-61000
+ip netns exec "$gw" "$traffic" udp-take 50009 100 &
+taker=$!
+sleep 0.2
+ok "a datagram to a port that left the range" in_peer "$traffic" udp-send 192.0.2.1 50009 100
+ok "arrives" wait $taker
+ok "a datagram to a port of the new range" in_peer "$traffic" udp-send 192.0.2.1 60009 100
+ok "the journal names what is there" has "60000-61000" cat "$dir/run/host.journal"
+ok "and no more" lacks "192.0.2.65" cat "$dir/run/host.journal"
+# shellcheck disable=SC2086
+ok "a second gateway is refused by the new file, too" refused "another gateway is running" --journal "$dir/run/host.journal" --device isthmus1 $shared
+ok "the probe stops" stop
+ok "only the port of the new range came by the device" counted udp4 pkts -eq 1
+ok "all is undone" unchanged "$dir/before"
+# shellcheck disable=SC2086
+ok "a shared pool comes up" start $shared --then --prefix 64:ff9b::/96 --pool 192.0.2.64/29:1024-65535
+ok "the host is made fit for a dedicated one" asked HUP wide
+ok "which takes its place" asked USR1 new
+ok "nothing is steered any more" lacks "isthmus_steer" in_gw tc filter show dev up0 ingress
+ok "no port is reserved" value net/ipv4/ip_local_reserved_ports 4000-4010,50000
+ok "it is killed" killed
+# shellcheck disable=SC2086
+ok "the next start comes up" start $shared --then --prefix 64:ff9b::/96 --pool 192.0.2.8/30:1024-65535
+snapshot >"$dir/old"
+ok "what the host needs itself is refused" asked HUP "fault.*default gateway"
+ok "and all is as before" unchanged "$dir/old"
+ok "the probe stops" stop
+ok "all is undone" unchanged "$dir/before"
 
 echo "# others change things meanwhile"
 in_gw tc qdisc add dev down0 clsact

@@ -242,3 +242,79 @@ TEST(a_symbolic_link_is_refused_and_left_alone)
 	unlink(target);
 	place_remove();
 }
+
+static bool is_of(void *ctx, const struct change *c)
+{
+	return strcmp(c->subject, ctx) == 0;
+}
+
+TEST(some_changes_can_be_forgotten_and_the_rest_outlives_the_process)
+{
+	place_make();
+	struct journal *j = open_again();
+
+	add_two(j);
+	CHECK_INT(journal_add(j, CHANGE_PROXY, "eth0", "2", "192.0.2.5"), 0);
+	CHECK_INT(journal_forget_some(j, is_of, "eth0"), 0);
+	check_two(j);
+	CHECK_INT(journal_forget_some(j, is_of, "eth0"), 0);
+	journal_close(j);
+	j = open_again();
+	check_two(j);
+	CHECK_INT(journal_forget_some(j, is_of, ""), 0);
+	CHECK_INT(journal_add(j, CHANGE_PROXY, "eth1", "3", "192.0.2.6"), 0);
+	journal_close(j);
+	j = open_again();
+	CHECK_INT(changes_len(j), 2);
+	check_change(j, 1, CHANGE_PROXY, (const char *const[]){ "eth1", "3", "192.0.2.6" });
+	journal_forget(j);
+	journal_close(j);
+	place_remove();
+}
+
+TEST(a_replaced_file_keeps_a_second_gateway_out)
+{
+	place_make();
+	struct journal *j = open_again(), *other = NULL;
+
+	add_two(j);
+	CHECK_INT(journal_forget_some(j, is_of, ""), 0);
+	CHECK_INT(journal_open(path, &other), -EBUSY);
+	CHECK(other == NULL);
+	journal_forget(j);
+	journal_close(j);
+	place_remove();
+}
+
+TEST(a_file_that_cannot_be_replaced_stays_as_it_was)
+{
+	char blocker[80];
+
+	place_make();
+	struct journal *j = open_again();
+
+	add_two(j);
+	snprintf(blocker, sizeof(blocker), "%s.new", path);
+	REQUIRE(mkdir(blocker, 0700) == 0);
+	CHECK(journal_forget_some(j, is_of, "") < 0);
+	REQUIRE(rmdir(blocker) == 0);
+	CHECK_INT(changes_len(j), 1);
+	journal_close(j);
+	j = open_again();
+	check_two(j); /* what is undone twice does no harm; what is forgotten would */
+	journal_forget(j);
+	journal_close(j);
+	place_remove();
+}
+
+TEST(some_changes_in_memory_can_be_forgotten)
+{
+	struct journal *j = NULL;
+
+	REQUIRE(journal_open(NULL, &j) == 0);
+	add_two(j);
+	CHECK_INT(journal_forget_some(j, is_of, ""), 0);
+	CHECK_INT(changes_len(j), 1);
+	journal_forget(j);
+	journal_close(j);
+}
