@@ -5,6 +5,7 @@
  * to the end of its address's queue, which is longer than that unless the pool is nearly used up; then
  * serving a subscriber is worth more than the rest of the time.
  */
+#include "state/owner.h"
 #include "state/pool.h"
 
 /* Block numbers of a pool entry: lo and hi fall into these. */
@@ -102,6 +103,14 @@ static enum port_class class_of(const struct pool *p, const struct row *r, uint3
 	return (first > lo ? first : lo) < WELL_KNOWN_PORTS ? PORTS_LOW : PORTS_HIGH;
 }
 
+bool pool_owns(const struct pool *p, const struct row *r, uint32_t number)
+{
+	const struct state_config *c = p->config;
+	uint16_t port = (uint16_t)((r->first_number + number) << p->shift);
+
+	return !c->owners || owner_of_block(c->owners, r->addr, port) == c->worker;
+}
+
 static void row_fill(struct pool *p, uint32_t row, uint32_t numbers, struct rng *g)
 {
 	struct row *r = &p->rows[row];
@@ -112,8 +121,13 @@ static void row_fill(struct pool *p, uint32_t row, uint32_t numbers, struct rng 
 	r->free[PORTS_LOW] = (struct ring){ .base = r->first_block, .size = (uint16_t)low };
 	r->free[PORTS_HIGH] =
 		(struct ring){ .base = r->first_block + low, .size = (uint16_t)(numbers - low) };
-	for (uint32_t i = 0; i < numbers; i++)
+	for (uint32_t i = 0; i < numbers; i++) {
+		if (!pool_owns(p, r, i))
+			continue;
 		ring_put(p, row, i < low ? PORTS_LOW : PORTS_HIGH, (uint16_t)i);
+		r->owned++;
+	}
+	p->blocks_owned += r->owned;
 	for (unsigned class = 0; class < PORT_CLASS_COUNT; class ++) {
 		const struct ring *ring = &r->free[class];
 

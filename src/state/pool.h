@@ -6,6 +6,8 @@
  * whether it holds well-known ports; a row's free blocks of each class stand in a ring, shuffled at start:
  * lending takes from the front, returning puts at the back, so that a block rests for as long as the pool can
  * afford before somebody else gets it.
+ *
+ * Of several workers with one pool each has all rows, but in the rings only the blocks that it owns (owner.h).
  */
 #ifndef ISTHMUS_STATE_POOL_H
 #define ISTHMUS_STATE_POOL_H
@@ -37,6 +39,7 @@ struct row {
 	uint16_t first_number; /* lo / ports_per_block */
 	uint32_t first_block;  /* of pool.lent */
 	uint32_t lent;	       /* blocks lent */
+	uint32_t owned;	       /* blocks that are this worker's, lent or not */
 	struct ring free[PORT_CLASS_COUNT];
 	uint32_t ports_used[PROTO_COUNT];
 };
@@ -67,7 +70,8 @@ struct pool {
 	struct row *rows;
 	uint32_t rows_len;
 	uint32_t first_row[POOL_ENTRIES_MAX];
-	uint32_t blocks_len;
+	uint32_t blocks_len; /* of the whole pool */
+	uint32_t blocks_owned;
 	uint16_t *numbers; /* the rings of all rows: block numbers relative to the row's first */
 	uint32_t *lent;	   /* of each block of each row: number of the lent block + 1, or 0 */
 	uint32_t *open[PORT_CLASS_COUNT]; /* rows that have a free block of the class, in no order */
@@ -85,6 +89,9 @@ uint64_t pool_blocks(const struct state_config *c);
 /** pool_init() - cut the pool; @max_lent bounds the blocks lent at one time; false if there is no memory */
 bool pool_init(
 	struct pool *p, struct memory *m, const struct state_config *c, uint32_t max_lent, struct rng *g);
+
+/** pool_owns() - whether this worker owns block @number of the row, counted from the row's first */
+bool pool_owns(const struct pool *p, const struct row *r, uint32_t number);
 
 /** pool_row_at() - the row of this address and port, or NONE */
 uint32_t pool_row_at(const struct pool *p, struct addr4 a, uint16_t port);

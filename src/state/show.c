@@ -53,7 +53,7 @@ bool state_pool_row(const struct state *s, uint32_t i, struct pool_row *ret)
 		.lo = e->lo,
 		.hi = e->hi,
 		.is_shared = e->is_shared,
-		.blocks = (uint32_t)r->free[PORTS_LOW].size + r->free[PORTS_HIGH].size,
+		.blocks = r->owned,
 		.blocks_lent = r->lent,
 	};
 	bytes_copy(ret->ports_used, r->ports_used, sizeof(ret->ports_used));
@@ -91,7 +91,7 @@ void state_stats(const struct state *s, struct state_stats *ret)
 {
 	*ret = (struct state_stats){
 		.subscribers = s->subscribers.slots.used,
-		.blocks = s->pool.blocks_len,
+		.blocks = s->pool.blocks_owned,
 		.blocks_lent = s->pool.slots.used,
 		.max_sessions = s->sessions.slots.max,
 		.max_bindings = s->bindings.slots.max,

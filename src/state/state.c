@@ -34,6 +34,9 @@
  * and at most one tick (134 ms) after it, provided that @state_expire is called when it asks for it. A session
  * that is due but not yet removed still counts as alive: a packet that arrives in that moment refreshes it.
  *
+ * Several workers. With struct owners (owner.h) this is one worker's part: of the pool the blocks that are its own, and the
+ * static bindings in them. Whoever hands it packets asks the owner functions first.
+ *
  * TCP segments that match a binding but no session, and carry no SYN, are forwarded as RFC 6146 s3.5.2.2
  * (CLOSED) recommends: they get @loose, a session in state CLOSED that is in no table and is overwritten by
  * the next one. No binding, no forwarding.
@@ -50,6 +53,7 @@
  * Standards: RFC 6146 s3.1, s3.2, s3.5, s4; RFC 4787, 5382, 5508 (mapping, filtering, timers); RFC 6888
  * (blocks, limits); RFC 7857; RFC 6056.
  */
+#include "state/owner.h"
 #include "state/tables.h"
 
 #include <errno.h>
@@ -108,12 +112,23 @@ static int add_static(struct state *s, const struct static_binding *want)
 	return 0;
 }
 
+static bool is_mine(const struct state *s, const struct static_binding *b)
+{
+	const struct state_config *c = &s->config;
+
+	return !c->owners || owner_of_block(c->owners, b->out, b->out_port) == c->worker;
+}
+
 static int add_statics(struct state *s, const struct state_config *c)
 {
 	int r = 0;
 
-	for (unsigned i = 0; i < c->statics_len && r == 0; i++)
+	for (unsigned i = 0; i < c->statics_len && r == 0; i++) {
+		if (!is_mine(s, &c->statics[i]))
+			continue;
 		r = add_static(s, &c->statics[i]);
+		s->statics += r == 0;
+	}
 	return r;
 }
 
@@ -164,7 +179,9 @@ static bool pool_is_same(const struct state_config *a, const struct state_config
 	return same;
 }
 
-/* Whether @c has the same static bindings, in any order; one written twice shows by having been seen already.
+/*
+ * Whether @c has the same static bindings, in any order; one written twice shows by having been seen already. Those of
+ * other workers are theirs to compare.
  */
 static bool statics_are_same(struct state *s, const struct state_config *c)
 {
@@ -172,6 +189,8 @@ static bool statics_are_same(struct state *s, const struct state_config *c)
 
 	s->seen++;
 	for (unsigned i = 0; same && i < c->statics_len; i++) {
+		if (!is_mine(s, &c->statics[i]))
+			continue;
 		uint32_t id = find_static(s, &c->statics[i]);
 
 		same = id != NONE && s->bindings.at[id].seen != s->seen;

@@ -22,6 +22,7 @@
 #define STATE_PREFIXES_MAX 8 /* entries of nat64.prefixes */
 
 struct index_bucket; /* opaque */
+struct owners;	     /* owner.h */
 
 /* Lifetimes, one per class of session (RFC 6146 s4). */
 enum lifetime {
@@ -80,6 +81,10 @@ struct state_config {
 	nsec lifetime[LIFETIME_COUNT];
 	const struct static_binding *statics; /* borrowed for the call; may be NULL if statics_len is 0 */
 	unsigned statics_len;
+	/* Of several workers with one pool: who owns what (borrowed as long as the state lives), and which one this is.
+	 * NULL: this one owns all. Not the operator's; state_update() keeps it. */
+	const struct owners *owners;
+	unsigned worker;
 };
 
 /** state_config_default() - the values of the configuration contract, with an empty pool */
@@ -153,6 +158,8 @@ struct mapping {
  * @c:		copied
  * @seed:	of the port choice; secret hash key comes from it too, so it must be random (tests print it)
  * @now:	the current time
+ *
+ * Of several workers each has the blocks that owner.h gives it, and the static bindings in them.
  *
  * Return: 0; -ENOMEM; -EINVAL if state_config_validate() fails, a static binding lies outside the pool, or two static
  * bindings share a transport address on either side.

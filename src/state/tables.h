@@ -19,6 +19,7 @@ struct state {
 	struct memory memory;
 	struct session
 		loose; /* what a TCP segment that matches a binding but no session is given; in no table */
+	unsigned statics;  /* static bindings that are this worker's */
 	uint32_t filtered; /* sessions that filtering holds back */
 	uint32_t filtered_max;
 	uint32_t seen; /* number of the last state_update() */

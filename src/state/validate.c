@@ -65,7 +65,7 @@ static bool check_bindings(const struct state *s, const uint32_t *sessions, uint
 		statics += t->at[id].b.is_static;
 	}
 	return bytes_equal(used, t->used, sizeof(used)) && t->by4.len == t->slots.used &&
-	       t->by6.len == t->slots.used && statics == s->config.statics_len;
+	       t->by6.len == t->slots.used && statics == s->statics;
 }
 
 /* --- sessions --- */
@@ -207,7 +207,7 @@ static bool check_ring(const struct pool *p, const struct row *row, uint32_t id,
 	for (uint32_t i = 0; i < r->len; i++) {
 		uint32_t number = p->numbers[r->base + (r->head + i) % r->size];
 
-		if (p->lent[row->first_block + number] != 0)
+		if (p->lent[row->first_block + number] != 0 || !pool_owns(p, row, number))
 			return false;
 		for (uint32_t j = 0; j < i; j++) {
 			if (p->numbers[r->base + (r->head + j) % r->size] == number)
@@ -227,14 +227,13 @@ static bool check_row(const struct state *s, uint32_t id, uint32_t *open)
 			return false;
 		open[class] += r->free[class].len > 0;
 	}
-	return r->lent + r->free[PORTS_LOW].len + r->free[PORTS_HIGH].len ==
-	       (uint32_t)r->free[PORTS_LOW].size + r->free[PORTS_HIGH].size;
+	return r->lent + r->free[PORTS_LOW].len + r->free[PORTS_HIGH].len == r->owned;
 }
 
 static bool check_pool(const struct state *s, const uint32_t *bindings)
 {
 	const struct pool *p = &s->pool;
-	uint32_t open[PORT_CLASS_COUNT] = { 0 }, lent = 0, ports[PROTO_COUNT] = { 0 };
+	uint32_t open[PORT_CLASS_COUNT] = { 0 }, lent = 0, owned = 0, ports[PROTO_COUNT] = { 0 };
 
 	if (!slots_validate(&p->slots) || p->blocks_taken - p->blocks_returned != p->slots.used)
 		return false;
@@ -246,10 +245,12 @@ static bool check_pool(const struct state *s, const uint32_t *bindings)
 		if (!check_row(s, id, open))
 			return false;
 		lent += p->rows[id].lent;
+		owned += p->rows[id].owned;
 		for (unsigned proto = 0; proto < PROTO_COUNT; proto++)
 			ports[proto] += p->rows[id].ports_used[proto];
 	}
-	return lent == p->slots.used && bytes_equal(open, p->open_len, sizeof(open)) &&
+	return lent == p->slots.used && owned == p->blocks_owned &&
+	       bytes_equal(open, p->open_len, sizeof(open)) &&
 	       bytes_equal(ports, s->bindings.used, sizeof(ports));
 }
 
@@ -308,7 +309,7 @@ static bool check_subscribers(const struct state *s)
 		blocks += t->at[id].blocks;
 		statics += t->at[id].statics;
 	}
-	return blocks == s->pool.slots.used && statics == s->config.statics_len;
+	return blocks == s->pool.slots.used && statics == s->statics;
 }
 
 bool state_validate(const struct state *s)
