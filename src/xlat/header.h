@@ -78,6 +78,23 @@ static inline uint8_t protocol_46(uint8_t protocol)
 }
 
 /**
+ * protocol_is_same() - whether a protocol other than ICMP means in the other family what it means in this one
+ * @version:	of the packet that has it
+ * @next:	IANA number of its transport protocol
+ *
+ * DEVIATION: RFC 7915 s4.1 and s5.1 say that the number is copied, whatever it is. But an IPv4 payload of protocol 43
+ * would become a routing header that every IPv6 router on the way obeys, 44 a forged fragment, and 58 or 1 a message
+ * of the other family's ICMP that nobody has checked; no host sends such a packet with good intent.
+ */
+static inline bool protocol_is_same(uint8_t version, uint8_t next)
+{
+	if (version == 6)
+		return next != IPPROTO4_ICMP;
+	return next != IPPROTO6_HOPOPTS && next != IPPROTO6_ROUTING && next != IPPROTO6_FRAGMENT &&
+	       next != IPPROTO6_DSTOPTS && next != IPPROTO6_ICMP;
+}
+
+/**
  * header4_flags() - the flags word of a translated packet
  * @v:		view of the IPv6 packet
  * @len:	bytes of the IPv4 packet that goes on the wire

@@ -7,7 +7,7 @@
  *	old | outer IP | ICMP | inner IP, extension headers | inner transport ...           | extensions (RFC
  * 4884) new |       outer IP | ICMP |              inner IP | inner transport ... | padding | extensions
  *
- * Checksums of TCP, UDP and echo inside are updated by differences as far as they are there, so the sender of
+ * Checksums of TCP, UDP, echo and others inside are updated by differences as far as they are there, so the sender of
  * the packet finds what it sent. The message's own checksum was verified by pkt_parse() and is computed anew.
  */
 #include "xlat/icmp_error.h"
@@ -39,29 +39,32 @@ static uint32_t smaller(uint32_t a, uint32_t b)
 }
 
 /*
- * A query type without translation has none inside an error either. A later fragment has no transport header,
- * so nothing can be said against it.
+ * What has no translation has none inside an error either. Of a later fragment of ICMP nothing but the protocol is
+ * known, so nothing can be said against it.
  */
-static bool has_translation(const struct view *in)
+static enum drop_reason quoted_check(const struct view *in)
 {
-	return in->frag_offset != 0 || in->kind != L4_ICMP_OTHER;
+	if (in->kind == L4_OTHER && !protocol_is_same(in->version, in->next))
+		return DROP_PROTOCOL_FAMILY;
+	return in->frag_offset == 0 && in->kind == L4_ICMP_OTHER ? DROP_ICMP_TYPE : DROP_NONE;
 }
 
 static enum drop_reason error_check(const struct pkt *p, const struct shape *s)
 {
-	if (!has_translation(&p->in))
-		return DROP_ICMP_TYPE;
+	enum drop_reason reason = quoted_check(&p->in);
+
+	if (reason)
+		return reason;
 	if (shape_front(s) > (size_t)(p->data - p->head) + p->in.l4_off)
 		return DROP_NO_HEADROOM;
 	return DROP_NONE;
 }
 
-/* The header of a protocol that we do not know stays as it is. */
 static void inner_transport_rewrite(struct pkt *p, const struct transport_change *c)
 {
 	const struct view *in = &p->in;
 
-	if (in->frag_offset == 0 && in->kind <= L4_ICMP_QUERY)
+	if (in->frag_offset == 0)
 		transport_rewrite(p->data + in->l4_off, in, c);
 }
 

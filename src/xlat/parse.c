@@ -214,10 +214,19 @@ static enum drop_reason ip6_chain_take(struct walk *w)
 	return DROP_NONE;
 }
 
+/* The extension headers that IANA knows beside those that are skipped, but for ESP: RFC 7915 s5.1.1 leaves it out. */
+static bool is_last_extension(uint8_t next)
+{
+	return next == IPPROTO_AH_NR || next == IPPROTO6_MOBILITY || next == IPPROTO_HIP_NR ||
+	       next == IPPROTO6_SHIM6;
+}
+
 /* RFC 7915 s5.1.1: no extension header may follow the fragment header, as the offsets would count it. */
 static bool is_chain_fragmented(const struct walk *w)
 {
-	return w->v.is_fragment && is_extension(w->base[w->v.frag_off_hdr]);
+	uint8_t next = w->v.is_fragment ? w->base[w->v.frag_off_hdr] : IPPROTO6_NONE;
+
+	return is_extension(next) || is_last_extension(next);
 }
 
 static void ip6_fill(struct view *v, const uint8_t *h)

@@ -20,6 +20,12 @@
 #define IPPROTO6_ICMP 58
 #define IPPROTO6_NONE 59
 #define IPPROTO6_DSTOPTS 60
+#define IPPROTO_DCCP_NR 33     /* RFC 4340 */
+#define IPPROTO_AH_NR 51       /* RFC 4302 */
+#define IPPROTO6_MOBILITY 135  /* RFC 6275 */
+#define IPPROTO_UDPLITE_NR 136 /* RFC 3828 */
+#define IPPROTO_HIP_NR 139     /* RFC 7401 */
+#define IPPROTO6_SHIM6 140     /* RFC 5533 */
 #define IP4_HDR_LEN 20
 #define IP6_HDR_LEN 40
 #define IP6_FRAG_LEN 8

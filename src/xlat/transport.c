@@ -1,13 +1,37 @@
 /* transport.c - ports and checksums; see transport.h */
 #include "xlat/transport.h"
 
-/* Offset of the checksum in the transport header: RFC 9293 s3.1, RFC 768, RFC 792. */
-static const uint8_t csum_at_of[] = {
-	[L4_TCP] = 16,
-	[L4_UDP] = UDP_CSUM_AT,
-	[L4_ICMP_QUERY] = 2,
-	[L4_ICMP_ERROR] = 2,
+/* The checksum in a transport header that has the pseudo-header in its sum. */
+struct sum_field {
+	uint8_t at;		/* offset; 0: there is none */
+	bool zero_says_nothing; /* a field of zero is no sum, and no sum is written as zero */
 };
+
+/* RFC 9293 s3.1, RFC 768, RFC 792 */
+static const struct sum_field field_of_kind[L4_OTHER + 1] = {
+	[L4_TCP] = { 16, false },
+	[L4_UDP] = { UDP_CSUM_AT, true },
+	[L4_ICMP_QUERY] = { 2, false },
+	[L4_ICMP_ERROR] = { 2, false },
+};
+
+/*
+ * Of all other protocols these two sum the pseudo-header, whatever part of the payload they cover beside it: RFC 4340
+ * s9.1; RFC 3828 s3.1, where zero is no checksum that a receiver takes. SCTP, GRE and ESP never look at addresses.
+ */
+static struct sum_field field_of(const struct view *v)
+{
+	if (v->kind != L4_OTHER)
+		return field_of_kind[v->kind];
+	switch (v->next) {
+	case IPPROTO_DCCP_NR:
+		return (struct sum_field){ 6, false };
+	case IPPROTO_UDPLITE_NR:
+		return (struct sum_field){ 6, true };
+	default:
+		return (struct sum_field){ 0 };
+	}
+}
 
 static csum addresses6(struct addr6 src, struct addr6 dst)
 {
@@ -54,26 +78,35 @@ static csum query_put(uint8_t *l4, const struct transport_change *c)
 	return word_put(l4, (uint16_t)(c->icmp_type << 8 | l4[1])) + word_put(l4 + 4, c->sport);
 }
 
-/* In UDP zero means "no checksum"; its twin in ones complement says zero (RFC 768). */
-static uint16_t never_zero_for_udp(uint16_t field, enum l4_kind kind)
+/* What the header itself says anew; returns how the sum over it changes. */
+static csum body_put(uint8_t *l4, const struct view *v, const struct transport_change *c)
 {
-	return kind == L4_UDP && field == 0 ? 0xffff : field;
+	if (v->kind == L4_OTHER)
+		return 0; /* nothing but addresses is known of it */
+	return v->kind == L4_ICMP_QUERY ? query_put(l4, c) : ports_put(l4, c);
+}
+
+/* In UDP zero means "no checksum"; its twin in ones complement says zero (RFC 768). */
+static uint16_t written_sum(struct sum_field f, uint16_t field)
+{
+	return f.zero_says_nothing && field == 0 ? UINT16_MAX : field;
 }
 
 void transport_rewrite(uint8_t *l4, const struct view *v, const struct transport_change *c)
 {
-	csum body = v->kind == L4_ICMP_QUERY ? query_put(l4, c) : ports_put(l4, c);
-	uint32_t at = csum_at_of[v->kind];
+	csum body = body_put(l4, v, c);
+	struct sum_field sum = field_of(v);
+	uint32_t at = sum.at;
 
-	if (at + 2 > v->l4_len)
+	if (at == 0 || at + 2 > v->l4_len)
 		return;
 
 	uint16_t field = be16_at(l4 + at);
 
 	if (c->is_partial)
 		field = csum_update_partial(field, c->pseudo);
-	else if (v->kind != L4_UDP || field != 0)
-		field = never_zero_for_udp(csum_update(field, c->pseudo + body), v->kind);
+	else if (!sum.zero_says_nothing || field != 0)
+		field = written_sum(sum, csum_update(field, c->pseudo + body));
 	be16_put(l4 + at, field);
 	if (field == 0 && v->kind == L4_ICMP_QUERY && !v->is_fragment && csum_bytes(l4, v->l4_len) == 0)
 		be16_put(l4 + at,
@@ -84,5 +117,5 @@ void transport_complete(uint8_t *l4, uint32_t len, enum l4_kind kind, csum pseud
 {
 	uint16_t field = (uint16_t)~csum_fold(pseudo + csum_bytes(l4, len));
 
-	be16_put(l4 + csum_at_of[kind], never_zero_for_udp(field, kind));
+	be16_put(l4 + field_of_kind[kind].at, written_sum(field_of_kind[kind], field));
 }

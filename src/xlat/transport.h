@@ -25,7 +25,7 @@ static inline csum csum_less(csum gone)
  * transport_pseudo_64(), transport_pseudo_46() - how the pseudo-header's sum changes
  * @v:		view of the packet before translation
  *
- * TCP and UDP keep protocol number and length, so only the addresses count. ICMPv4 has no pseudo-header: it
+ * All but ICMP keep protocol number and length, so only the addresses count. ICMPv4 has no pseudo-header: it
  * leaves or joins as a whole, with the length that the IP header claims.
  *
  * Spec: RFC 7915 s4.2, s4.5, s5.2, s5.5
@@ -36,11 +36,13 @@ csum transport_pseudo_46(const struct view *v, struct addr6 src, struct addr6 ds
 /**
  * transport_rewrite() - put new ports (or type and identifier) into a transport header and update its
  * checksum
- * @l4:		the header; v->l4_len bytes are present, at least 8
- * @v:		its view; kind TCP, UDP or ICMP_QUERY, and not a later fragment
+ * @l4:		the header; v->l4_len bytes are present, at least 8 unless the kind is OTHER
+ * @v:		its view; kind TCP, UDP, ICMP_QUERY or OTHER, and not a later fragment
  *
  * A UDP checksum of zero stays zero (there is none); a TCP checksum that was cut off inside an ICMP error is
- * left.
+ * left. Of other protocols only a checksum is changed, if it is known to have the pseudo-header in its sum.
+ *
+ * Spec: RFC 7915 s4.5, s5.5; RFC 4340 s9.1; RFC 3828 s3.1
  */
 void transport_rewrite(uint8_t *l4, const struct view *v, const struct transport_change *c);
 

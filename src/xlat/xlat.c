@@ -25,6 +25,11 @@
  * addresses change it: ports are summed later, with the rest of the segment. The one case in which payload is
  * read is a UDP datagram over IPv4 without checksum, which IPv6 does not allow (RFC 8200 s8.1).
  *
+ * Other protocols: the payload is carried as it is (RFC 7915 s4.5, s5.5), so all work that never look at addresses or
+ * ports of the IP header: SCTP, GRE, ESP in tunnel mode. DCCP and UDP-Lite sum the pseudo-header, and get the difference
+ * of the addresses. What cannot survive is for its receiver to find out: AH, and checksums that exist in one family
+ * only. Refused is what would be something else on the other side, see protocol_is_same().
+ *
  * Offload: a train of segments (GSO) is one translation. Its parts inherit the header, so rules on the size
  * of a packet look at one segment of it.
  *
@@ -55,8 +60,8 @@ static enum drop_reason xlat_check(const struct view *v)
 		return DROP_HOP_LIMIT;
 	if (v->kind == L4_ICMP_OTHER)
 		return DROP_ICMP_TYPE;
-	if (v->kind == L4_OTHER)
-		return DROP_PROTOCOL;
+	if (v->kind == L4_OTHER && !protocol_is_same(v->version, v->next))
+		return DROP_PROTOCOL_FAMILY;
 	return DROP_NONE;
 }
 
@@ -91,6 +96,15 @@ static void offload_turn(struct offload *off, uint16_t l4_off, enum gso from, en
 		off->csum_start = l4_off;
 	if (off->gso == from)
 		off->gso = to;
+}
+
+/* Of an ICMP query both are the identifier; a protocol that is translated by its addresses alone has none. */
+static void ports_turn(struct view *v, uint16_t sport, uint16_t dport)
+{
+	if (v->kind == L4_OTHER)
+		return;
+	v->sport = sport;
+	v->dport = v->kind == L4_ICMP_QUERY ? sport : dport;
 }
 
 /* Memory for an IP header of @len bytes in front of the transport header; moves the start of the packet. */
@@ -144,8 +158,7 @@ enum drop_reason xlat_64(struct pkt *p, const struct xlat_to4 *to, uint16_t ipv4
 	v->src6 = v->dst6 = (struct addr6){ 0, 0 };
 	v->src4 = t->src;
 	v->dst4 = t->dst;
-	v->sport = t->sport;
-	v->dport = v->kind == L4_ICMP_QUERY ? t->sport : t->dport;
+	ports_turn(v, t->sport, t->dport);
 	v->icmp_type = icmp_type;
 	header4_put(p->data, &(struct header4){
 				     .src = t->src,
@@ -241,8 +254,7 @@ enum drop_reason xlat_46(struct pkt *p, const struct xlat_to6 *to)
 	v->src4 = v->dst4 = (struct addr4){ 0 };
 	v->src6 = t->src;
 	v->dst6 = t->dst;
-	v->sport = t->sport;
-	v->dport = v->kind == L4_ICMP_QUERY ? t->sport : t->dport;
+	ports_turn(v, t->sport, t->dport);
 	v->icmp_type = icmp_type;
 	header6_put(p->data, &(struct header6){
 				     .src = t->src,

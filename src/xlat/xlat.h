@@ -22,13 +22,16 @@ struct xlat_to6 {
 
 /**
  * xlat_64() - translate an IPv6 packet to IPv4, in place
- * @p:		parsed (pkt_parse); kind TCP, UDP, ICMP_QUERY or ICMP_ERROR; hop limit > 1 (see below)
+ * @p:		parsed (pkt_parse); kind TCP, UDP, ICMP_QUERY, ICMP_ERROR or OTHER; hop limit > 1 (see below)
  * @to:		addresses and ports of the result
  * @ipv4_id:	identification for the IPv4 header, chosen by the caller; a fragment header's own takes its place
  *
  * A fragment stays a fragment: offset and more-fragments flag are kept. A later one has no transport header to change;
  * its view must have kind and protocol of the first. The first of an echo message needs v.datagram_len, since the
  * length is part of ICMPv6's pseudo-header.
+ *
+ * Of a packet of kind OTHER the addresses change, and the checksum of DCCP and UDP-Lite, which covers them; the ports
+ * in @to are not used (RFC 7915 s5.5: translators MUST forward all transport protocols).
  *
  * Checksums are updated by differences (RFC 1624), or when csum_partial only the pseudo-header's sum; offload state is
  * kept and translated (GSO_TCP6 becomes GSO_TCP4). Decrements the hop limit; the caller has checked that it is at
@@ -38,7 +41,7 @@ struct xlat_to6 {
  * Spec: RFC 7915 s5
  * Return: DROP_NONE with *p holding the IPv4 packet and p->v re-filled for it (kind, offsets, addresses, ports);
  *	   else the reason, and the packet's bytes may be changed.
- * Drops:  ICMP_TYPE, PROTOCOL, FRAGMENT_INCOMPLETE, NO_HEADROOM, HOP_LIMIT (if hop limit is below 2 after all), TOO_BIG (more
+ * Drops:  ICMP_TYPE, PROTOCOL_FAMILY, FRAGMENT_INCOMPLETE, NO_HEADROOM, HOP_LIMIT (if hop limit is below 2 after all), TOO_BIG (more
  *	   than IPv4 can say), ICMP_INNER_MALFORMED (the same, inside an ICMP error)
  */
 MUST_CHECK enum drop_reason xlat_64(struct pkt *p, const struct xlat_to4 *to, uint16_t ipv4_id);

@@ -230,6 +230,29 @@ static void build_udp(struct stack *s, struct layer *l, struct line *f)
 	length_field(l, f, h + 4);
 }
 
+/* RFC 4340 s5.1 with X set; `cscov` is the field of s9.2: 0 covers all, else the header and so many words less one. */
+static void build_dccp(struct stack *s, struct layer *l, struct line *f)
+{
+	uint8_t *h = room(s, 16);
+
+	put16(h, number(f, "sport", 0));
+	put16(h + 2, number(f, "dport", 0));
+	h[4] = 4;
+	h[5] = (uint8_t)(number(f, "cscov", 0) & 15);
+	h[8] = 1;
+	put32(h + 12, number(f, "seq", 0x01020304));
+}
+
+/* RFC 3828 s3.1; `cov` is the coverage in bytes, 0: all. */
+static void build_udplite(struct stack *s, struct layer *l, struct line *f)
+{
+	uint8_t *h = room(s, UDP_HDR_LEN);
+
+	put16(h, number(f, "sport", 0));
+	put16(h + 2, number(f, "dport", 0));
+	put16(h + 4, number(f, "cov", 0));
+}
+
 /* Bytes 4 to 7 have many names; each says where it stands in which family. */
 static void build_icmp(struct stack *s, struct layer *l, struct line *f)
 {
@@ -287,6 +310,8 @@ static const struct layer_kind kinds[] = {
 	{ "frag", IPPROTO6_FRAGMENT, -1, false, build_frag },
 	{ "tcp", IPPROTO_TCP_NR, 16, true, build_tcp },
 	{ "udp", IPPROTO_UDP_NR, 6, true, build_udp },
+	{ "dccp", IPPROTO_DCCP_NR, 6, true, build_dccp },
+	{ "udplite", IPPROTO_UDPLITE_NR, 6, true, build_udplite },
 	{ "icmp4", IPPROTO4_ICMP, 2, true, build_icmp },
 	{ "icmp6", IPPROTO6_ICMP, 2, true, build_icmp },
 	{ "data", 0, -1, true, build_data },
@@ -362,6 +387,18 @@ static void lengths_fill(struct stack *s)
 	}
 }
 
+/* How much of the @len bytes from the transport header on its checksum covers. */
+static uint32_t covered(const struct layer *l, const uint8_t *h, uint32_t len)
+{
+	uint32_t want = 0;
+
+	if (l->kind->build == build_dccp && h[5] != 0)
+		want = h[4] * 4u + (h[5] - 1u) * 4u;
+	if (l->kind->build == build_udplite)
+		want = (uint32_t)h[4] << 8 | h[5];
+	return want == 0 || want > len ? len : want;
+}
+
 static void checksum_fill(struct stack *s, const struct layer *l)
 {
 	uint8_t *h = s->bytes + l->at, *at = h + l->kind->csum_at;
@@ -375,13 +412,13 @@ static void checksum_fill(struct stack *s, const struct layer *l)
 	else if (l->csum == CSUM_PARTIAL)
 		sum = slow_pseudo(s->bytes, l->kind->proto, len);
 	else
-		sum = slow_pseudo(s->bytes, l->kind->proto, len) + slow_sum(h, len);
+		sum = slow_pseudo(s->bytes, l->kind->proto, len) + slow_sum(h, covered(l, h, len));
 
 	uint16_t value = slow_ones(sum);
 
 	if (l->csum != CSUM_PARTIAL)
 		value = (uint16_t)~value;
-	if (l->kind->build == build_udp && value == 0)
+	if ((l->kind->build == build_udp || l->kind->build == build_udplite) && value == 0)
 		value = 0xffff;
 	if (l->csum == CSUM_BAD)
 		value ^= 0x5555;

@@ -2,7 +2,11 @@
 #include "slow_sum.h"
 
 #define ICMP4 1
+#define TCP 6
 #define UDP 17
+#define DCCP 33
+#define ICMP6 58
+#define UDPLITE 136
 
 uint64_t slow_sum(const uint8_t *p, size_t len)
 {
@@ -25,8 +29,28 @@ uint64_t slow_pseudo(const uint8_t *ip, uint8_t proto, uint32_t len)
 	return proto == ICMP4 ? 0 : slow_sum(ip + 12, 8) + proto + len;
 }
 
+/* RFC 4340 s9.2, RFC 3828 s3.1: how much of @len bytes the checksum covers; what cannot be is taken as all. */
+static uint32_t covered(uint8_t proto, const uint8_t *l4, uint32_t len)
+{
+	uint32_t want = 0;
+
+	if (proto == DCCP && (l4[5] & 15) != 0)
+		want = l4[4] * 4u + ((l4[5] & 15u) - 1u) * 4u;
+	if (proto == UDPLITE)
+		want = (uint32_t)l4[4] << 8 | l4[5];
+	return want < 8 || want > len ? len : want;
+}
+
 bool slow_transport_ok(const uint8_t *ip, uint8_t proto, const uint8_t *l4, uint32_t len)
 {
+	bool is_partly = proto == DCCP || proto == UDPLITE;
+
+	if (is_partly && len >= 8)
+		return !(proto == UDPLITE && l4[6] == 0 && l4[7] == 0) &&
+		       slow_ones(slow_pseudo(ip, proto, len) + slow_sum(l4, covered(proto, l4, len))) ==
+			       65535;
+	if (proto != TCP && proto != UDP && proto != ICMP4 && proto != ICMP6)
+		return true;
 	if (proto == UDP) {
 		uint32_t claimed = (uint32_t)l4[4] << 8 | l4[5];
 

@@ -30,7 +30,8 @@ uint64_t slow_pseudo(const uint8_t *ip, uint8_t proto, uint32_t len);
  * @ip:		the IP header before it
  * @l4:		@len bytes, from the transport header to the end of the packet
  *
- * UDP sums as far as its own length says, and over IPv4 may have no checksum.
+ * UDP sums as far as its own length says, and over IPv4 may have no checksum. DCCP and UDP-Lite sum as much as they
+ * say. All other protocols are right, whatever they carry.
  */
 bool slow_transport_ok(const uint8_t *ip, uint8_t proto, const uint8_t *l4, uint32_t len);
 

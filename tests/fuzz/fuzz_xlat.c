@@ -99,7 +99,10 @@ static void translate(struct pkt *p)
 
 	struct pkt again = *p;
 
-	require(pkt_parse(&again) == DROP_NONE || !was_right);
+	enum drop_reason reason = pkt_parse(&again);
+
+	/* In IPv4 a header like AH may be in fragments; IPv6 does not want it so (RFC 7915 s5.1.1). */
+	require(reason == DROP_NONE || !was_right || (version == 4 && reason == DROP_FRAGMENT_EXTENSION));
 	if (version == 4 && p->off.gso == GSO_NONE && p->len > MTU)
 		xlat_split6(p, 0x12345678, MTU, check_fragment, NULL);
 }

@@ -18,12 +18,12 @@ static uint32_t up_to(uint32_t most)
 	return rng_below(&rng, most + 1);
 }
 
-/* A random payload of TCP, UDP or echo; mostly short, sometimes a train. */
+/* A random payload of TCP, UDP, DCCP, UDP-Lite or echo; mostly short, sometimes a train. */
 static void random_transport(char *to, size_t size, int version, bool *ret_is_echo)
 {
-	static const char *const names[] = { "tcp", "udp" };
-	uint32_t kind = up_to(2), len = up_to(3) == 0 ? up_to(3000) : up_to(40);
-	bool partial = up_to(1), train = partial && up_to(1) && len > 0;
+	static const char *const names[] = { "tcp", "udp", "", "dccp", "udplite" };
+	uint32_t kind = up_to(4), len = up_to(3) == 0 ? up_to(3000) : up_to(40);
+	bool partial = kind < 2 && up_to(1), train = partial && up_to(1) && len > 0;
 	const char *gso = kind == 1 ? "udp" : version == 6 ? "tcp6" : "tcp4";
 
 	*ret_is_echo = kind == 2;
