@@ -241,6 +241,8 @@ void state_session_step(struct state *s, uint32_t id, struct tcp_step step, nsec
 	struct session *e = &s->sessions.at[id];
 
 	if (step.next != e->tcp) {
+		if (UNLIKELY(s->bindings.at[e->binding].b.guard != GUARD_NONE))
+			state_guard_step(s, id, step);
 		s->by_tcp[e->tcp]--;
 		s->by_tcp[step.next]++;
 		e->tcp = (enum tcp_state)step.next;
@@ -249,7 +251,7 @@ void state_session_step(struct state *s, uint32_t id, struct tcp_step step, nsec
 		set_lifetime(s, id, step.life, now);
 }
 
-static uint32_t session_begin(struct state *s, const struct session *e)
+uint32_t state_session_begin(struct state *s, const struct session *e)
 {
 	struct binding *b = &s->bindings.at[e->binding].b;
 	uint32_t id = session_add(&s->sessions, e);
@@ -278,9 +280,15 @@ void state_session_drop(struct state *s, uint32_t id)
 	s->bindings.at[bid].only = NONE;
 	if (--b->sessions > 0 || b->is_static)
 		return;
-	/* RFC 6146 s3.1: a dynamic binding goes with its last session. */
-	subscriber_give_port(&s->subscribers, s->bindings.at[bid].block, b->proto, b->out_port);
-	binding_remove(&s->bindings, bid);
+	state_binding_drop(s, bid); /* RFC 6146 s3.1: a dynamic binding goes with its last session */
+}
+
+void state_binding_drop(struct state *s, uint32_t id)
+{
+	const struct binding *b = &s->bindings.at[id].b;
+
+	subscriber_give_port(&s->subscribers, s->bindings.at[id].block, b->proto, b->out_port);
+	binding_remove(&s->bindings, id);
 	s->bindings_expired++;
 }
 
@@ -340,7 +348,7 @@ static enum drop_reason begin(struct state *s, const struct arrival *a, nsec now
 		.created = now,
 	};
 
-	*ret = mapping_of(s, session_begin(s, &e));
+	*ret = mapping_of(s, state_session_begin(s, &e));
 	return DROP_NONE;
 }
 
@@ -378,7 +386,7 @@ static uint32_t find_session(struct state *s, const struct arrival *a)
  * RFC 6146 s3.5.1.1, s3.5.2.3, s3.5.3: the subscriber's port, and the binding for it. The binding takes the number that
  * its session is going to have: see find_session().
  */
-static enum drop_reason open_binding(struct state *s, const struct flow64 *f, uint32_t *ret)
+enum drop_reason state_binding_open(struct state *s, const struct flow64 *f, uint32_t *ret)
 {
 	struct subscriber_table *subs = &s->subscribers;
 	uint32_t sub = subscriber_find(subs, f->src), block;
@@ -420,7 +428,7 @@ static enum drop_reason open64(
 		return DROP_TCP_NOT_SYN;
 	if (slots_is_full(&s->sessions.slots))
 		return DROP_SESSIONS_FULL;
-	enum drop_reason r = open_binding(s, f, &a->binding);
+	enum drop_reason r = state_binding_open(s, f, &a->binding);
 
 	return r == DROP_NONE ? begin(s, a, now, ret) : r;
 }
@@ -462,7 +470,11 @@ enum drop_reason state_take64(struct state *s, const struct flow64 *f, nsec now,
  */
 static bool is_allowed(const struct state *s, const struct arrival *a)
 {
-	return s->config.filtering == FILTER_ENDPOINT_INDEPENDENT ||
+	enum guard guard = s->bindings.at[a->binding].b.guard;
+
+	if (UNLIKELY(guard == GUARD_NARROW))
+		return false;
+	return (s->config.filtering == FILTER_ENDPOINT_INDEPENDENT && guard == GUARD_NONE) ||
 	       session_peer_find(&s->sessions, a->binding, a->remote) != NONE;
 }
 
@@ -494,7 +506,7 @@ static enum drop_reason hold_back(struct state *s, const struct arrival *a, nsec
 		.created = now,
 	};
 
-	session_begin(s, &e);
+	state_session_begin(s, &e);
 	return reason;
 }
 

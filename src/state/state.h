@@ -98,11 +98,19 @@ nsec state_lifetime_min(enum lifetime l);
 
 struct state; /* opaque */
 
+/* Whom a binding lets begin a session from the IPv4 side, if not those whom filtering lets (RFC 6384 s7.2). */
+enum guard {
+	GUARD_NONE,   /* whom filtering lets */
+	GUARD_EXPECT, /* addresses that it has a session with: the one named to state_expect() */
+	GUARD_NARROW, /* nobody: the connection that was expected is there */
+};
+
 struct binding {
 	enum proto proto;
 	uint8_t prefix; /* index of the translation prefix */
 	bool is_static;
 	uint8_t pool_entry; /* index into state_config.pool */
+	uint8_t guard;	    /* enum guard */
 	struct addr6 in;    /* X' */
 	uint16_t in_port;   /* x */
 	struct addr4 out;   /* T */
@@ -204,6 +212,23 @@ MUST_CHECK enum drop_reason state_take64(
  */
 MUST_CHECK enum drop_reason state_take46(
 	struct state *s, const struct flow46 *f, nsec now, struct mapping *ret);
+
+/**
+ * state_expect() - let an IPv4 host open one TCP connection to a port of an IPv6 host, as an ALG has heard announced
+ * @f:		TCP; source: the port that will be connected to; destination address: who will connect; dport is not used
+ * @out:	the pool address that it must be on
+ * @wait:	how long to wait for the connection
+ * @ret_port:	the port of @out to connect to; untouched on failure
+ *
+ * The port has the binding that it would have for any other use. A binding made here lets in @f->dst alone, whatever
+ * nat64.filtering says, and once a connection that began there is established, no further one. Until then it lives by a
+ * session in V4 INIT with remote port 0, which no packet can have.
+ *
+ * Spec: RFC 6384 s7.2 and s12
+ * Drops: POOL_EXHAUSTED if the binding would be, or is, on another address; else as state_take64()
+ */
+MUST_CHECK enum drop_reason state_expect(
+	struct state *s, const struct flow64 *f, struct addr4 out, nsec now, nsec wait, uint16_t *ret_port);
 
 /**
  * state_find64(), state_find46() - find the session of a packet inside an ICMP error; change and refresh nothing

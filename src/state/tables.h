@@ -31,10 +31,22 @@ struct state {
 /* One sixteenth of the sessions, at least one, may wait for the other side of a simultaneous open. */
 #define FILTERED_SHARE 16
 
+/** state_binding_open() - make the binding of a flow that has none; nothing uses it yet, so a session must follow */
+MUST_CHECK enum drop_reason state_binding_open(struct state *s, const struct flow64 *f, uint32_t *ret);
+
+/** state_binding_drop() - remove a dynamic binding that no session uses */
+void state_binding_drop(struct state *s, uint32_t id);
+
+/** state_session_begin() - enter a session that does not exist yet; returns its number. The table is not full. */
+uint32_t state_session_begin(struct state *s, const struct session *e);
+
 /** state_session_drop() - remove a session, and its binding if that was dynamic and has no other */
 void state_session_drop(struct state *s, uint32_t id);
 
 /** state_session_step() - let the TCP machine move a session, and its timer with it */
 void state_session_step(struct state *s, uint32_t id, struct tcp_step step, nsec now);
+
+/** state_guard_step() - the session of a guarded binding moves; see enum guard */
+void state_guard_step(struct state *s, uint32_t id, struct tcp_step step);
 
 #endif

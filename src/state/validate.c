@@ -27,6 +27,8 @@ static bool check_binding(const struct state *s, uint32_t id, uint32_t sessions)
 		return false;
 	if (sessions == 0 && !b->is_static)
 		return false;
+	if (b->guard > GUARD_NARROW || (b->guard != GUARD_NONE && (b->proto != PROTO_TCP || b->is_static)))
+		return false;
 	if (at->only != NONE && (sessions != 1 || !slots_is_live(&s->sessions.slots, at->only) ||
 					s->sessions.at[at->only].binding != id))
 		return false;

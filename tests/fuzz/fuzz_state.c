@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #define START (100 * NSEC)
+#define EXPECT_FROM 0xf0 /* kinds from here on are op_expect() */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -118,6 +119,18 @@ static void op_46_live(struct run *r)
 		check_mapping(r, &m);
 }
 
+static void op_expect(struct run *r)
+{
+	struct flow64 f = read_flow64(r);
+	const struct binding *b = state_binding(r->s, byte(r));
+	struct addr4 out = b ? b->out : (struct addr4){ 0xc0000201 };
+	uint16_t port = 0;
+
+	f.proto = PROTO_TCP;
+	if (state_expect(r->s, &f, out, r->now, (1 + byte(r)) * NSEC, &port) == DROP_NONE)
+		check(state_pool_find(r->s, out, port) >= 0 || b);
+}
+
 static void on_probe(void *ctx, const struct state_probe *p)
 {
 	const struct run *r = ctx;
@@ -194,7 +207,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (state_new(&r.c, seed, START, &r.s) < 0)
 		return 0;
 	while (rd_left(&r.in) > 0) {
-		ops[byte(&r) % ARRAY_LEN(ops)](&r);
+		uint8_t kind = byte(&r);
+
+		(kind >= EXPECT_FROM ? op_expect : ops[kind % ARRAY_LEN(ops)])(&r);
 		if (++r.ops % 64 == 0)
 			check(state_validate(r.s));
 	}
