@@ -145,7 +145,7 @@ static int device_configure(struct host *h, const struct fault *f)
 	if (r == 0)
 		r = netlink_link_set(h->netlink, h->index, mtu, false, LINK_AUTO6_NONE);
 	if (r == 0)
-		r = netlink_addr4_add(h->netlink, h->index, DEVICE_ADDRESS);
+		r = netlink_addr4_add(h->netlink, h->index, DEVICE_ADDRESS, ADDR_SCOPE_HOST);
 	if (r == 0)
 		r = netlink_link_set(h->netlink, h->index, mtu, true, LINK_AUTO6_KEEP);
 	if (r < 0)

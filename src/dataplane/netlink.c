@@ -4,24 +4,22 @@
  * One socket, one request at a time: send, then read until the acknowledgement or the end of the dump. Two
  * shapes carry everything: netlink_ask() (a change; the answer is an errno) and netlink_dump() (a list; a
  * callback per message). Every message is a fixed header and attributes; attributes from the kernel are
- * looked up by attr_find(), which checks the length it needs. A dump that the kernel marks as interrupted by
+ * looked up by netlink_attr(), which checks the length it needs. A dump that the kernel marks as interrupted by
  * a change is asked for again.
  *
- * Deliberately not done: listening for changes. The gateway's host is looked at when it starts.
+ * Deliberately not done: reading what the kernel announces by itself. netlink_watch() only tells that something changed,
+ * and whoever cares looks again.
  *
  * Standards: RFC 3549; Linux rtnetlink(7).
  */
-#include "dataplane/netlink.h"
+#include "dataplane/netlink_message.h"
 
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/if_link.h>
-#include <linux/neighbour.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 
-#define MESSAGE_BYTES 1024 /* of a request; the largest of ours has some 100 */
 #define ANSWER_BYTES 32768 /* the largest piece of a dump that the kernel sends */
 #define DUMP_TRIES 5
 
@@ -60,8 +58,6 @@ void netlink_close(struct netlink *n)
 }
 
 /* --- the two shapes --- */
-
-typedef void (*netlink_each)(void *ctx, const struct nlmsghdr *m);
 
 /* The messages of one dump, one after the other, each aligned as netlink aligns them. */
 struct message_list {
@@ -137,7 +133,7 @@ static int request_send(struct netlink *n, struct nlmsghdr *m, uint16_t flags)
 	return mnl_socket_sendto(n->socket, m, m->nlmsg_len) < 0 ? -errno : 0;
 }
 
-static int netlink_ask(struct netlink *n, struct nlmsghdr *m)
+int netlink_ask(struct netlink *n, struct nlmsghdr *m)
 {
 	int r = request_send(n, m, NLM_F_ACK);
 
@@ -157,7 +153,7 @@ static int dump_read(struct netlink *n, struct nlmsghdr *m, struct message_list 
 	return r;
 }
 
-static int netlink_dump(struct netlink *n, struct nlmsghdr *m, netlink_each each, void *ctx)
+int netlink_dump(struct netlink *n, struct nlmsghdr *m, netlink_each each, void *ctx)
 {
 	struct message_list list = { 0 };
 	int r = dump_read(n, m, &list);
@@ -188,8 +184,7 @@ static int on_attr(const struct nlattr *a, void *ctx)
 	return MNL_CB_OK;
 }
 
-/* An attribute of at least @need bytes among those that follow a fixed header of @skip bytes, or NULL. */
-static const struct nlattr *attr_find(const struct nlmsghdr *m, unsigned skip, unsigned type, size_t need)
+const struct nlattr *netlink_attr(const struct nlmsghdr *m, unsigned skip, unsigned type, size_t need)
 {
 	struct attr_search s = { .type = type, .need = need };
 
@@ -203,11 +198,6 @@ static const struct nlattr *attr_find_nested(const struct nlattr *outer, unsigne
 
 	mnl_attr_parse_nested(outer, on_attr, &s);
 	return s.found;
-}
-
-static uint32_t attr_u32(const struct nlattr *a, uint32_t otherwise)
-{
-	return a ? mnl_attr_get_u32(a) : otherwise;
 }
 
 static struct addr4 attr_addr4(const struct nlattr *a)
@@ -235,11 +225,6 @@ static void attr_text(const struct nlattr *a, char *to, size_t size)
 	text_copy(to, size, text);
 }
 
-static bool has_header(const struct nlmsghdr *m, size_t size)
-{
-	return mnl_nlmsg_get_payload_len(m) >= size;
-}
-
 /* --- interfaces --- */
 
 struct link_walk {
@@ -249,7 +234,7 @@ struct link_walk {
 
 static void slave_kind_get(const struct nlmsghdr *m, struct link *l)
 {
-	const struct nlattr *info = attr_find(m, sizeof(struct ifinfomsg), IFLA_LINKINFO, 0);
+	const struct nlattr *info = netlink_attr(m, sizeof(struct ifinfomsg), IFLA_LINKINFO, 0);
 	const struct nlattr *kind = info ? attr_find_nested(info, IFLA_INFO_SLAVE_KIND) : NULL;
 
 	if (kind)
@@ -261,22 +246,25 @@ static void on_link(void *ctx, const struct nlmsghdr *m)
 	const struct link_walk *w = ctx;
 	struct ifinfomsg h;
 
-	if (m->nlmsg_type != RTM_NEWLINK || !has_header(m, sizeof(h)))
+	if (m->nlmsg_type != RTM_NEWLINK || !netlink_has_header(m, sizeof(h)))
 		return;
 	bytes_copy(&h, mnl_nlmsg_get_payload(m), sizeof(h));
 	struct link l = { .index = (unsigned)h.ifi_index, .flags = h.ifi_flags, .type = h.ifi_type };
-	const struct nlattr *name = attr_find(m, sizeof(h), IFLA_IFNAME, 1);
+	const struct nlattr *name = netlink_attr(m, sizeof(h), IFLA_IFNAME, 1);
 
 	if (!name)
 		return;
 	attr_text(name, l.name, sizeof(l.name));
-	l.mtu = attr_u32(attr_find(m, sizeof(h), IFLA_MTU, 4), 0);
+	const struct nlattr *hardware = netlink_attr(m, sizeof(h), IFLA_ADDRESS, 1);
+
+	if (hardware && mnl_attr_get_payload_len(hardware) <= sizeof(l.hardware))
+		bytes_copy(l.hardware, mnl_attr_get_payload(hardware), mnl_attr_get_payload_len(hardware));
+	l.mtu = netlink_u32(netlink_attr(m, sizeof(h), IFLA_MTU, 4), 0);
 	slave_kind_get(m, &l);
 	w->each(w->ctx, &l);
 }
 
-static struct nlmsghdr *message_start(
-	char *buf, uint16_t type, uint16_t flags, const void *header, size_t len)
+struct nlmsghdr *netlink_message(char *buf, uint16_t type, uint16_t flags, const void *header, size_t len)
 {
 	struct nlmsghdr *m = mnl_nlmsg_put_header(buf);
 
@@ -288,20 +276,20 @@ static struct nlmsghdr *message_start(
 
 int netlink_links(struct netlink *n, void (*each)(void *ctx, const struct link *l), void *ctx)
 {
-	_Alignas(struct nlmsghdr) char buf[MESSAGE_BYTES];
+	_Alignas(struct nlmsghdr) char buf[NETLINK_MESSAGE_BYTES];
 	struct ifinfomsg h = { .ifi_family = AF_UNSPEC };
 	struct link_walk w = { each, ctx };
 
-	return netlink_dump(n, message_start(buf, RTM_GETLINK, 0, &h, sizeof(h)), on_link, &w);
+	return netlink_dump(n, netlink_message(buf, RTM_GETLINK, 0, &h, sizeof(h)), on_link, &w);
 }
 
 int netlink_link_set(struct netlink *n, unsigned index, unsigned mtu, bool up, enum link_auto6 auto6)
 {
-	_Alignas(struct nlmsghdr) char buf[MESSAGE_BYTES];
+	_Alignas(struct nlmsghdr) char buf[NETLINK_MESSAGE_BYTES];
 	struct ifinfomsg h = { .ifi_family = AF_UNSPEC, .ifi_index = (int)index, .ifi_change = IFF_UP };
 
 	h.ifi_flags = up ? IFF_UP : 0;
-	struct nlmsghdr *m = message_start(buf, RTM_NEWLINK, 0, &h, sizeof(h));
+	struct nlmsghdr *m = netlink_message(buf, RTM_NEWLINK, 0, &h, sizeof(h));
 
 	mnl_attr_put_u32(m, IFLA_MTU, mtu);
 	if (auto6 == LINK_AUTO6_NONE) {
@@ -328,14 +316,14 @@ static void on_addr4(void *ctx, const struct nlmsghdr *m)
 	const struct addr_walk *w = ctx;
 	struct ifaddrmsg h;
 
-	if (m->nlmsg_type != RTM_NEWADDR || !has_header(m, sizeof(h)))
+	if (m->nlmsg_type != RTM_NEWADDR || !netlink_has_header(m, sizeof(h)))
 		return;
 	bytes_copy(&h, mnl_nlmsg_get_payload(m), sizeof(h));
-	const struct nlattr *local = attr_find(m, sizeof(h), IFA_LOCAL, 4);
+	const struct nlattr *local = netlink_attr(m, sizeof(h), IFA_LOCAL, 4);
 
 	if (h.ifa_family != AF_INET || !local || h.ifa_prefixlen > 32)
 		return;
-	uint32_t flags = attr_u32(attr_find(m, sizeof(h), IFA_FLAGS, 4), h.ifa_flags);
+	uint32_t flags = netlink_u32(netlink_attr(m, sizeof(h), IFA_FLAGS, 4), h.ifa_flags);
 	struct link_addr4 a = {
 		.index = h.ifa_index, .addr = attr_addr4(local), .prefix_len = h.ifa_prefixlen
 	};
@@ -349,26 +337,30 @@ static void on_addr6(void *ctx, const struct nlmsghdr *m)
 	const struct addr_walk *w = ctx;
 	struct ifaddrmsg h;
 
-	if (m->nlmsg_type != RTM_NEWADDR || !has_header(m, sizeof(h)))
+	if (m->nlmsg_type != RTM_NEWADDR || !netlink_has_header(m, sizeof(h)))
 		return;
 	bytes_copy(&h, mnl_nlmsg_get_payload(m), sizeof(h));
-	const struct nlattr *address = attr_find(m, sizeof(h), IFA_ADDRESS, 16);
+	const struct nlattr *address = netlink_attr(m, sizeof(h), IFA_ADDRESS, 16);
 
 	if (h.ifa_family != AF_INET6 || !address)
 		return;
-	uint32_t flags = attr_u32(attr_find(m, sizeof(h), IFA_FLAGS, 4), h.ifa_flags);
-	struct link_addr6 a = { .index = h.ifa_index, .addr = addr6_at(mnl_attr_get_payload(address)) };
+	uint32_t flags = netlink_u32(netlink_attr(m, sizeof(h), IFA_FLAGS, 4), h.ifa_flags);
+	struct link_addr6 a = { .index = h.ifa_index,
+		.addr = addr6_at(mnl_attr_get_payload(address)),
+		.prefix_len = h.ifa_prefixlen };
 
+	a.is_temporary = (flags & IFA_F_TEMPORARY) != 0;
+	a.is_deprecated = (flags & IFA_F_DEPRECATED) != 0;
 	a.is_global = h.ifa_scope == RT_SCOPE_UNIVERSE && (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) == 0;
 	w->each6(w->ctx, &a);
 }
 
 static int addrs_dump(struct netlink *n, uint8_t family, netlink_each on_addr, struct addr_walk *w)
 {
-	_Alignas(struct nlmsghdr) char buf[MESSAGE_BYTES];
+	_Alignas(struct nlmsghdr) char buf[NETLINK_MESSAGE_BYTES];
 	struct ifaddrmsg h = { .ifa_family = family };
 
-	return netlink_dump(n, message_start(buf, RTM_GETADDR, 0, &h, sizeof(h)), on_addr, w);
+	return netlink_dump(n, netlink_message(buf, RTM_GETADDR, 0, &h, sizeof(h)), on_addr, w);
 }
 
 int netlink_addrs4(struct netlink *n, void (*each)(void *ctx, const struct link_addr4 *a), void *ctx)
@@ -385,13 +377,14 @@ int netlink_addrs6(struct netlink *n, void (*each)(void *ctx, const struct link_
 	return addrs_dump(n, AF_INET6, on_addr6, &w);
 }
 
-int netlink_addr4_add(struct netlink *n, unsigned index, struct addr4 a)
+int netlink_addr4_add(struct netlink *n, unsigned index, struct addr4 a, enum addr_scope scope)
 {
-	_Alignas(struct nlmsghdr) char buf[MESSAGE_BYTES];
-	struct ifaddrmsg h = {
-		.ifa_family = AF_INET, .ifa_prefixlen = 32, .ifa_scope = RT_SCOPE_HOST, .ifa_index = index
-	};
-	struct nlmsghdr *m = message_start(buf, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &h, sizeof(h));
+	_Alignas(struct nlmsghdr) char buf[NETLINK_MESSAGE_BYTES];
+	struct ifaddrmsg h = { .ifa_family = AF_INET,
+		.ifa_prefixlen = 32,
+		.ifa_scope = scope == ADDR_SCOPE_HOST ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE,
+		.ifa_index = index };
+	struct nlmsghdr *m = netlink_message(buf, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &h, sizeof(h));
 
 	attr_put_addr4(m, IFA_LOCAL, a);
 	attr_put_addr4(m, IFA_ADDRESS, a);
@@ -402,15 +395,14 @@ int netlink_addr4_add(struct netlink *n, unsigned index, struct addr4 a)
 
 /* --- routes --- */
 
-/* The interface of a route: its own, or that of the first of several next hops. */
-static unsigned route_interface(const struct nlmsghdr *m)
+unsigned netlink_route_interface(const struct nlmsghdr *m)
 {
 	const struct nlattr *several =
-		attr_find(m, sizeof(struct rtmsg), RTA_MULTIPATH, sizeof(struct rtnexthop));
+		netlink_attr(m, sizeof(struct rtmsg), RTA_MULTIPATH, sizeof(struct rtnexthop));
 	struct rtnexthop hop;
 
 	if (!several)
-		return attr_u32(attr_find(m, sizeof(struct rtmsg), RTA_OIF, 4), 0);
+		return netlink_u32(netlink_attr(m, sizeof(struct rtmsg), RTA_OIF, 4), 0);
 	bytes_copy(&hop, mnl_attr_get_payload(several), sizeof(hop));
 	return (unsigned)hop.rtnh_ifindex;
 }
@@ -420,28 +412,30 @@ static void on_route4(void *ctx, const struct nlmsghdr *m)
 	struct default_route4 *best = ctx;
 	struct rtmsg h;
 
-	if (m->nlmsg_type != RTM_NEWROUTE || !has_header(m, sizeof(h)))
+	if (m->nlmsg_type != RTM_NEWROUTE || !netlink_has_header(m, sizeof(h)))
 		return;
 	bytes_copy(&h, mnl_nlmsg_get_payload(m), sizeof(h));
-	uint32_t table = attr_u32(attr_find(m, sizeof(h), RTA_TABLE, 4), h.rtm_table);
-	uint32_t metric = attr_u32(attr_find(m, sizeof(h), RTA_PRIORITY, 4), 0);
+	uint32_t table = netlink_u32(netlink_attr(m, sizeof(h), RTA_TABLE, 4), h.rtm_table);
+	uint32_t metric = netlink_u32(netlink_attr(m, sizeof(h), RTA_PRIORITY, 4), 0);
 
 	if (h.rtm_family != AF_INET || h.rtm_dst_len != 0 || h.rtm_type != RTN_UNICAST ||
 		table != RT_TABLE_MAIN)
 		return;
-	if ((best->found && best->metric <= metric) || route_interface(m) == 0)
+	if ((best->found && best->metric <= metric) || netlink_route_interface(m) == 0)
 		return;
-	*best = (struct default_route4){ .found = true, .index = route_interface(m), .metric = metric };
-	best->source = attr_addr4(attr_find(m, sizeof(h), RTA_PREFSRC, 4));
-	best->gateway = attr_addr4(attr_find(m, sizeof(h), RTA_GATEWAY, 4));
+	*best = (struct default_route4){
+		.found = true, .index = netlink_route_interface(m), .metric = metric
+	};
+	best->source = attr_addr4(netlink_attr(m, sizeof(h), RTA_PREFSRC, 4));
+	best->gateway = attr_addr4(netlink_attr(m, sizeof(h), RTA_GATEWAY, 4));
 }
 
 int netlink_default_route4(struct netlink *n, struct default_route4 *ret)
 {
-	_Alignas(struct nlmsghdr) char buf[MESSAGE_BYTES];
+	_Alignas(struct nlmsghdr) char buf[NETLINK_MESSAGE_BYTES];
 	struct rtmsg h = { .rtm_family = AF_INET };
 	struct default_route4 best = { 0 };
-	int r = netlink_dump(n, message_start(buf, RTM_GETROUTE, 0, &h, sizeof(h)), on_route4, &best);
+	int r = netlink_dump(n, netlink_message(buf, RTM_GETROUTE, 0, &h, sizeof(h)), on_route4, &best);
 
 	if (r == 0)
 		*ret = best;
@@ -459,12 +453,12 @@ struct route_change {
 static int route_ask(
 	struct netlink *n, const struct route_change *c, struct rtmsg h, const uint8_t *address, size_t len)
 {
-	_Alignas(struct nlmsghdr) char buf[MESSAGE_BYTES];
+	_Alignas(struct nlmsghdr) char buf[NETLINK_MESSAGE_BYTES];
 
 	h.rtm_table = RT_TABLE_MAIN;
 	h.rtm_protocol = NETLINK_ROUTE_ORIGIN;
 	h.rtm_type = RTN_UNICAST;
-	struct nlmsghdr *m = message_start(buf, c->type, c->flags, &h, sizeof(h));
+	struct nlmsghdr *m = netlink_message(buf, c->type, c->flags, &h, sizeof(h));
 
 	mnl_attr_put(m, RTA_DST, len, address);
 	mnl_attr_put_u32(m, RTA_OIF, c->index);
@@ -510,59 +504,6 @@ int netlink_route6_del(struct netlink *n, unsigned index, struct prefix6 p)
 	return route6_ask(n, &(struct route_change){ RTM_DELROUTE, 0, index }, p);
 }
 
-/* --- proxy neighbours --- */
-
-static int proxy_ask(struct netlink *n, uint16_t type, uint16_t flags, unsigned index, struct addr4 a)
-{
-	_Alignas(struct nlmsghdr) char buf[MESSAGE_BYTES];
-	struct ndmsg h = { .ndm_family = AF_INET, .ndm_ifindex = (int)index, .ndm_flags = NTF_PROXY };
-	struct nlmsghdr *m = message_start(buf, type, flags, &h, sizeof(h));
-
-	attr_put_addr4(m, NDA_DST, a);
-	return netlink_ask(n, m);
-}
-
-int netlink_proxy_add(struct netlink *n, unsigned index, struct addr4 a)
-{
-	return proxy_ask(n, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL, index, a);
-}
-
-int netlink_proxy_del(struct netlink *n, unsigned index, struct addr4 a)
-{
-	return proxy_ask(n, RTM_DELNEIGH, 0, index, a);
-}
-
-struct proxy_search {
-	unsigned index;
-	struct addr4 addr;
-	int found;
-};
-
-static void on_proxy(void *ctx, const struct nlmsghdr *m)
-{
-	struct proxy_search *s = ctx;
-	struct ndmsg h;
-
-	if (m->nlmsg_type != RTM_NEWNEIGH || !has_header(m, sizeof(h)))
-		return;
-	bytes_copy(&h, mnl_nlmsg_get_payload(m), sizeof(h));
-	const struct nlattr *dst = attr_find(m, sizeof(h), NDA_DST, 4);
-
-	if (h.ndm_family == AF_INET && (h.ndm_flags & NTF_PROXY) && (unsigned)h.ndm_ifindex == s->index &&
-		dst && addr4_eq(attr_addr4(dst), s->addr))
-		s->found = 1;
-}
-
-int netlink_proxy_has(struct netlink *n, unsigned index, struct addr4 a)
-{
-	_Alignas(struct nlmsghdr) char buf[MESSAGE_BYTES];
-	struct ndmsg h = { .ndm_family = AF_INET, .ndm_flags = NTF_PROXY };
-	struct proxy_search s = { .index = index, .addr = a };
-	int r = netlink_dump(n, message_start(buf, RTM_GETNEIGH, 0, &h, sizeof(h)), on_proxy, &s);
-
-	return r < 0 ? r : s.found;
-}
-
 /* --- tc filters --- */
 
 /* A filter is announced as one message per instance, and by one without a handle for its chain; count the
@@ -572,7 +513,7 @@ static void on_filter(void *ctx, const struct nlmsghdr *m)
 	int *count = ctx;
 	struct tcmsg h;
 
-	if (m->nlmsg_type != RTM_NEWTFILTER || !has_header(m, sizeof(h)))
+	if (m->nlmsg_type != RTM_NEWTFILTER || !netlink_has_header(m, sizeof(h)))
 		return;
 	bytes_copy(&h, mnl_nlmsg_get_payload(m), sizeof(h));
 	*count += h.tcm_handle != 0;
@@ -585,12 +526,12 @@ int netlink_tc_filters(struct netlink *n, unsigned index)
 	int count = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(parents); i++) {
-		_Alignas(struct nlmsghdr) char buf[MESSAGE_BYTES];
+		_Alignas(struct nlmsghdr) char buf[NETLINK_MESSAGE_BYTES];
 		struct tcmsg h = {
 			.tcm_family = AF_UNSPEC, .tcm_ifindex = (int)index, .tcm_parent = parents[i]
 		};
 		int r = netlink_dump(
-			n, message_start(buf, RTM_GETTFILTER, 0, &h, sizeof(h)), on_filter, &count);
+			n, netlink_message(buf, RTM_GETTFILTER, 0, &h, sizeof(h)), on_filter, &count);
 
 		if (r < 0)
 			return r;

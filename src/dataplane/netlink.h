@@ -22,6 +22,7 @@ struct link {
 	unsigned flags; /* IFF_* */
 	unsigned mtu;
 	unsigned type;	     /* ARPHRD_* */
+	uint8_t hardware[8]; /* the link-layer address, zero behind its end; all zero if there is none */
 	char slave_kind[16]; /* "bridge", "bond", "vrf", ... if it is enslaved; else "" */
 };
 
@@ -35,6 +36,9 @@ struct link_addr4 {
 struct link_addr6 {
 	unsigned index;
 	struct addr6 addr;
+	uint8_t prefix_len;
+	bool is_temporary;  /* RFC 8981 */
+	bool is_deprecated; /* RFC 4862 s5.5.4 */
 	bool is_global; /* scope beyond the link, neither tentative nor a failed duplicate */
 };
 
@@ -57,6 +61,16 @@ MUST_CHECK int netlink_addrs4(
 MUST_CHECK int netlink_addrs6(
 	struct netlink *n, void (*each)(void *ctx, const struct link_addr6 *a), void *ctx);
 
+struct default_route6 {
+	bool found;
+	unsigned index; /* of the interface; the route with the lowest metric in table main */
+	uint32_t metric;
+};
+
+/** netlink_default_route6() - the IPv6 default route that does not lead to @except; 0 with ret->found false if there is
+ * none */
+MUST_CHECK int netlink_default_route6(struct netlink *n, unsigned except, struct default_route6 *ret);
+
 /** netlink_default_route4() - the IPv4 default route; 0 with ret->found false if there is none */
 MUST_CHECK int netlink_default_route4(struct netlink *n, struct default_route4 *ret);
 
@@ -66,9 +80,11 @@ enum link_auto6 { LINK_AUTO6_KEEP, LINK_AUTO6_NONE };
 MUST_CHECK int netlink_link_set(
 	struct netlink *n, unsigned index, unsigned mtu, bool up, enum link_auto6 auto6);
 
-/** netlink_addr4_add() - give an interface an address of host scope with length 32; 0, also if it has it;
- * -errno */
-MUST_CHECK int netlink_addr4_add(struct netlink *n, unsigned index, struct addr4 a);
+/* Whether the kernel may choose an address by itself as the source of packets that leave the host. */
+enum addr_scope { ADDR_SCOPE_HOST, ADDR_SCOPE_GLOBAL };
+
+/** netlink_addr4_add() - give an interface an address with length 32; 0, also if it has it; -errno */
+MUST_CHECK int netlink_addr4_add(struct netlink *n, unsigned index, struct addr4 a, enum addr_scope scope);
 
 /** netlink_route*_add() - route a prefix to an interface; -EEXIST if there is such a route already */
 MUST_CHECK int netlink_route4_add(struct netlink *n, unsigned index, struct prefix4 p);
@@ -78,13 +94,33 @@ MUST_CHECK int netlink_route6_add(struct netlink *n, unsigned index, struct pref
 MUST_CHECK int netlink_route4_del(struct netlink *n, unsigned index, struct prefix4 p);
 MUST_CHECK int netlink_route6_del(struct netlink *n, unsigned index, struct prefix6 p);
 
+/* The IPv4 default route through an interface that has no gateway. */
+struct default_link4 {
+	unsigned index;
+	uint32_t metric;
+	unsigned mtu;
+	struct addr4 source; /* of packets that have none yet */
+};
+
+/** netlink_default_link4() - make that route, in place of the one that we made before; -EEXIST: another has the metric */
+MUST_CHECK int netlink_default_link4(struct netlink *n, const struct default_link4 *want);
+
 /** netlink_proxy_add(), netlink_proxy_del() - answer ARP requests for @a on an interface; -EEXIST if it does
- * already */
+ * already. The others are the same for neighbour solicitations */
 MUST_CHECK int netlink_proxy_add(struct netlink *n, unsigned index, struct addr4 a);
 MUST_CHECK int netlink_proxy_del(struct netlink *n, unsigned index, struct addr4 a);
+MUST_CHECK int netlink_proxy6_add(struct netlink *n, unsigned index, struct addr6 a);
+MUST_CHECK int netlink_proxy6_del(struct netlink *n, unsigned index, struct addr6 a);
 
 /** netlink_proxy_has() - whether such an entry exists; the kernel's add does not tell. 1, 0, or -errno */
 MUST_CHECK int netlink_proxy_has(struct netlink *n, unsigned index, struct addr4 a);
+MUST_CHECK int netlink_proxy6_has(struct netlink *n, unsigned index, struct addr6 a);
+
+/** netlink_watch() - a socket that becomes readable when interfaces, IPv6 addresses or IPv6 routes change; or -errno */
+MUST_CHECK int netlink_watch(void);
+
+/** netlink_watch_drain() - forget what it has told so far */
+void netlink_watch_drain(int fd);
 
 /** netlink_tc_filters() - number of filters on an interface's clsact qdisc, both directions; -errno */
 MUST_CHECK int netlink_tc_filters(struct netlink *n, unsigned index);

@@ -168,10 +168,15 @@ static bool is_dedicated(const struct state_config *pool, struct addr4 a)
 void onlink_undo(struct netlink *n, const struct change *c)
 {
 	unsigned index = (unsigned)strtoul(c->before, NULL, 10);
-	struct addr4 a;
+	struct addr4 a4;
+	struct addr6 a6;
 
-	if (index > 0 && if_nametoindex(c->subject) == index && addr4_parse(c->after, &a))
-		(void)!netlink_proxy_del(n, index, a);
+	if (index == 0 || if_nametoindex(c->subject) != index)
+		return;
+	if (addr4_parse(c->after, &a4))
+		(void)!netlink_proxy_del(n, index, a4);
+	else if (addr6_parse(c->after, &a6))
+		(void)!netlink_proxy6_del(n, index, a6);
 }
 
 static bool silence(void *ctx, const struct change *c)
