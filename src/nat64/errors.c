@@ -1,8 +1,9 @@
 /* errors.c - drops, and which of them the sender is told about */
 #include "nat64/drops.h"
-#include "nat64/pipeline.h"
+#include "nat64/stateless.h"
 
 #include "addr/embed.h"
+#include "addr/special.h"
 
 /*
  * Reasons that are answered by an ICMP error; all others are silent. The RFC lets a NAT64 be silent about no
@@ -17,6 +18,8 @@ static const struct {
 	[DROP_64_DENIED] = { true, ICMP_CAUSE_PROHIBITED },	       /* configuration */
 	[DROP_64_OWN_HOST] = { true, ICMP_CAUSE_PROHIBITED },	       /* pipe64.c says why */
 	[DROP_64_NON_GLOBAL] = { true, ICMP_CAUSE_PROHIBITED },	       /* RFC 6052 s3.1 */
+	[DROP_64_NO_MAPPING] = { true, ICMP_CAUSE_PROHIBITED },	       /* RFC 4443 s3.1 code 1 */
+	[DROP_46_NO_MAPPING] = { true, ICMP_CAUSE_ADDR_UNREACHABLE },  /* RFC 1812 s5.2.7.1 */
 	[DROP_46_NO_BINDING] = { true, ICMP_CAUSE_ADDR_UNREACHABLE },  /* RFC 6146 s3.5.1, s3.5.3 */
 	[DROP_46_FILTERED] = { true, ICMP_CAUSE_PROHIBITED },	       /* RFC 6146 s3.5.1, s3.5.3 */
 	[DROP_POOL_EXHAUSTED] = { true, ICMP_CAUSE_ADDR_UNREACHABLE }, /* RFC 6146 s3.5.1.1 */
@@ -47,18 +50,33 @@ static bool take_icmp_token(struct nat64 *n, nsec now)
 
 /* The translator's own IPv6 address towards this sender: its IPv4 address in the prefix that the packet was
  * for. */
-static struct addr6 own6(const struct nat64 *n, const struct pkt *p)
+static struct addr6 own6(const struct job *j)
 {
+	struct nat64 *n = j->n;
+	const struct pkt *p = j->p;
+
+	if (j->is_stateless) {
+		struct addr6 source = stateless_source6(n);
+
+		/* Without a prefix the destination has a mapping, and stands for somebody behind us. */
+		return special6_is_unicast_source(source) ? source : p->v.dst6;
+	}
 	for (unsigned i = 0; i < n->cfg.prefixes_len; i++) {
 		if (prefix6_contains(n->cfg.prefixes[i], p->v.dst6))
 			return embed_addr(n->cfg.prefixes[i], n->own4);
 	}
-	return embed_addr(n->cfg.prefixes[0], n->own4);
+	/* Its destination is none of ours, so no address of ours is better than another. */
+	return n->cfg.prefixes_len > 0 ? embed_addr(n->cfg.prefixes[0], n->own4) : p->v.dst6;
 }
 
 /* The address that an IPv4 sender wrote to, if it is ours; so that its firewall knows the answer. */
-static struct addr4 own4(const struct nat64 *n, const struct pkt *p)
+static struct addr4 own4(const struct job *j)
 {
+	struct nat64 *n = j->n;
+	const struct pkt *p = j->p;
+
+	if (j->is_stateless)
+		return stateless_source4(n);
 	return state_pool_has_address(n->state, p->v.dst4) ? p->v.dst4 : n->own4;
 }
 
@@ -79,9 +97,9 @@ enum verdict job_tell(struct job *j, enum icmp_cause cause)
 		return VERDICT_DROP;
 	}
 	if (dir == DIR_64)
-		reason = icmp6_error(p, cause, own6(n, p), 0);
+		reason = icmp6_error(p, cause, own6(j), 0);
 	else
-		reason = icmp4_error(p, cause, own4(n, p), 0);
+		reason = icmp4_error(p, cause, own4(j), 0);
 	if (reason != DROP_NONE) {
 		drop_count(&n->count, reason, about);
 		return VERDICT_DROP;
@@ -95,6 +113,8 @@ enum verdict job_tell(struct job *j, enum icmp_cause cause)
 	 * The sender may itself be behind us, so the error may turn around even if the packet did. This ends: nothing
 	 * is ever told about an error.
 	 */
+	j->is_by_mapping =
+		!j->is_hairpin; /* what was not turned around has an IPv4 sender: RFC 7757 s4.2.2, B2 */
 	j->is_hairpin = false;
 	(void)job_send4(j);
 	return VERDICT_ICMP;

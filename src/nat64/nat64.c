@@ -21,6 +21,9 @@
  * falls into the pool's ports; what turns out to have no binding is the host's, and is given back unchanged
  * (VERDICT_PASS).
  *
+ * Stateless translation. Both halves of stateless.c stand before pipe_64() and pipe_46() and take what they can; a
+ * gateway without a pool has nothing behind them.
+ *
  * ICMP errors. They never touch the tables (s3.5). DEVIATION: the outer source of an ICMPv4 error becomes the
  * embedded address of the router that sent it, not of the packet's destination as the letter of s3.6.1 would
  * have it: RFC 7915 s4.1 translates it so, and traceroute needs it. The other way, an IPv6 router has no IPv4
@@ -48,10 +51,17 @@
 /* Timers' worth of work between two bursts of packets: bounds the delay that expiry can add. */
 #define TICK_BUDGET 256
 
+/* The least that the tables can be made for. */
+#define STATELESS_SESSIONS 16
+
 static bool config_is_valid(const struct nat64_config *c)
 {
-	if (c->prefixes_len < 1 || c->prefixes_len > ARRAY_LEN(c->prefixes) ||
-		c->deny_len > ARRAY_LEN(c->deny))
+	if (c->prefixes_len > ARRAY_LEN(c->prefixes) || c->deny_len > ARRAY_LEN(c->deny) ||
+		!siit_config_validate(&c->siit))
+		return false;
+	if (!nat64_is_stateful(c))
+		return siit_is_on(&c->siit);
+	if (c->state.pool_len < 1 || (c->lowest_ipv6_mtu != 0 && c->lowest_ipv6_mtu < IP6_MIN_MTU))
 		return false;
 	for (unsigned i = 0; i < c->prefixes_len; i++) {
 		if (embed_prefix_fault(c->prefixes[i]))
@@ -70,6 +80,23 @@ static struct addr4 first_host(struct prefix4 p)
 	return (struct addr4){ p.len < 31 ? p.addr.v + 1 : p.addr.v };
 }
 
+/*
+ * Takes over the configuration. Without stateful translation the tables are there, with an empty pool and as small as
+ * they can be, so that nobody has to ask whether there are any.
+ */
+static void config_take(struct nat64 *n, const struct nat64_config *c)
+{
+	n->cfg = *c;
+	n->cfg.siit.mappings = NULL; /* borrowed; the table has a copy */
+	eam_table_fill(&n->eam, c->siit.mappings, c->siit.mappings_len);
+	if (nat64_is_stateful(c)) {
+		n->own4 = first_host(c->state.pool[0].prefix);
+		return;
+	}
+	state_config_default(&n->cfg.state);
+	n->cfg.state.max_sessions = STATELESS_SESSIONS;
+}
+
 int nat64_new(const struct nat64_config *c, const uint8_t seed[32], nsec now, struct nat64 **ret)
 {
 	if (!config_is_valid(c))
@@ -78,14 +105,13 @@ int nat64_new(const struct nat64_config *c, const uint8_t seed[32], nsec now, st
 	struct nat64 *n = calloc(1, sizeof(*n));
 	if (!n)
 		return -ENOMEM;
-	n->cfg = *c;
-	n->own4 = first_host(c->state.pool[0].prefix);
+	config_take(n, c);
 	n->icmp_at = now;
 	n->icmp_tokens = ICMP_BURST * 1000;
 	rng_init(
 		&n->rng, be64_at(seed + 24)); /* not a word of the hash key: these numbers are seen outside */
 	struct hash_key key = { be64_at(seed), be64_at(seed + 8) };
-	int r = state_new(&c->state, seed, now, &n->state);
+	int r = state_new(&n->cfg.state, seed, now, &n->state);
 	if (r == 0)
 		r = fragments_new(&key, &n->count, &n->fragments);
 	if (r == 0)
@@ -126,10 +152,10 @@ int nat64_update(struct nat64 *n, const struct nat64_config *c)
 		return -EINVAL;
 	if (!prefixes_equal(&n->cfg, c))
 		return -EBUSY;
-	int r = state_update(n->state, &c->state);
+	int r = nat64_is_stateful(c) ? state_update(n->state, &c->state) : 0;
 	if (r < 0)
 		return r;
-	n->cfg = *c;
+	config_take(n, c);
 	return 0;
 }
 

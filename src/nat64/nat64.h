@@ -34,6 +34,10 @@ struct nat64_counters {
 	uint64_t datagrams_lost;		/* datagrams given up before */
 	uint64_t syns_held;			/* SYNs from IPv4 kept until their sender may be told */
 	uint64_t syns_not_held;			/* the same, but too long, or there was no room */
+	uint64_t stateless_pkts[DIR_COUNT][DROP_PROTOS];  /* translated without state */
+	uint64_t stateless_bytes[DIR_COUNT][DROP_PROTOS]; /* the same, as @bytes; ICMP errors count as ICMP */
+	uint64_t
+		sources_replaced; /* ICMP errors of routers that have no address of the other family (RFC 6791) */
 	uint64_t passed;			/* given back to the host */
 	uint64_t probes;			/* TCP probes sent */
 };

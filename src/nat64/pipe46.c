@@ -1,6 +1,7 @@
 /* pipe46.c - an IPv4 packet becomes an IPv6 packet: RFC 6146 s3.4 to s3.7 */
+#include "nat64/fragments.h"
 #include "nat64/held_syn.h"
-#include "nat64/pipeline.h"
+#include "nat64/stateless.h"
 
 #include "addr/embed.h"
 
@@ -38,26 +39,34 @@ static void send(struct job *j, const struct pkt *p)
 	j->out->send(j->out->ctx, p);
 }
 
+/* RFC 7915 s4: what every IPv6 link on the way takes, as far as the operator knows. */
+static unsigned lowest_mtu(const struct job *j)
+{
+	unsigned mtu = j->is_stateless ? j->n->cfg.siit.lowest_ipv6_mtu : j->n->cfg.lowest_ipv6_mtu;
+
+	return mtu > 0 ? mtu : IP6_MIN_MTU;
+}
+
 /* Whether a packet, or each segment of a train, is short enough for every IPv6 link. */
-static bool fits_any_link(const struct pkt *p)
+static bool fits_any_link(const struct job *j, const struct pkt *p)
 {
 	uint32_t len = p->len;
 
 	if (p->off.gso == GSO_UDP && len > (uint32_t)p->v.l4_off + UDP_HDR_LEN + p->off.gso_size)
 		len = (uint32_t)p->v.l4_off + UDP_HDR_LEN + p->off.gso_size;
-	return len <= IP6_MIN_MTU;
+	return len <= lowest_mtu(j);
 }
 
 static void send_fitting(struct job *j, struct pkt *p)
 {
 	struct nat64_out out = *j->out;
 
-	if (fits_any_link(p)) {
+	if (fits_any_link(j, p)) {
 		send(j, p);
 		return;
 	}
 	j->n->count.split++;
-	xlat_split6(p, (uint32_t)rng_next(&j->n->rng), IP6_MIN_MTU, send_fragment, &out);
+	xlat_split6(p, (uint32_t)rng_next(&j->n->rng), lowest_mtu(j), send_fragment, &out);
 }
 
 static void send_datagram(void *ctx, struct pkt *datagram)
@@ -65,10 +74,10 @@ static void send_datagram(void *ctx, struct pkt *datagram)
 	send_fitting(ctx, datagram);
 }
 
-static void shorten_segments(struct pkt *p)
+static void shorten_segments(const struct job *j, struct pkt *p)
 {
 	unsigned tcp_header = (unsigned)(p->data[p->v.l4_off + 12] >> 4) * 4;
-	unsigned room = IP6_MIN_MTU - p->v.l4_off - tcp_header;
+	unsigned room = lowest_mtu(j) - p->v.l4_off - tcp_header;
 
 	if (p->off.gso_size > room)
 		p->off.gso_size = (uint16_t)room;
@@ -76,7 +85,7 @@ static void shorten_segments(struct pkt *p)
 
 /*
  * RFC 7915 s4: without DF the sender has left fragmenting to the network, and IPv6 routers do not do it; so
- * the translator cuts to 1280 bytes. A TCP train needs no fragments: its segments are made smaller, which the
+ * the translator cuts to lowest_mtu(). A TCP train needs no fragments: its segments are made smaller, which the
  * receiver cannot tell from a sender that chose so. Of a UDP train each datagram is cut by itself.
  */
 static enum verdict send_6(struct job *j, bool may_fragment)
@@ -84,17 +93,17 @@ static enum verdict send_6(struct job *j, bool may_fragment)
 	struct pkt *p = j->p;
 
 	if (may_fragment && p->off.gso == GSO_TCP6)
-		shorten_segments(p);
+		shorten_segments(j, p);
 	if (!may_fragment || p->off.gso == GSO_TCP6)
 		send(j, p);
-	else if (p->off.gso == GSO_UDP && !fits_any_link(p))
+	else if (p->off.gso == GSO_UDP && !fits_any_link(j, p))
 		xlat_cut_train6(p, send_datagram, j);
 	else
 		send_fitting(j, p);
 	return VERDICT_SEND;
 }
 
-static enum verdict finish_46(struct job *j, const struct xlat_to6 *to)
+enum verdict job_finish46(struct job *j, const struct xlat_to6 *to)
 {
 	bool may_fragment = !j->p->v.df;
 	bool is_train = j->p->off.gso != GSO_NONE;
@@ -107,6 +116,17 @@ static enum verdict finish_46(struct job *j, const struct xlat_to6 *to)
 		return job_drop(j, reason);
 	j->n->count.trains[DIR_46] += is_train;
 	return send_6(j, may_fragment);
+}
+
+/* RFC 7915 s4.5; of a fragment its first one has said it. */
+static bool lacks_checksum(const struct job *j)
+{
+	const struct pkt *p = j->p;
+
+	if (j->datagram)
+		return j->datagram->head.lacks_checksum;
+	return p->v.kind == L4_UDP && !p->off.csum_partial &&
+	       be16_at(p->data + p->v.l4_off + UDP_CSUM_AT) == 0;
 }
 
 static enum verdict flow_46(struct job *j)
@@ -130,6 +150,8 @@ static enum verdict flow_46(struct job *j)
 	enum drop_reason reason = state_take46(n->state, &f, j->now, &m);
 	if (reason != DROP_NONE)
 		return drop_or_pass(j, reason);
+	if (lacks_checksum(j) && n->cfg.udp_zero == UDP_ZERO_DROP)
+		return job_drop(j, DROP_UDP46_CHECKSUM_ZERO);
 	m.session->pkts_46 += segments;
 	m.session->bytes_46 += bytes;
 	n->count.pkts[DIR_46][f.proto] += segments;
@@ -143,7 +165,7 @@ static enum verdict flow_46(struct job *j)
 			.dport = m.binding->in_port,
 		},
 	};
-	return finish_46(j, &to);
+	return job_finish46(j, &to);
 }
 
 /* An ICMPv4 error about a packet that we translated to IPv4: the inner packet names the session (RFC 6146
@@ -179,13 +201,16 @@ static enum verdict error_46(struct job *j)
 		},
 	};
 	j->n->count.errors[DIR_46]++;
-	return finish_46(j, &to);
+	return job_finish46(j, &to);
 }
 
 enum verdict pipe_46(struct job *j)
 {
 	const struct view *v = &j->p->v;
+	enum verdict verdict;
 
+	if (siit_is_on(&j->n->cfg.siit) && stateless_take46(j, &verdict))
+		return verdict;
 	if (!state_pool_has_address(j->n->state, v->dst4))
 		return drop_or_pass(j, DROP_46_NOT_OUR_POOL);
 	if (needs_datagram(j))

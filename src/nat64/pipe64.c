@@ -1,5 +1,5 @@
 /* pipe64.c - an IPv6 packet becomes an IPv4 packet: RFC 6146 s3.4 to s3.8 */
-#include "nat64/pipeline.h"
+#include "nat64/stateless.h"
 
 #include "addr/embed.h"
 #include "addr/special.h"
@@ -68,7 +68,7 @@ static enum drop_reason admit_64(const struct job *j, struct flow64 *ret_f)
 	return DROP_NONE;
 }
 
-static enum verdict finish_64(struct job *j, const struct xlat_to4 *to)
+enum verdict job_finish64(struct job *j, const struct xlat_to4 *to)
 {
 	bool is_train = j->p->off.gso != GSO_NONE;
 	enum drop_reason reason = xlat_64(j->p, to, (uint16_t)rng_next(&j->n->rng));
@@ -120,7 +120,7 @@ static enum verdict flow_64(struct job *j, struct flow64 *f)
 			.dport = f->proto == PROTO_ICMP ? m.binding->out_port : f->dport,
 		},
 	};
-	return finish_64(j, &to);
+	return job_finish64(j, &to);
 }
 
 /* An ICMPv6 error about a packet that we translated to IPv6: the inner packet names the session (RFC 6146
@@ -157,12 +157,16 @@ static enum verdict error_64(struct job *j, struct flow64 *f)
 			.dport = m.binding->out_port },
 	};
 	j->n->count.errors[DIR_64]++;
-	return finish_64(j, &to);
+	return job_finish64(j, &to);
 }
 
 enum verdict pipe_64(struct job *j)
 {
 	struct flow64 f = { 0 };
+	enum verdict verdict;
+
+	if (siit_is_on(&j->n->cfg.siit) && stateless_take64(j, &verdict))
+		return verdict;
 	enum drop_reason reason = admit_64(j, &f);
 
 	if (reason != DROP_NONE)
@@ -195,6 +199,7 @@ enum verdict job_send4(struct job *j)
 		is_ours = j->p->has_inner && state_pool_find(j->n->state, v->dst4, j->p->in.sport) >= 0;
 	else
 		is_ours = state_pool_find(j->n->state, v->dst4, v->dport) >= 0;
+	is_ours = is_ours || stateless_turns(j);
 	if (!is_ours || j->is_hairpin) {
 		j->out->send(j->out->ctx, j->p);
 		return VERDICT_SEND;

@@ -15,15 +15,21 @@
 #include "nat64/fragments.h"
 #include "nat64/pipeline.h"
 
-#define UDP_CSUM_AT 6 /* RFC 768 */
+/* Whether a checksum has to be made for this datagram, rather than it be dropped (RFC 7915 s4.5). */
+static bool is_computed(const struct job *j, const struct datagram *d)
+{
+	enum udp_zero policy = j->is_stateless ? j->n->cfg.siit.udp_zero : j->n->cfg.udp_zero;
 
-static bool is_ready(const struct datagram *d)
+	return d->head.lacks_checksum && policy == UDP_ZERO_COMPUTE;
+}
+
+static bool is_ready(const struct job *j, const struct datagram *d)
 {
 	if (!d->head.is_known)
 		return false;
 	if (d->head.kind == L4_ICMP_QUERY)
 		return d->total != 0;
-	return !d->head.lacks_checksum || datagram_is_complete(d);
+	return !is_computed(j, d) || datagram_is_complete(d);
 }
 
 static void view_adopt(struct view *v, const struct datagram *d)
@@ -85,11 +91,11 @@ enum verdict pipe_fragment(struct job *j)
 
 	if (reason != DROP_NONE)
 		return job_drop(j, reason);
-	if (!is_ready(d)) {
+	if (!is_ready(j, d)) {
 		fragments_store(n->fragments, d, j->p);
 		return VERDICT_HOLD;
 	}
-	if (d->head.lacks_checksum && (reason = sum_finish(d, j->p)) != DROP_NONE) {
+	if (is_computed(j, d) && (reason = sum_finish(d, j->p)) != DROP_NONE) {
 		fragments_refuse(n->fragments, d, reason);
 		return job_drop(j, reason);
 	}

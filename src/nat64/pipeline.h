@@ -25,6 +25,7 @@ struct nat64 {
 				 ICMPv6 */
 	nsec icmp_at;	      /* when the bucket was last filled */
 	uint64_t icmp_tokens; /* thousandths of a token, so that filling needs no rounding */
+	struct eam_table eam; /* cfg.siit.mappings, which is NULL here */
 };
 
 /* One packet on its way through; lives on the stack of nat64_packet(). */
@@ -34,6 +35,11 @@ struct job {
 	nsec now;
 	const struct nat64_out *out;
 	bool is_hairpin; /* it was turned around already, and may not be again */
+
+	/* It is translated by its addresses alone; its destination (of an error: its inner source) was made by a mapping, and
+	 * so is none to turn around for. */
+	bool is_stateless, is_by_mapping;
+
 	const struct datagram
 		*datagram; /* of a fragment whose view has been completed from the first one; else NULL */
 };
@@ -83,7 +89,18 @@ static inline bool is_shared_address(const struct nat64 *n, struct addr4 a)
 	return false;
 }
 
-/** job_send4() - send an IPv4 packet, or turn it around if its destination is lent out by us (RFC 6146 s3.8)
+/**
+ * job_finish64(), job_finish46() - translate the packet with these addresses and send what comes out
+ *
+ * The IPv6 side gets fragments where the sender allowed it and they are needed (RFC 7915 s4).
+ */
+enum verdict job_finish64(struct job *j, const struct xlat_to4 *to);
+enum verdict job_finish46(struct job *j, const struct xlat_to6 *to);
+
+/**
+ * job_send4() - send an IPv4 packet, or turn it around if its destination is lent out by us, or has a mapping
+ *
+ * Spec: RFC 6146 s3.8, RFC 7757 s4.2.2
  */
 enum verdict job_send4(struct job *j);
 

@@ -31,6 +31,7 @@
 #define IP6_FRAG_LEN 8
 #define TCP_HDR_LEN 20
 #define UDP_HDR_LEN 8
+#define UDP_CSUM_AT 6 /* offset of the checksum in a UDP header; RFC 768 */
 #define ICMP_HDR_LEN 8
 #define IP6_MIN_MTU 1280 /* RFC 8200 s5 */
 

@@ -5,8 +5,6 @@
 #include "xlat/checksum.h"
 #include "xlat/pkt.h"
 
-#define UDP_CSUM_AT 6 /* offset of the checksum in a UDP header; RFC 768 */
-
 /* What translation changes for a transport header. */
 struct transport_change {
 	uint16_t sport, dport; /* new ports; of an ICMP query both are the new identifier */
