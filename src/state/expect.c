@@ -74,6 +74,7 @@ enum drop_reason state_expect(
 	enum drop_reason reason = DROP_NONE;
 
 	ASSERT(f->proto == PROTO_TCP);
+	s->watch.now = now;
 	if (id == NONE)
 		reason = open_guarded(s, f, out, &id);
 	else if (!addr4_eq(s->bindings.at[id].b.out, out))

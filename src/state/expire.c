@@ -51,6 +51,7 @@ nsec state_expire(struct state *s, nsec now, unsigned budget,
 {
 	const struct prober pr = { probe, ctx };
 
+	s->watch.now = now;
 	for (; budget > 0; budget--) {
 		uint32_t id = wheel_take_due(&s->wheel, now);
 

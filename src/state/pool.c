@@ -235,6 +235,16 @@ uint32_t pool_lent_at(const struct pool *p, uint32_t row, uint16_t port)
 	return p->lent[p->rows[row].first_block + number_in_row(p, row, port)] - 1; /* 0 - 1 is NONE */
 }
 
+void pool_block_range(const struct pool *p, uint32_t block, uint16_t *ret_first, uint16_t *ret_last)
+{
+	const struct block *b = &p->blocks[block];
+	const struct pool_entry *e = &p->config->pool[p->rows[b->row].entry];
+	uint32_t first = (uint32_t)b->number << p->shift, last = first + p->config->ports_per_block - 1;
+
+	*ret_first = (uint16_t)(first > e->lo ? first : e->lo);
+	*ret_last = (uint16_t)(last < e->hi ? last : e->hi);
+}
+
 uint32_t pool_lend(struct pool *p, uint32_t row, enum port_class class, uint32_t owner)
 {
 	struct row *r = &p->rows[row];

@@ -105,6 +105,9 @@ uint32_t pool_row_any(const struct pool *p, enum port_class class, struct rng *g
 /** pool_lent_at() - the lent block that holds this port of this row, or NONE */
 uint32_t pool_lent_at(const struct pool *p, uint32_t row, uint16_t port);
 
+/** pool_block_range() - the ports of a lent block that the pool has, both ends included */
+void pool_block_range(const struct pool *p, uint32_t block, uint16_t *ret_first, uint16_t *ret_last);
+
 /** pool_lend() - lend the block that rested longest; the row has a free one of the class */
 uint32_t pool_lend(struct pool *p, uint32_t row, enum port_class class, uint32_t owner);
 

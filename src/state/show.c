@@ -1,7 +1,8 @@
 /* show.c - the tables seen from outside: rows and totals */
 #include "state/tables.h"
 
-#define LOOKS 4096 /* slots that one state_next_*() looks at */
+#define LOOKS 4096     /* slots that one state_next_*() looks at */
+#define HELD_BLOCKS 64 /* blocks that one state_tell_held() tells */
 
 int state_pool_find(const struct state *s, struct addr4 a, uint16_t port)
 {
@@ -67,18 +68,29 @@ bool state_lease_at(const struct state *s, struct addr4 a, uint16_t port, struct
 
 	if (id == NONE)
 		return false;
-	const struct pool_entry *e = &s->config.pool[s->pool.rows[row].entry];
 	const struct block *b = &s->pool.blocks[id];
-	uint32_t first = (uint32_t)b->number << s->pool.shift, last = first + s->config.ports_per_block - 1;
 
 	*ret = (struct state_lease){
 		.subscriber = { s->subscribers.at[b->owner].prefix, (uint8_t)s->config.subscriber_len },
-		.lo = (uint16_t)(first > e->lo ? first : e->lo),
-		.hi = (uint16_t)(last < e->hi ? last : e->hi),
 	};
+	pool_block_range(&s->pool, id, &ret->lo, &ret->hi);
 	for (enum proto p = 0; p < PROTO_COUNT; p++)
 		ret->use[p] = state_binding(s, binding_find4(&s->bindings, p, a, port));
 	return true;
+}
+
+uint32_t state_tell_held(struct state *s, uint32_t from, nsec now)
+{
+	s->watch.now = now;
+	for (unsigned n = 0; n < HELD_BLOCKS && from != STATE_END; n++) {
+		uint32_t id = slots_next(&s->pool.slots, from, LOOKS, &from);
+
+		if (id == NONE)
+			return from;
+		watch_block(&s->watch, STATE_BLOCK_HELD, &s->pool, id,
+			s->subscribers.at[s->pool.blocks[id].owner].prefix);
+	}
+	return from;
 }
 
 void state_each_table(const struct state *s, void (*fn)(void *ctx, void *table, size_t bytes), void *ctx)

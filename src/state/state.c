@@ -46,6 +46,9 @@
  * address-dependent filtering holds back: one in FILTERED_SHARE. At a limit new flows are refused by the name
  * of the limit, and what exists goes on.
  *
+ * Events. Whoever logs who had which ports is told of blocks, bindings, sessions and limits (event.h) in the order in
+ * which they happen: a block is told before what is in it, and its return after it.
+ *
  * Not done here: keeping the SYN that opens V4 INIT until its sender is told (RFC 6146 s3.5.2.2; nat64/held_syn.c
  * does). A SYN for which there is no binding makes no session. Port overloading (RFC 7857 s3)
  * is never done. Fragments, ICMP errors, hairpinning and address rules belong to nat64/.
@@ -67,6 +70,7 @@ static bool tables_init(struct state *s, const struct hash_key *key, nsec now)
 
 	s->subscribers.pool = &s->pool;
 	s->subscribers.rng = &s->rng;
+	s->subscribers.watch = &s->watch;
 	return bindings_init(&s->bindings, &s->memory, max, key) &&
 	       sessions_init(&s->sessions, &s->memory, max, key) &&
 	       subscribers_init(&s->subscribers, &s->memory, max, key) &&
@@ -108,6 +112,7 @@ static int add_static(struct state *s, const struct static_binding *want)
 	};
 
 	binding_add(&s->bindings, &b, block, NONE);
+	watch_binding(&s->watch, STATE_BINDING_MADE, &b);
 	subscriber_pin(&s->subscribers, sub, want->out);
 	return 0;
 }
@@ -144,6 +149,8 @@ int state_new(const struct state_config *c, const uint8_t seed[32], nsec now, st
 
 	s->config = *c;
 	s->config.statics = NULL;
+	s->watch =
+		(struct watcher){ .to = c->watch, .now = now, .subscriber_len = (uint8_t)c->subscriber_len };
 	s->filtered_max = c->max_sessions / FILTERED_SHARE;
 	s->memory.bytes = sizeof(*s);
 	rng_init(&s->rng, be64_at(seed + 16) ^ be64_at(seed + 24));
@@ -210,6 +217,7 @@ int state_update(struct state *s, const struct state_config *c)
 		return -EBUSY;
 	s->config.filtering = c->filtering;
 	s->config.max_blocks_per_subscriber = c->max_blocks_per_subscriber;
+	s->watch.to = c->watch;
 	bytes_copy(s->config.lifetime, c->lifetime, sizeof(s->config.lifetime));
 	return 0;
 }
@@ -263,6 +271,7 @@ uint32_t state_session_begin(struct state *s, const struct session *e)
 	s->by_proto[b->proto]++;
 	s->by_tcp[e->tcp]++;
 	s->sessions_made++;
+	watch_session(&s->watch, STATE_SESSION_MADE, b, e);
 	return id;
 }
 
@@ -272,6 +281,7 @@ void state_session_drop(struct state *s, uint32_t id)
 	uint32_t bid = e->binding;
 	struct binding *b = &s->bindings.at[bid].b;
 
+	watch_session(&s->watch, STATE_SESSION_ENDED, b, e);
 	s->filtered -= e->is_filtered;
 	s->by_proto[b->proto]--;
 	s->by_tcp[e->tcp]--;
@@ -287,6 +297,7 @@ void state_binding_drop(struct state *s, uint32_t id)
 {
 	const struct binding *b = &s->bindings.at[id].b;
 
+	watch_binding(&s->watch, STATE_BINDING_ENDED, b);
 	subscriber_give_port(&s->subscribers, s->bindings.at[id].block, b->proto, b->out_port);
 	binding_remove(&s->bindings, id);
 	s->bindings_expired++;
@@ -337,8 +348,11 @@ static enum drop_reason begin(struct state *s, const struct arrival *a, nsec now
 		*ret = loose_mapping(s, a, now);
 		return DROP_NONE;
 	}
-	if (slots_is_full(&s->sessions.slots))
+	s->watch.now = now;
+	if (slots_is_full(&s->sessions.slots)) {
+		watch_limit(&s->watch, DROP_SESSIONS_FULL, a->proto, s->bindings.at[a->binding].b.in);
 		return DROP_SESSIONS_FULL;
+	}
 	struct session e = {
 		.binding = a->binding,
 		.remote = a->remote,
@@ -417,6 +431,7 @@ enum drop_reason state_binding_open(struct state *s, const struct flow64 *f, uin
 
 	*ret = binding_add(&s->bindings, &b, block, slots_lowest(&s->sessions.slots));
 	s->bindings_made++;
+	watch_binding(&s->watch, STATE_BINDING_MADE, &b);
 	return DROP_NONE;
 }
 
@@ -426,19 +441,26 @@ static enum drop_reason open64(
 {
 	if (f->proto == PROTO_TCP && a->event != TCP_V6_SYN_IN)
 		return DROP_TCP_NOT_SYN;
-	if (slots_is_full(&s->sessions.slots))
-		return DROP_SESSIONS_FULL;
-	enum drop_reason r = state_binding_open(s, f, &a->binding);
+	s->watch.now = now;
+	enum drop_reason r = slots_is_full(&s->sessions.slots) ? DROP_SESSIONS_FULL
+							       : state_binding_open(s, f, &a->binding);
 
-	return r == DROP_NONE ? begin(s, a, now, ret) : r;
+	if (r == DROP_NONE)
+		return begin(s, a, now, ret);
+	watch_limit(&s->watch, r, f->proto, f->src);
+	return r;
 }
 
 /* A session that filtering holds back is let go: one side's SYN answers the other's, or the address is known
  * now. */
-static void admit(struct state *s, uint32_t id)
+static void admit(struct state *s, uint32_t id, nsec now)
 {
+	const struct session *e = &s->sessions.at[id];
+
 	session_admit(&s->sessions, id);
 	s->filtered--;
+	s->watch.now = now;
+	watch_session(&s->watch, STATE_SESSION_MADE, &s->bindings.at[e->binding].b, e);
 }
 
 enum drop_reason state_take64(struct state *s, const struct flow64 *f, nsec now, struct mapping *ret)
@@ -458,7 +480,7 @@ enum drop_reason state_take64(struct state *s, const struct flow64 *f, nsec now,
 	if (id == NONE)
 		return begin(s, &a, now, ret);
 	if (UNLIKELY(s->sessions.at[id].is_filtered) && a.event == TCP_V6_SYN_IN)
-		admit(s, id);
+		admit(s, id, now);
 	refresh(s, id, &a, now);
 	*ret = mapping_of(s, id);
 	return DROP_NONE;
@@ -529,7 +551,7 @@ enum drop_reason state_take46(struct state *s, const struct flow46 *f, nsec now,
 	if (UNLIKELY(s->sessions.at[id].is_filtered)) {
 		if (!is_allowed(s, &a))
 			return refusal(&a);
-		admit(s, id);
+		admit(s, id, now);
 		set_lifetime(s, id, LIFETIME_TCP_TRANSITORY, now);
 	}
 	refresh(s, id, &a, now);

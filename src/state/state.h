@@ -15,6 +15,7 @@
 #include "base/hash.h"
 #include "base/random.h"
 #include "base/verdict.h"
+#include "state/event.h"
 
 #include <stddef.h>
 
@@ -85,6 +86,7 @@ struct state_config {
 	 * NULL: this one owns all. Not the operator's; state_update() keeps it. */
 	const struct owners *owners;
 	unsigned worker;
+	struct state_watch watch; /* who is told what happens */
 };
 
 /** state_config_default() - the values of the configuration contract, with an empty pool */
@@ -177,7 +179,7 @@ MUST_CHECK int state_new(const struct state_config *c, const uint8_t seed[32], n
 void state_free(struct state *s);
 
 /**
- * state_update() - change what may change without touching flows: lifetimes, filtering, max_blocks_per_subscriber
+ * state_update() - change what may change without touching flows: lifetimes, filtering, max_blocks_per_subscriber, watch
  *
  * Sessions get the new lifetime at their next packet.
  *
@@ -331,6 +333,16 @@ struct state_lease {
  * Return: true; false with *ret untouched if the port is not in the pool, or its block is not lent.
  */
 bool state_lease_at(const struct state *s, struct addr4 a, uint16_t port, struct state_lease *ret);
+
+/**
+ * state_tell_held() - tell the watcher of blocks that are lent now, as STATE_BLOCK_HELD
+ * @from:	0 to begin, then what the call before returned
+ *
+ * So a log that begins anew has what began in the log before. A bounded number of them per call.
+ *
+ * Return: where to go on; STATE_END when all have been told.
+ */
+uint32_t state_tell_held(struct state *s, uint32_t from, nsec now);
 
 struct state_stats {
 	uint32_t bindings[PROTO_COUNT], sessions[PROTO_COUNT];

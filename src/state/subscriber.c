@@ -101,6 +101,7 @@ static void block_join(struct subscriber_table *t, uint32_t block)
 	list_add(t, block, BLOCK_LIST_ALL);
 	sub->blocks++;
 	set_address(t, sub);
+	watch_block(t->watch, STATE_BLOCK_LENT, t->pool, block, sub->prefix);
 }
 
 /* Every port of the block is free, so it is in every list that it ever joined. */
@@ -110,6 +111,7 @@ static void block_leave(struct subscriber_table *t, uint32_t block)
 	struct subscriber *sub = &t->at[b->owner];
 	uint32_t owner = b->owner;
 
+	watch_block(t->watch, STATE_BLOCK_RETURNED, t->pool, block, sub->prefix);
 	for (unsigned proto = 0; proto < PROTO_COUNT; proto++) {
 		if (b->room[proto] > 0)
 			list_remove(t, block, proto);

@@ -3,7 +3,7 @@
 #define ISTHMUS_STATE_SUBSCRIBER_H
 
 #include "state/index.h"
-#include "state/pool.h"
+#include "state/watch.h"
 
 struct subscriber {
 	struct addr6 prefix; /* the first subscriber_len bits of its hosts' addresses */
@@ -22,6 +22,7 @@ struct subscriber_table {
 	struct hash_key key;
 	struct pool *pool;
 	struct rng *rng;
+	const struct watcher *watch;
 };
 
 bool subscribers_init(struct subscriber_table *t, struct memory *m, uint32_t max, const struct hash_key *key);

@@ -7,6 +7,7 @@
 #include "state/subscriber.h"
 #include "state/tcp.h"
 #include "state/timer.h"
+#include "state/watch.h"
 
 struct state {
 	struct state_config config; /* statics is NULL: they are in the table */
@@ -15,6 +16,7 @@ struct state {
 	struct subscriber_table subscribers;
 	struct pool pool;
 	struct wheel wheel;
+	struct watcher watch;
 	struct rng rng;
 	struct memory memory;
 	struct session
