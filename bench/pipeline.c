@@ -237,7 +237,7 @@ static void record_outside(void *ctx, const struct pkt *p)
 
 static void send_all(struct bench *b, void (*send)(void *ctx, const struct pkt *p))
 {
-	const struct nat64_out out = { send, b };
+	const struct nat64_out out = { .send = send, .ctx = b };
 	uint64_t want = b->sent + b->sessions;
 	struct pkt p[NAT64_BURST_MAX];
 
@@ -269,7 +269,7 @@ static uint32_t live_sessions(const struct bench *b)
 /* All sessions expire. */
 static void loop_expire(struct bench *b)
 {
-	const struct nat64_out out = { count_sent, b };
+	const struct nat64_out out = { .send = count_sent, .ctx = b };
 
 	b->now += LATER;
 	while (live_sessions(b) > 0) {

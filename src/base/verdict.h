@@ -16,11 +16,12 @@ enum drop_reason {
 };
 
 enum verdict {
-	VERDICT_SEND, /* translated; send it */
-	VERDICT_DROP, /* gone, counted under a reason */
-	VERDICT_ICMP, /* gone, counted under a reason, and its sender was told by an ICMP error */
-	VERDICT_HOLD, /* kept for later (a fragment, a SYN that waits) */
-	VERDICT_PASS, /* not ours: given back to the host unchanged */
+	VERDICT_SEND,	/* translated; send it */
+	VERDICT_DROP,	/* gone, counted under a reason */
+	VERDICT_ICMP,	/* gone, counted under a reason, and its sender was told by an ICMP error */
+	VERDICT_HOLD,	/* kept for later (a fragment, a SYN that waits) */
+	VERDICT_HANDED, /* another worker's, and handed over to it */
+	VERDICT_PASS,	/* not ours: given back to the host unchanged */
 	VERDICT_COUNT
 };
 

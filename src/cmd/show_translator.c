@@ -476,6 +476,8 @@ static void translated_rows(struct reply *r, const struct nat64_counters *c)
 		"SYNs from IPv4 without a way in, whose sender is told after some seconds", "RFC 5382 s4.3");
 	counter_row(r, "other", "syns_not_held", c->syns_not_held,
 		"the same, but dropped in silence: too long, or too many at a time", "RFC 5382 s4.3");
+	counter_row(r, "other", "handed_over", c->handed_over,
+		"packets that came to another worker than their own, and went to it through a ring", "");
 	counter_row(r, "other", "passed", c->passed,
 		"packets given back to the host, whose address the pool shares", "");
 	counter_row(r, "other", "probes", c->probes, "probes sent to silent TCP connections",

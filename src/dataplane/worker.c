@@ -123,7 +123,7 @@ static void sleep_until(struct worker *w, nsec now, nsec deadline)
 static void *run(void *arg)
 {
 	struct worker *w = arg;
-	struct nat64_out out = { send_packet, w };
+	struct nat64_out out = { .send = send_packet, .ctx = w };
 	char name[16];
 
 	snprintf(name, sizeof(name), "worker/%u", w->index);

@@ -14,7 +14,7 @@
  * errors. @job is one packet on its way and lives on the stack.
  *
  * Life cycle. nat64_new(); any number of nat64_packet(), nat64_tick() and nat64_update(); nat64_free(). Every
- * packet ends in exactly one verdict, and every verdict but SEND and PASS in exactly one drop counter;
+ * packet ends in exactly one verdict, and every verdict but SEND, PASS and HANDED in exactly one drop counter;
  * errors.c has the table that says which drops are told to the sender.
  *
  * Shared addresses. When the pool stands on the host's own address, the steering program hands over what
@@ -23,6 +23,8 @@
  *
  * Stateless translation. Both halves of stateless.c stand before pipe_64() and pipe_46() and take what they can; a
  * gateway without a pool has nothing behind them.
+ *
+ * Several workers. Each has a struct nat64 of its own; handover.c says which packet is whose.
  *
  * ICMP errors. They never touch the tables (s3.5). DEVIATION: the outer source of an ICMPv4 error becomes the
  * embedded address of the router that sent it, not of the packet's destination as the letter of s3.6.1 would
@@ -95,6 +97,19 @@ static void config_take(struct nat64 *n, const struct nat64_config *c)
 	}
 	state_config_default(&n->cfg.state);
 	n->cfg.state.max_sessions = STATELESS_SESSIONS;
+	n->cfg.state.owners = c->state.owners;
+	n->cfg.state.worker = c->state.worker;
+}
+
+/* What a reload brings has no owners: who shares the work is settled at start. */
+static void config_change(struct nat64 *n, const struct nat64_config *c)
+{
+	const struct owners *owners = n->cfg.state.owners;
+	unsigned worker = n->cfg.state.worker;
+
+	config_take(n, c);
+	n->cfg.state.owners = owners;
+	n->cfg.state.worker = worker;
 }
 
 int nat64_new(const struct nat64_config *c, const uint8_t seed[32], nsec now, struct nat64 **ret)
@@ -155,7 +170,7 @@ int nat64_update(struct nat64 *n, const struct nat64_config *c)
 	int r = nat64_is_stateful(c) ? state_update(n->state, &c->state) : 0;
 	if (r < 0)
 		return r;
-	config_take(n, c);
+	config_change(n, c);
 	return 0;
 }
 

@@ -38,16 +38,38 @@ struct nat64_counters {
 	uint64_t stateless_bytes[DIR_COUNT][DROP_PROTOS]; /* the same, as @bytes; ICMP errors count as ICMP */
 	uint64_t
 		sources_replaced; /* ICMP errors of routers that have no address of the other family (RFC 6791) */
-	uint64_t passed;			/* given back to the host */
-	uint64_t probes;			/* TCP probes sent */
+	uint64_t passed;	  /* given back to the host */
+	uint64_t handed_over, taken_over; /* packets that came to another worker than their own */
+	uint64_t probes;		  /* TCP probes sent */
 };
 
 struct nat64; /* opaque */
+
+/* What is known of a fragment's datagram; the fragment's view has its ports already. */
+struct nat64_datagram {
+	bool is_known;	     /* else the packet is no fragment, or its ports are to be found out yet */
+	bool lacks_checksum; /* UDP over IPv4 with a checksum of zero */
+	uint32_t total;	     /* transport bytes of the whole; 0: not known */
+	uint64_t sum;	     /* of the transport bytes, if it lacks a checksum */
+};
+
+/* What goes with a packet to the worker that owns it. */
+struct nat64_handover {
+	bool is_hairpin;		  /* it was turned around already (RFC 6146 s3.8) */
+	bool is_stateless, is_by_mapping; /* how it came to be turned around; see stateless.c */
+	struct nat64_datagram datagram;
+};
 
 /* Where packets go. Called during nat64_packet() and nat64_tick(); the packet's memory is valid during the call. */
 struct nat64_out {
 	void (*send)(void *ctx, const struct pkt *p);
 	void *ctx;
+	/**
+	 * hand_over() - copy a packet for another worker, which is to call nat64_take_over() with the copy
+	 *
+	 * Called only if the configuration names owners. Return: false if there is no room.
+	 */
+	bool (*hand_over)(void *ctx, unsigned worker, const struct pkt *p, const struct nat64_handover *h);
 };
 
 /**
@@ -81,6 +103,13 @@ enum verdict nat64_packet(struct nat64 *n, struct pkt *p, nsec now, const struct
  * Does what nat64_packet() does for each, but fetches what they need from the tables for all of them first.
  */
 void nat64_burst(struct nat64 *n, struct pkt *p, unsigned len, nsec now, const struct nat64_out *out);
+
+/**
+ * nat64_take_over() - translate a packet that another worker found to be this one's
+ * @p:		as it was parsed there, with memory of its own as nat64_packet() wants it
+ */
+enum verdict nat64_take_over(struct nat64 *n, struct pkt *p, const struct nat64_handover *h, nsec now,
+	const struct nat64_out *out);
 
 /** nat64_tick() - expire what is due; returns when to call again at the latest */
 nsec nat64_tick(struct nat64 *n, nsec now, const struct nat64_out *out);

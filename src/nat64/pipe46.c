@@ -213,6 +213,8 @@ enum verdict pipe_46(struct job *j)
 		return verdict;
 	if (!state_pool_has_address(j->n->state, v->dst4))
 		return drop_or_pass(j, DROP_46_NOT_OUR_POOL);
+	if (UNLIKELY(job_is_foreign(j)))
+		return job_hand_over(j);
 	if (needs_datagram(j))
 		return pipe_fragment(j);
 	switch (v->kind) {

@@ -171,6 +171,8 @@ enum verdict pipe_64(struct job *j)
 
 	if (reason != DROP_NONE)
 		return job_drop(j, reason);
+	if (UNLIKELY(job_is_foreign(j)))
+		return job_hand_over(j);
 	if (needs_datagram(j))
 		return pipe_fragment(j);
 	switch (j->p->v.kind) {
@@ -205,6 +207,7 @@ enum verdict job_send4(struct job *j)
 		return VERDICT_SEND;
 	}
 	j->is_hairpin = true;
+	j->is_settled = false;
 	j->n->count.hairpins++;
 	return pipe_46(j);
 }

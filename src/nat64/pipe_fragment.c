@@ -54,6 +54,7 @@ static enum verdict forward(struct job *j, const struct datagram *d)
 
 	view_adopt(&j->p->v, d);
 	j->datagram = d;
+	j->is_settled = false; /* its block is known only now */
 	enum verdict verdict = dir == DIR_64 ? pipe_64(j) : pipe_46(j);
 
 	j->n->count.fragments[dir] += verdict == VERDICT_SEND;
@@ -86,6 +87,10 @@ enum verdict pipe_fragment(struct job *j)
 	const struct state_config *c = &n->cfg.state;
 	bool is_first = j->p->v.frag_offset == 0;
 	struct datagram *d;
+
+	/* Stateless translation knows no owners until a fragment cannot be translated by itself. */
+	if (UNLIKELY(job_is_foreign(j)))
+		return job_hand_over(j);
 	enum drop_reason reason = fragments_enter(
 		n->fragments, j->p, c->subscriber_len, j->now, c->lifetime[LIFETIME_FRAGMENT], &d);
 

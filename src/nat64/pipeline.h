@@ -40,6 +40,7 @@ struct job {
 	 * so is none to turn around for. */
 	bool is_stateless, is_by_mapping;
 
+	bool is_settled; /* another worker found that it is ours; not to be asked again until it turns around */
 	const struct datagram
 		*datagram; /* of a fragment whose view has been completed from the first one; else NULL */
 };
@@ -57,6 +58,12 @@ enum verdict pipe_46(struct job *j);
  * it for later
  */
 enum verdict pipe_fragment(struct job *j);
+
+/** job_is_foreign() - whether the tables that this packet needs are another worker's (handover.c) */
+bool job_is_foreign(const struct job *j);
+
+/** job_hand_over() - give a foreign packet to its owner */
+enum verdict job_hand_over(struct job *j);
 
 /** needs_datagram() - whether pipe_fragment() must see this packet first */
 static inline bool needs_datagram(const struct job *j)

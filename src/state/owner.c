@@ -31,7 +31,7 @@ unsigned owners_fit(const struct state_config *c, unsigned workers)
 
 	if (workers > OWNERS_MAX)
 		workers = OWNERS_MAX;
-	if (most >= workers)
+	if (most >= workers || c->pool_len == 0)
 		return workers;
 	return most > 0 ? (unsigned)most : 1;
 }
@@ -261,6 +261,12 @@ static int place_statics(struct owners *o, const struct state_config *c)
 
 int owners_init(struct owners *ret, const struct state_config *c, unsigned len, _Atomic uint64_t *moved)
 {
+	struct state_config standard;
+
+	/* Without a pool nobody has filled in what is said about it; fragments have owners all the same. */
+	state_config_default(&standard);
+	if (c->pool_len == 0)
+		c = &standard;
 	struct owners o = {
 		.len = len,
 		.subscriber_len = c->subscriber_len,

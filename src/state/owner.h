@@ -51,6 +51,7 @@ struct owners {
  * owners_fit() - how many of @workers may own subscribers
  *
  * A pool with few blocks is not cut into parts so small that moving blocks would be the rule: see OWNER_BLOCKS_LEAST.
+ * Without any pool there is nothing to cut.
  *
  * Return: 1 to @workers.
  */

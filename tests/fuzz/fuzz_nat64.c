@@ -94,7 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static uint8_t memory[PKT_HEADROOM + PACKET_MAX + PKT_TAILROOM + 1280];
 	struct rd r = rd_of(data, len);
-	struct nat64_out out = { look, NULL };
+	struct nat64_out out = { .send = look, .ctx = NULL };
 	nsec now = 1000 * NSEC;
 	struct nat64 *n = translator(now, len > 0 && data[0] & 0x80);
 	uint8_t mode, flags;

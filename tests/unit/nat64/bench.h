@@ -96,7 +96,7 @@ static inline void bench_free(struct bench *b)
 /* Sends b->in through the translator with that offload state; what comes out is captured behind what was. */
 static inline enum verdict put_more(struct bench *b, struct offload off)
 {
-	struct nat64_out out = { capture, b };
+	struct nat64_out out = { .send = capture, .ctx = b };
 	struct pkt p = {
 		.head = b->in.memory,
 		.data = craft_data(&b->in),

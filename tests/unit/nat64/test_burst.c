@@ -66,7 +66,8 @@ static void check_same_output(struct bench *a, struct bench *b)
 static void check_burst(struct bench *alone, struct bench *together, unsigned len, struct rng *g)
 {
 	static struct craft one[NAT64_BURST_MAX], other[NAT64_BURST_MAX];
-	struct nat64_out out_alone = { capture, alone }, out_together = { capture, together };
+	struct nat64_out out_alone = { .send = capture, .ctx = alone },
+			 out_together = { .send = capture, .ctx = together };
 	struct pkt burst[NAT64_BURST_MAX];
 
 	alone->sent = together->sent = 0;

@@ -111,7 +111,7 @@ TEST(a_drop_is_counted_under_its_direction_and_protocol)
 TEST(a_stored_fragment_that_is_given_up_is_counted_as_what_it_was)
 {
 	struct bench *b = bench_new();
-	struct nat64_out out = { capture, b };
+	struct nat64_out out = { .send = capture, .ctx = b };
 
 	craft_later_fragment(&b->in);
 	CHECK_INT(send_plain(b), VERDICT_HOLD);

@@ -543,7 +543,7 @@ TEST(a_fragment_into_the_tcp_header_never_passes)
 TEST(stored_fragments_expire_after_their_lifetime)
 {
 	struct bench *b = bench_new();
-	struct nat64_out out = { capture, b };
+	struct nat64_out out = { .send = capture, .ctx = b };
 
 	cut_flow(FLOW_UDP, DIR_64, 0, 1500, 400, 1);
 	CHECK_INT(give(b, &cut.p[1]), VERDICT_HOLD);
@@ -619,7 +619,7 @@ TEST(a_full_table_gives_up_the_oldest)
 	free(mine);
 	CHECK(nat64_validate(b->n));
 	b->now += 3 * NSEC;
-	nat64_tick(b->n, b->now, &(struct nat64_out){ capture, b });
+	nat64_tick(b->n, b->now, &(struct nat64_out){ .send = capture, .ctx = b });
 	CHECK_INT(drops(b, DROP_FRAGMENT_EXPIRED), FRAGMENT_DATAGRAMS_MAX);
 	bench_free(b);
 }

@@ -8,7 +8,7 @@
 
 static void tick(struct bench *b, nsec passed)
 {
-	struct nat64_out out = { capture, b };
+	struct nat64_out out = { .send = capture, .ctx = b };
 
 	b->sent = 0;
 	b->now += passed;
@@ -132,7 +132,7 @@ static void count_only(void *ctx, const struct pkt *p)
 TEST(a_flood_of_syns_is_bounded_and_silent)
 {
 	struct bench *b = bench_new();
-	struct nat64_out out = { count_only, b };
+	struct nat64_out out = { .send = count_only, .ctx = b };
 
 	for (unsigned i = 0; i < HELD_SYNS_MAX; i++)
 		CHECK_INT(syn_from(b, (uint16_t)(10000 + i), 5000), VERDICT_HOLD);

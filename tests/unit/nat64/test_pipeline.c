@@ -475,7 +475,7 @@ TEST(empty_pool_is_told_and_established_flows_continue_rfc6146_s3_5_1_1)
 TEST(silent_tcp_connection_is_probed_rfc6146_s3_5_2_2)
 {
 	struct bench *b = bench_new();
-	struct nat64_out out = { capture, b };
+	struct nat64_out out = { .send = capture, .ctx = b };
 
 	craft_tcp(&b->in, &to_server, 50000, 80, TCP_SYN, 0);
 	CHECK_INT(send_plain(b), VERDICT_SEND);
