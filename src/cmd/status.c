@@ -35,6 +35,16 @@ static void print_joined(const char *label, const json_t *strings)
 	printf("\n");
 }
 
+static void print_coalescing(unsigned long long interfaces, unsigned long long wait_us)
+{
+	if (interfaces == 0)
+		return;
+	printf(LABEL "datagrams are joined on %llu interface%s", "", interfaces, interfaces == 1 ? "" : "s");
+	if (wait_us > 0)
+		printf(", which may hold them for %llu us", wait_us);
+	printf("\n");
+}
+
 static void print_device(const json_t *d)
 {
 	if (!json_is_object(d))
@@ -50,6 +60,7 @@ static void print_device(const json_t *d)
 		printf(LABEL "packets to the shared address are steered on %llu interface%s\n", "",
 			row_count(d, "steered_interfaces"),
 			row_count(d, "steered_interfaces") == 1 ? "" : "s");
+	print_coalescing(row_count(d, "coalescing_interfaces"), row_count(d, "coalescing_wait_us"));
 }
 
 static void print_roles(const json_t *roles)

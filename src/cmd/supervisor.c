@@ -252,6 +252,7 @@ struct host_plan supervisor_host_plan(const struct conf *c, char *journal, size_
 	plan.queues = c->workers > 0 ? c->workers : WORKERS_AUTO;
 	if (plan.queues > HOST_QUEUES_MAX)
 		plan.queues = HOST_QUEUES_MAX;
+	plan.coalesce = (struct coalesce_plan){ c->udp_gro, c->gro_wait_us };
 	journal_path(c, journal, size);
 	return plan;
 }

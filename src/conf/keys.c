@@ -9,6 +9,7 @@
 #include "conf/plan.h"
 #include "conf/pool.h"
 #include "conf/shape.h"
+#include "dataplane/coalesce.h"
 
 #define AT(member) offsetof(struct conf, member)
 #define POOL_AT(member) offsetof(struct pool_draft, member)
@@ -57,6 +58,11 @@ static const struct conf_choice sink_words[] = {
 	{ "stderr", LOG_TO_STDERR, NULL },
 	{ "syslog", LOG_TO_SYSLOG, NULL },
 	{ "journal", LOG_TO_JOURNAL, NULL },
+};
+
+static const struct conf_choice udp_gro_words[] = {
+	{ "auto", true, NULL },
+	{ "off", false, NULL },
 };
 
 static const struct conf_number power_of_two = { .is_power_of_two = true };
@@ -279,6 +285,22 @@ static const struct conf_key nat64_rows[] = {
 		.standard = "auto",
 		.help = "The eBPF cache of established flows: auto uses what this version and the kernel "
 			"have." },
+	{ .path = "nat64.udp-gro",
+		.shape = &shape_switch,
+		.at = AT(udp_gro),
+		.of = CHOICES(udp_gro_words),
+		.standard = "auto",
+		.change = CONF_CHANGE_RESTART,
+		.help = "Let the interfaces that have GRO join small datagrams of a flow (ethtool's "
+			"rx-udp-gro-forwarding)." },
+	{ .path = "nat64.gro-wait-us",
+		.shape = &shape_number,
+		.at = AT(gro_wait_us),
+		.max = COALESCE_WAIT_MAX_US,
+		.standard = "0",
+		.change = CONF_CHANGE_RESTART,
+		.help = "How many microseconds an interface may hold packets so that they can be joined; 0 "
+			"leaves that as it is." },
 };
 const struct conf_keys conf_nat64_keys = KEYS(nat64_rows);
 

@@ -7,9 +7,9 @@
  * queues are closed. So there is one way to undo, used at exit, after a step that failed, and at the next
  * start after a kill -9.
  *
- *	journal -> pool check -> device -> routes -> ARP -> reserved ports -> steering -> forwarding
+ *	journal -> pool check -> device -> routes -> ARP -> reserved ports -> steering -> forwarding -> receive offloads
  *
- * Forwarding is last: until then nothing is passed on half-way. A pool of the host's own address (shared)
+ * Forwarding is nearly last: until then nothing is passed on half-way. A pool of the host's own address (shared)
  * needs the reserved ports, so that the host's own sockets get none of the range by the kernel's choice, and
  * the steering, since the kernel would deliver its packets locally; a pool of dedicated addresses needs a
  * route, and ARP where it lies in a subnet. bpf/steer.bpf.c says what is steered.
@@ -34,6 +34,7 @@
 #include "dataplane/host.h"
 
 #include "base/log.h"
+#include "dataplane/coalesce.h"
 #include "dataplane/fault.h"
 #include "dataplane/forward.h"
 #include "dataplane/journal.h"
@@ -258,6 +259,19 @@ static int forwarding_up(struct host *h, const struct host_plan *plan, const str
 	return forward_on(h->netlink, h->journal, f);
 }
 
+/* Trains of datagrams would be cut again on the way into a device that does not take them. */
+static int coalescing_up(struct host *h, const struct host_plan *plan, const struct fault *f)
+{
+	struct coalesce_request q = { h->netlink, h->journal, &plan->coalesce, h->index };
+
+	if (!h->status.uso)
+		return 0;
+	int r = coalesce_up(&q, &h->status.coalescing_interfaces);
+
+	h->status.coalescing_wait_us = plan->coalesce.wait_us;
+	return r < 0 ? fault_say(f, r, "cannot set the interfaces' receive offloads: %s", strerror(-r)) : 0;
+}
+
 /* --- undoing --- */
 
 /* Everything that the journal holds, newest first; what is gone by itself is passed over. */
@@ -272,6 +286,8 @@ static void changes_undo(struct netlink *n, struct journal *j)
 			steer_down(n, &changes[i]);
 		else if (changes[i].kind == CHANGE_PROXY)
 			onlink_undo(n, &changes[i]);
+		else
+			coalesce_undo(&changes[i]);
 	}
 	journal_forget(j);
 }
@@ -325,6 +341,7 @@ static int (*const steps[])(struct host *h, const struct host_plan *plan, const 
 	ports_up,
 	steering_up,
 	forwarding_up,
+	coalescing_up,
 };
 
 int host_up(const struct host_plan *plan, struct host **ret, char *fault, size_t fault_size)

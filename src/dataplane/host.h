@@ -7,6 +7,7 @@
 #ifndef ISTHMUS_DATAPLANE_HOST_H
 #define ISTHMUS_DATAPLANE_HOST_H
 
+#include "dataplane/coalesce.h"
 #include "nat64/config.h"
 
 #include <net/if.h>
@@ -34,6 +35,7 @@ struct host_plan {
 	char device[IF_NAMESIZE];
 	const struct nat64_config *nat64; /* borrowed: prefixes to route, pool to route or to steer */
 	unsigned queues;		  /* TUN queues, one per worker */
+	struct coalesce_plan coalesce;
 	const char *journal;		  /* where changes are written down; see host_up(). NULL: nowhere */
 };
 
@@ -46,6 +48,8 @@ struct host_status {
 	bool tso4, tso6, uso; /* offloads that the kernel granted */
 	bool steering;	      /* the shared address is steered by the tc program on the uplinks */
 	unsigned steered_interfaces;
+	unsigned coalescing_interfaces; /* that join datagrams (coalesce.h) */
+	unsigned coalescing_wait_us;
 };
 
 /**

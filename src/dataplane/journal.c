@@ -34,6 +34,8 @@ static const char *const kind_names[CHANGE_COUNT] = {
 	[CHANGE_PORTS] = "ports",
 	[CHANGE_PROXY] = "proxy",
 	[CHANGE_FILTER] = "filter",
+	[CHANGE_FEATURE] = "feature",
+	[CHANGE_NAPI] = "napi",
 };
 
 static void change_free(struct change *c)

@@ -16,6 +16,8 @@ enum change_kind {
 	CHANGE_PROXY,  /* subject: interface; before: its index; after: address */
 	CHANGE_FILTER, /* subject: interface; before: its index; after: "qdisc" if the clsact qdisc is ours
 			  too */
+	CHANGE_FEATURE, /* subject: interface; before: its index; after: the offload (ethtool -k) that we switched on */
+	CHANGE_NAPI, /* subject: path below /sys/class/net; before, after: values */
 	CHANGE_COUNT
 };
 

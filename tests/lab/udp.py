@@ -8,6 +8,10 @@
                                               first, and without checksum if the first byte of the datagram is odd
     udp.py backwards ADDRESS PORT SIZE...     send datagrams of these payload sizes in fragments of 1200 bytes, the last
                                               one first; each must come back with the same content (IPv6)
+    udp.py volleys PORT ADDRESS               to a datagram that says SIZE COUNT DF, answer with COUNT datagrams of that size
+                                              as fast as possible; DF is 1 or 0
+    udp.py volley ADDRESS PORT SIZE COUNT DF  ask for that, with as many datagrams as shall come; each must come with the
+                                              right content
     udp.py refused ADDRESS PORT               succeed if the kernel reports "connection refused" for a datagram
     udp.py unreachable ADDRESS PORT           succeed if it reports that host or network is unreachable
 """
@@ -153,6 +157,54 @@ def backwards(address, port, *payloads):
     return bool(failed)
 
 
+IP_MTU_DISCOVER, PMTUDISC_DONT, PMTUDISC_DO = 10, 0, 2  # of <linux/in.h>; Python does not have them
+
+
+def volley_part(size, i):
+    return struct.pack("!I", i) + random.Random(size + i).randbytes(size - 4)
+
+
+def volleys(port, address):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind((address, int(port)))
+    print("ready", flush=True)
+    while True:
+        data, peer = s.recvfrom(65536)
+        words = data.split(b" ")
+        if len(words) != 4:
+            continue
+        size, count, df = map(int, words[:3])
+        parts = [volley_part(size, i) for i in range(count)]
+        s.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, PMTUDISC_DO if df else PMTUDISC_DONT)
+        for part in parts:
+            s.sendto(part, peer)
+
+
+def volley(address, port, size, count, df):
+    s = connected(address, port)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+    # What asks is as long as what comes, so that one way is filled like the other.
+    ask = f"{size} {count} {df} ".encode().ljust(int(size), b"x")
+    missing = set(range(int(count)))
+    for _ in range(TRIES):
+        for _ in range(int(count) - 1):
+            s.send(b"x" * int(size))
+        s.send(ask)
+        try:
+            while missing:
+                data = s.recv(65536)
+                (i,) = struct.unpack("!I", data[:4])
+                if data != volley_part(int(size), i):
+                    print(f"datagram {i} came changed")
+                    return 1
+                missing.discard(i)
+        except socket.timeout:
+            continue
+        return 0
+    print(f"datagrams that never came: {len(missing)}")
+    return 1
+
+
 def fails_with(address, port, numbers):
     s = connected(address, port)
     for _ in range(TRIES):
@@ -175,6 +227,8 @@ COMMANDS = {
     "sizes": sizes,
     "fragments": echo_fragments,
     "backwards": backwards,
+    "volleys": volleys,
+    "volley": volley,
     "refused": lambda a, p: fails_with(a, p, (errno.ECONNREFUSED,)),
     "unreachable": lambda a, p: fails_with(a, p, (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES)),
 }
