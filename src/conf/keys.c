@@ -150,6 +150,27 @@ static const struct conf_key pool_rows[] = {
 		.help = "The range of ports, and of ICMP identifiers, that is lent out: 1024-65535 if not "
 			"written, of a shared "
 			"address 49152-65535." },
+	{ .path = "nat64.pool[].subscribers",
+		.shape = &shape_list,
+		.at = POOL_AT(subscribers),
+		.len_at = POOL_AT(subscribers_len),
+		.min = 1,
+		.max = STATE_MEMBERS_MAX,
+		.of = &item_prefix6,
+		.help = "Whom the entry is for: subscribers in these IPv6 prefixes, and nobody else. The "
+			"longest "
+			"prefix that holds a subscriber decides; who is in none borrows from the entries "
+			"without "
+			"this key." },
+	{ .path = "nat64.pool[].deterministic-blocks",
+		.shape = &shape_number,
+		.at = POOL_AT(fixed_blocks),
+		.min = 0,
+		.max = 1024,
+		.standard = "0",
+		.help = "How many blocks each of the subscribers has by computation (RFC 7422), so that "
+			"isthmus "
+			"who needs no log to tell whose a port is; 0: none." },
 };
 const struct conf_keys conf_pool_keys = KEYS(pool_rows);
 

@@ -73,6 +73,7 @@ static void read_entry(struct conf_reading *r, const struct conf_node *n, unsign
 	struct pool_draft d = { 0 };
 	struct pool_entry *e = &r->c->nat64.state.pool[i];
 	unsigned before = r->faults;
+	uint8_t pool = 0;
 
 	*e = (struct pool_entry){ .lo = 1, .hi = 0 };
 	r->c->pool_source[i] = (struct conf_pool_source){ .line = reading_line(r, n) };
@@ -81,14 +82,15 @@ static void read_entry(struct conf_reading *r, const struct conf_node *n, unsign
 			"an entry is a mapping, write { address: 192.0.2.2, ports: 1024-65535 }");
 	else
 		mapping_read(r, &conf_pool_keys, n, &d);
-	if (r->faults != before || !is_usable_entry(r, n, &d))
+	if (r->faults != before || !is_usable_entry(r, n, &d) ||
+		!pool_take_subscribers(r, &d, reading_line(r, n), &pool))
 		return;
 	bool is_shared = d.is_shared || d.interface[0] != '\0';
 
 	if (d.ports.lo == 0)
 		d.ports = is_shared ? CONF_PORTS_SHARED : CONF_PORTS_OWN;
 	*e = (struct pool_entry){
-		.prefix = d.prefix, .lo = d.ports.lo, .hi = d.ports.hi, .is_shared = is_shared
+		.prefix = d.prefix, .lo = d.ports.lo, .hi = d.ports.hi, .is_shared = is_shared, .pool = pool
 	};
 	text_copy(r->c->pool_source[i].interface, CONF_POOL_IFNAME, d.interface);
 }
@@ -108,13 +110,15 @@ static void read_pool(struct conf_reading *r, const struct conf_key *k, const st
 	for (; m; m = m->next, i++) {
 		size_t back = path_enter_member(r, i);
 
+		r->c->nat64.state.pool_len = i; /* those before */
 		read_entry(r, m, i);
 		path_leave(r, back);
 	}
 	r->c->nat64.state.pool_len = i;
 }
 
-static void print_entry(const struct conf_pool_source *s, const struct pool_entry *e, FILE *to)
+static void print_entry(
+	const struct state_config *c, const struct conf_pool_source *s, const struct pool_entry *e, FILE *to)
 {
 	struct conf_ports ports = { e->lo, e->hi };
 	char text[PREFIX4_TEXT];
@@ -129,6 +133,7 @@ static void print_entry(const struct conf_pool_source *s, const struct pool_entr
 	}
 	fputs(e->is_shared && !s->interface[0] ? ", shared: true, ports: " : ", ports: ", to);
 	item_print(&item_ports, &ports, to);
+	pool_print_subscribers(c, e->pool, to);
 	fputs(" }\n", to);
 }
 
@@ -141,7 +146,7 @@ static void print_pool(const struct conf_key *k, const void *base, FILE *to, uns
 		if (c->pool_source[i].is_implied)
 			continue;
 		fprintf(to, "%*s- ", (int)indent + 2, "");
-		print_entry(&c->pool_source[i], &c->nat64.state.pool[i], to);
+		print_entry(&c->nat64.state, &c->pool_source[i], &c->nat64.state.pool[i], to);
 	}
 }
 

@@ -18,6 +18,9 @@ struct pool_draft {
 	char interface[CONF_POOL_IFNAME];
 	bool is_shared;
 	struct conf_ports ports; /* lo 0: not written */
+	struct prefix6 subscribers[STATE_MEMBERS_MAX];
+	unsigned subscribers_len; /* 0: for all that have no entry of their own */
+	unsigned fixed_blocks;	  /* deterministic-blocks */
 };
 
 /* One entry of nat64.static as it is written; base of conf_static_keys. */
@@ -30,6 +33,25 @@ struct static_draft {
 
 /** pool_address_fault() - why an address cannot be lent out, or NULL */
 const char *pool_address_fault(struct addr4 a);
+
+/* --- pool_subscribers.c --- */
+
+/**
+ * pool_take_subscribers() - find the pool of an entry: that of an earlier one with the same list, or a new one
+ *
+ * Return: true; false after a fault, with *ret_pool untouched or 0.
+ */
+MUST_CHECK bool pool_take_subscribers(
+	struct conf_reading *r, const struct pool_draft *d, unsigned line, uint8_t *ret_pool);
+
+/** pool_print_subscribers() - print the keys of an entry that pool_take_subscribers() read, each after a comma */
+void pool_print_subscribers(const struct state_config *s, uint8_t pool, FILE *to);
+
+/** pool_check_subscribers() - check each pool's subscribers; the path is nat64.pool */
+void pool_check_subscribers(struct conf_reading *r);
+
+/** pool_check_static_pool() - whether entry @entry may have the outside of static binding @i; false after a fault */
+bool pool_check_static_pool(struct conf_reading *r, unsigned i, unsigned entry);
 
 /**
  * pool_check() - check pool entries and static bindings against each other, as far as their addresses are

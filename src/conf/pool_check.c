@@ -1,6 +1,7 @@
 /* pool_check.c - pool entries against each other, static bindings against the pool; see pool.h */
 #include "addr/special.h"
 #include "conf/pool.h"
+#include "state/fixed.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -54,17 +55,23 @@ static void check_entry(struct conf_reading *r, unsigned i)
 /* What the pool knows about the outside of a static binding. */
 enum place { PLACE_NONE, PLACE_ADDRESS, PLACE_PORT, PLACE_UNKNOWN };
 
-/* @ret_entry: of PLACE_ADDRESS and PLACE_PORT the entry that has it */
+/*
+ * @ret_entry: of PLACE_ADDRESS and PLACE_PORT the entry that has it; of several with the address one for the subscriber of
+ * the inside, if there is one
+ */
 static enum place find_outside(const struct conf *c, const struct static_binding *b, unsigned *ret_entry)
 {
 	enum place place = PLACE_NONE;
+	uint8_t pool = fixed_pool_of(&c->nat64.state, b->in);
 
 	for (unsigned i = 0; i < c->nat64.state.pool_len; i++) {
 		const struct pool_entry *e = &c->nat64.state.pool[i];
 		bool has_address =
 			!c->pool_source[i].interface[0] && !is_void(e) && prefix4_contains(e->prefix, b->out);
 
-		if (has_address)
+		bool is_better = place == PLACE_NONE || e->pool == pool;
+
+		if (has_address && (is_better || (e->lo <= b->out_port && b->out_port <= e->hi)))
 			*ret_entry = i;
 		if (has_address && e->lo <= b->out_port && b->out_port <= e->hi)
 			return PLACE_PORT;
@@ -93,6 +100,7 @@ static void add_implied(
 		.lo = b->out_port,
 		.hi = b->out_port,
 		.is_shared = s->pool[parent].is_shared,
+		.pool = s->pool[parent].pool,
 	};
 }
 
@@ -106,7 +114,7 @@ static void check_outside(struct conf_reading *r, unsigned i)
 	if (place == PLACE_NONE)
 		reading_fault(r, line, "outside %s is not in nat64.pool, write one of its addresses",
 			addr4_text(b->out, text));
-	else if (place == PLACE_ADDRESS)
+	else if (place != PLACE_UNKNOWN && pool_check_static_pool(r, i, entry) && place == PLACE_ADDRESS)
 		add_implied(r, b, entry, line);
 }
 
@@ -218,6 +226,10 @@ static void check_sizes(struct conf_reading *r)
 void pool_check(struct conf_reading *r)
 {
 	check_members(r, "nat64.pool", r->c->nat64.state.pool_len, check_entry);
+	size_t back = path_enter(r, "nat64.pool");
+
+	pool_check_subscribers(r);
+	path_leave(r, back);
 	check_members(r, "nat64.static", r->c->nat64.state.statics_len, check_static);
 	check_sizes(r);
 }

@@ -1,4 +1,5 @@
 /* config.c - defaults and invariants of struct state_config */
+#include "state/fixed.h"
 #include "state/pool.h"
 
 #define LIFETIME_MAX (366 * 24 * 3600 * NSEC) /* one year: no sum of a time and a lifetime overflows */
@@ -73,7 +74,7 @@ static bool pool_validate(const struct state_config *c)
 				return false;
 		}
 	}
-	return pool_blocks(c) <= POOL_BLOCKS_MAX;
+	return pool_blocks(c) <= POOL_BLOCKS_MAX && fixed_validate(c);
 }
 
 static bool lifetimes_validate(const struct state_config *c)

@@ -2,6 +2,7 @@
 #include "state/owner.h"
 
 #include "base/bytes.h"
+#include "state/fixed.h"
 #include "state/pool.h"
 
 #include <errno.h>
@@ -130,6 +131,7 @@ static bool is_key_of(uint64_t key, uint64_t word)
 unsigned owner_of_block(const struct owners *o, struct addr4 out, uint16_t port)
 {
 	uint64_t key = block_key(o, out, port);
+	struct fixed_block fixed;
 
 	for (unsigned probe = 0; probe < OWNER_PROBES; probe++) {
 		uint64_t word = atomic_load_explicit(word_at(o, key, probe), memory_order_acquire);
@@ -139,6 +141,8 @@ unsigned owner_of_block(const struct owners *o, struct addr4 out, uint16_t port)
 		if (is_key_of(key, word))
 			return (unsigned)(word & ((1u << WORKER_BITS) - 1)) - 1;
 	}
+	if (UNLIKELY(o->fixed != NULL) && fixed_block_at(o->fixed, out, port, &fixed))
+		return owner_of_subscriber(o, fixed.subscriber.addr);
 	return rule_of_block(o, out, (uint32_t)port >> o->block_shift);
 }
 
@@ -259,6 +263,22 @@ static int place_statics(struct owners *o, const struct state_config *c)
 	return r;
 }
 
+static int keep_fixed(struct owners *o, const struct state_config *c)
+{
+	bool has_fixed = false;
+
+	for (unsigned pool = 0; pool < STATE_POOLS_MAX; pool++)
+		has_fixed = has_fixed || c->fixed_blocks[pool] > 0;
+	if (!has_fixed)
+		return 0;
+	o->fixed = calloc(1, sizeof(*o->fixed));
+	if (!o->fixed)
+		return -ENOMEM;
+	*o->fixed = *c;
+	o->fixed->statics = NULL;
+	return 0;
+}
+
 int owners_init(struct owners *ret, const struct state_config *c, unsigned len, _Atomic uint64_t *moved)
 {
 	struct state_config standard;
@@ -274,10 +294,10 @@ int owners_init(struct owners *ret, const struct state_config *c, unsigned len, 
 		.moved = moved,
 		.moved_len = owners_table_len(c),
 	};
-	int r = 0;
+	int r = keep_fixed(&o, c);
 
 	ASSERT(len >= 1 && len <= OWNERS_MAX);
-	if (c->statics_len > 0)
+	if (r == 0 && c->statics_len > 0)
 		r = place_statics(&o, c);
 	if (r < 0) {
 		owners_fini(&o);
@@ -290,4 +310,5 @@ int owners_init(struct owners *ret, const struct state_config *c, unsigned len, 
 void owners_fini(struct owners *o)
 {
 	free(o->pins);
+	free(o->fixed);
 }

@@ -6,7 +6,8 @@
  * known without asking, so it follows from rules over the packet's own fields:
  *
  *	subscriber	hash of its prefix
- *	block		address + block number, modulo the workers: each has an equal part of every address
+ *	block		address + block number, modulo the workers: each has an equal part of every address; but a
+ *			block that is fixed to a subscriber (fixed.h) belongs to the subscriber's worker
  *	address		address modulo the workers: for protocols that are bound by address and have no ports
  *	datagram	hash of source, destination, identification and protocol: a later IPv4 fragment has no port
  *
@@ -45,6 +46,7 @@ struct owners {
 	uint32_t moved_len;	 /* words; a power of two */
 	struct owner_pin *pins;	 /* sorted by prefix */
 	unsigned pins_len;
+	struct state_config *fixed; /* a copy of the configuration if it has fixed blocks, else NULL */
 };
 
 /**
@@ -62,7 +64,7 @@ uint32_t owners_table_len(const struct state_config *c);
 
 /**
  * owners_init() - make the rules for this pool, and move and pin what its static bindings ask for
- * @c:		statics are read, nothing is kept
+ * @c:		statics are read; nothing of the caller's is kept
  * @len:	workers that own subscribers, 1 to OWNERS_MAX
  * @moved:	owners_table_len() zero words, aligned; stays the caller's, and lives as long as *ret
  *

@@ -41,14 +41,18 @@ static uint32_t rows_of(const struct state_config *c)
 
 static void open_add(struct pool *p, uint32_t row, enum port_class class)
 {
-	p->rows[row].free[class].open_at = p->open_len[class];
-	p->open[class][p->open_len[class]++] = row;
+	struct open_rows *o = &p->of_pool[p->rows[row].pool];
+	uint32_t at = o->base + o->len[class]++;
+
+	p->rows[row].free[class].open_at = at;
+	p->open[class][at] = row;
 }
 
 static void open_remove(struct pool *p, uint32_t row, enum port_class class)
 {
+	struct open_rows *o = &p->of_pool[p->rows[row].pool];
 	uint32_t at = p->rows[row].free[class].open_at;
-	uint32_t last = p->open[class][--p->open_len[class]];
+	uint32_t last = p->open[class][o->base + --o->len[class]];
 
 	p->open[class][at] = last;
 	p->rows[last].free[class].open_at = at;
@@ -124,7 +128,8 @@ static void row_fill(struct pool *p, uint32_t row, uint32_t numbers, struct rng 
 	for (uint32_t i = 0; i < numbers; i++) {
 		if (!pool_owns(p, r, i))
 			continue;
-		ring_put(p, row, i < low ? PORTS_LOW : PORTS_HIGH, (uint16_t)i);
+		if (!pool_is_fixed(r, i))
+			ring_put(p, row, i < low ? PORTS_LOW : PORTS_HIGH, (uint16_t)i);
 		r->owned++;
 	}
 	p->blocks_owned += r->owned;
@@ -149,14 +154,35 @@ static void cut_entry(struct pool *p, unsigned entry, struct rng *g)
 
 	p->first_row[entry] = p->rows_len;
 	for (uint64_t i = 0; i < addresses; i++) {
+		struct fixed_range fixed = fixed_range_of(p->config, &p->plans[e->pool], entry, i);
+		uint32_t first = first_number(p->config, e);
+
 		p->rows[p->rows_len] = (struct row){
 			.addr = { e->prefix.addr.v + (uint32_t)i },
 			.entry = (uint8_t)entry,
-			.first_number = (uint16_t)first_number(p->config, e),
+			.pool = e->pool,
+			.first_number = (uint16_t)first,
 			.first_block = p->blocks_len,
 		};
+		if (fixed.to > fixed.from)
+			p->rows[p->rows_len].fixed =
+				(struct fixed_range){ fixed.from - first, fixed.to - first };
 		p->blocks_len += numbers;
 		row_fill(p, p->rows_len++, numbers, g);
+	}
+}
+
+/* Each pool has as much of the lists of open rows as it has rows. */
+static void part_pools(struct pool *p)
+{
+	uint32_t rows[STATE_POOLS_MAX] = { 0 }, base = 0;
+
+	for (unsigned i = 0; i < p->config->pool_len; i++)
+		rows[p->config->pool[i].pool] += UINT32_C(1) << (32 - p->config->pool[i].prefix.len);
+	for (unsigned pool = 0; pool < STATE_POOLS_MAX; pool++) {
+		p->plans[pool] = fixed_plan_of(p->config, (uint8_t)pool);
+		p->of_pool[pool] = (struct open_rows){ .base = base };
+		base += rows[pool];
 	}
 }
 
@@ -179,6 +205,7 @@ bool pool_init(
 	if (!p->rows || !p->numbers || !p->lent || !p->open[PORTS_LOW] || !p->open[PORTS_HIGH] ||
 		!p->blocks || !p->taken || !slots_init(&p->slots, m, lent))
 		return false;
+	part_pools(p);
 	for (unsigned i = 0; i < c->pool_len; i++)
 		cut_entry(p, i, g);
 	return true;
@@ -205,22 +232,24 @@ uint32_t pool_row_at(const struct pool *p, struct addr4 a, uint16_t port)
 	return NONE;
 }
 
-uint32_t pool_row_of_address(const struct pool *p, struct addr4 a, enum port_class class)
+uint32_t pool_row_of_address(const struct pool *p, struct addr4 a, struct block_wish w)
 {
 	for (unsigned i = 0; i < p->config->pool_len; i++) {
-		if (!prefix4_contains(p->config->pool[i].prefix, a))
+		if (p->config->pool[i].pool != w.pool || !prefix4_contains(p->config->pool[i].prefix, a))
 			continue;
 		uint32_t row = row_in_entry(p, i, a);
 
-		if (p->rows[row].free[class].len > 0)
+		if (p->rows[row].free[w.class].len > 0)
 			return row;
 	}
 	return NONE;
 }
 
-uint32_t pool_row_any(const struct pool *p, enum port_class class, struct rng *g)
+uint32_t pool_row_any(const struct pool *p, struct block_wish w, struct rng *g)
 {
-	return p->open_len[class] == 0 ? NONE : p->open[class][rng_below(g, p->open_len[class])];
+	const struct open_rows *o = &p->of_pool[w.pool];
+
+	return o->len[w.class] == 0 ? NONE : p->open[w.class][o->base + rng_below(g, o->len[w.class])];
 }
 
 /* --- lending --- */
@@ -245,17 +274,21 @@ void pool_block_range(const struct pool *p, uint32_t block, uint16_t *ret_first,
 	*ret_last = (uint16_t)(last < e->hi ? last : e->hi);
 }
 
-uint32_t pool_lend(struct pool *p, uint32_t row, enum port_class class, uint32_t owner)
+enum port_class pool_class_at(const struct pool *p, uint32_t row, uint16_t port)
+{
+	return class_of(p, &p->rows[row], number_in_row(p, row, port));
+}
+
+static uint32_t lend(struct pool *p, uint32_t row, uint16_t number, uint32_t owner)
 {
 	struct row *r = &p->rows[row];
-	uint16_t number = ring_take(p, row, class);
 	uint32_t id = slots_take(&p->slots);
 
 	p->blocks[id] = (struct block){
 		.owner = owner,
 		.row = row,
 		.number = (uint16_t)(r->first_number + number),
-		.class = (uint8_t) class,
+		.class = (uint8_t)class_of(p, r, number),
 	};
 	p->lent[r->first_block + number] = id + 1;
 	r->lent++;
@@ -264,11 +297,18 @@ uint32_t pool_lend(struct pool *p, uint32_t row, enum port_class class, uint32_t
 	return id;
 }
 
+uint32_t pool_lend(struct pool *p, uint32_t row, enum port_class class, uint32_t owner)
+{
+	return lend(p, row, ring_take(p, row, class), owner);
+}
+
 uint32_t pool_lend_at(struct pool *p, uint32_t row, uint16_t port, uint32_t owner)
 {
 	uint32_t number = number_in_row(p, row, port);
 	enum port_class class = class_of(p, &p->rows[row], number);
 
+	if (pool_is_fixed(&p->rows[row], number))
+		return lend(p, row, (uint16_t)number, owner);
 	ring_advance(p, &p->rows[row].free[class], (uint16_t)number);
 	return pool_lend(p, row, class, owner);
 }
@@ -283,6 +323,7 @@ void pool_return(struct pool *p, uint32_t block)
 	p->lent[r->first_block + number] = 0;
 	r->lent--;
 	p->blocks_returned++;
-	ring_put(p, b->row, (enum port_class)b->class, number);
+	if (!pool_is_fixed(r, number))
+		ring_put(p, b->row, (enum port_class)b->class, number);
 	slots_give(&p->slots, block);
 }

@@ -7,13 +7,16 @@
  * lending takes from the front, returning puts at the back, so that a block rests for as long as the pool can
  * afford before somebody else gets it.
  *
+ * Rows belong to pools, by their entries: a subscriber borrows from the rows of one pool only. Blocks that are fixed to a
+ * subscriber (fixed.h) stand in no ring: nobody else may have them.
+ *
  * Of several workers with one pool each has all rows, but in the rings only the blocks that it owns (owner.h).
  */
 #ifndef ISTHMUS_STATE_POOL_H
 #define ISTHMUS_STATE_POOL_H
 
+#include "state/fixed.h"
 #include "state/slots.h"
-#include "state/state.h"
 
 #define WELL_KNOWN_PORTS 1024u	   /* RFC 6146 s3.5.1.1: the ranges 0-1023 and 1024-65535 */
 #define POOL_BLOCKS_MAX (1u << 24) /* 16 million blocks, lent or not */
@@ -33,13 +36,21 @@ struct ring {
 	uint32_t open_at; /* place in pool.open while len > 0 */
 };
 
+/* The rows of one pool in pool.open. */
+struct open_rows {
+	uint32_t base;
+	uint32_t len[PORT_CLASS_COUNT];
+};
+
 struct row {
 	struct addr4 addr;
 	uint8_t entry;	       /* index into the configuration's pool */
+	uint8_t pool;
 	uint16_t first_number; /* lo / ports_per_block */
 	uint32_t first_block;  /* of pool.lent */
 	uint32_t lent;	       /* blocks lent */
 	uint32_t owned;	       /* blocks that are this worker's, lent or not */
+	struct fixed_range fixed; /* numbers from the row's first on */
 	struct ring free[PORT_CLASS_COUNT];
 	uint32_t ports_used[PROTO_COUNT];
 };
@@ -74,8 +85,9 @@ struct pool {
 	uint32_t blocks_owned;
 	uint16_t *numbers; /* the rings of all rows: block numbers relative to the row's first */
 	uint32_t *lent;	   /* of each block of each row: number of the lent block + 1, or 0 */
-	uint32_t *open[PORT_CLASS_COUNT]; /* rows that have a free block of the class, in no order */
-	uint32_t open_len[PORT_CLASS_COUNT];
+	uint32_t *open[PORT_CLASS_COUNT]; /* rows that have a free block of the class, in no order, by pool */
+	struct open_rows of_pool[STATE_POOLS_MAX];
+	struct fixed_plan plans[STATE_POOLS_MAX];
 	struct slots slots; /* of lent blocks */
 	struct block *blocks;
 	uint64_t *taken; /* per lent block PROTO_COUNT bitmaps; what lies outside lo-hi is taken from the
@@ -96,11 +108,26 @@ bool pool_owns(const struct pool *p, const struct row *r, uint32_t number);
 /** pool_row_at() - the row of this address and port, or NONE */
 uint32_t pool_row_at(const struct pool *p, struct addr4 a, uint16_t port);
 
-/** pool_row_of_address() - a row of this address that has a free block of the class, or NONE */
-uint32_t pool_row_of_address(const struct pool *p, struct addr4 a, enum port_class class);
+/* What kind of block is wanted: of which pool and class. */
+struct block_wish {
+	uint8_t pool;
+	enum port_class class;
+};
 
-/** pool_row_any() - a random row that has a free block of the class, or NONE */
-uint32_t pool_row_any(const struct pool *p, enum port_class class, struct rng *g);
+/** pool_row_of_address() - a row of this address that has a free block of the kind, or NONE */
+uint32_t pool_row_of_address(const struct pool *p, struct addr4 a, struct block_wish w);
+
+/** pool_row_any() - a random row that has a free block of the kind, or NONE */
+uint32_t pool_row_any(const struct pool *p, struct block_wish w, struct rng *g);
+
+/** pool_is_fixed() - whether block @number of the row, counted from the row's first, is fixed to a subscriber */
+static inline bool pool_is_fixed(const struct row *r, uint32_t number)
+{
+	return r->fixed.from <= number && number < r->fixed.to;
+}
+
+/** pool_class_at() - the class of the block that this port of the row is in */
+enum port_class pool_class_at(const struct pool *p, uint32_t row, uint16_t port);
 
 /** pool_lent_at() - the lent block that holds this port of this row, or NONE */
 uint32_t pool_lent_at(const struct pool *p, uint32_t row, uint16_t port);
@@ -111,7 +138,11 @@ void pool_block_range(const struct pool *p, uint32_t block, uint16_t *ret_first,
 /** pool_lend() - lend the block that rested longest; the row has a free one of the class */
 uint32_t pool_lend(struct pool *p, uint32_t row, enum port_class class, uint32_t owner);
 
-/** pool_lend_at() - lend the free block that holds this port; start-up only, for static bindings */
+/**
+ * pool_lend_at() - lend the free block that holds this port; fixed blocks, and what static bindings need
+ *
+ * Cost: a block that is not fixed is searched in its ring.
+ */
 uint32_t pool_lend_at(struct pool *p, uint32_t row, uint16_t port, uint32_t owner);
 
 /** pool_return() - take a lent block back; no port of it is taken */

@@ -104,7 +104,6 @@ static int add_static(struct state *s, const struct static_binding *want)
 	struct binding b = {
 		.proto = want->proto,
 		.is_static = true,
-		.pool_entry = s->pool.rows[row].entry,
 		.in = want->in,
 		.in_port = want->in_port,
 		.out = want->out,
@@ -422,7 +421,6 @@ enum drop_reason state_binding_open(struct state *s, const struct flow64 *f, uin
 	struct binding b = {
 		.proto = f->proto,
 		.prefix = f->prefix,
-		.pool_entry = row->entry,
 		.in = f->src,
 		.in_port = f->sport,
 		.out = row->addr,

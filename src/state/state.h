@@ -21,6 +21,8 @@
 
 #define POOL_ENTRIES_MAX 64  /* entries of nat64.pool */
 #define STATE_PREFIXES_MAX 8 /* entries of nat64.prefixes */
+#define STATE_MEMBERS_MAX 256 /* prefixes in all nat64.pool[].subscribers together */
+#define STATE_POOLS_MAX (POOL_ENTRIES_MAX + 1)
 
 struct index_bucket; /* opaque */
 struct owners;	     /* owner.h */
@@ -60,6 +62,16 @@ struct pool_entry {
 		prefix;	 /* every address of it, network and broadcast address too if length is below 31 */
 	uint16_t lo, hi; /* ports and ICMP identifiers, both included */
 	bool is_shared;	 /* the address is the host's own; what has no binding belongs to the host */
+	uint8_t pool; /* entries of one number lend to the same subscribers; 0: to all that have no pool of their own */
+};
+
+/*
+ * A prefix whose subscribers borrow from one pool only; the longest that holds a subscriber decides. Invariant: each
+ * prefix once, at most subscriber_len long, pool > 0.
+ */
+struct pool_member {
+	struct prefix6 prefix;
+	uint8_t pool;
 };
 
 /* A binding that the operator wrote down (RFC 6146 s3.1 "manually configured"). Never expires. */
@@ -74,6 +86,10 @@ struct static_binding {
 struct state_config {
 	struct pool_entry pool[POOL_ENTRIES_MAX];
 	unsigned pool_len;
+	struct pool_member members[STATE_MEMBERS_MAX];
+	unsigned members_len;
+	/* By pool: blocks that each subscriber of its members has by computation (fixed.h), and nobody else; 0: none. */
+	uint16_t fixed_blocks[STATE_POOLS_MAX];
 	unsigned ports_per_block;	    /* power of two, 64 to 32768 */
 	unsigned subscriber_len;	    /* prefix length of a subscriber, 32 to 128 */
 	unsigned max_blocks_per_subscriber; /* at least 1 */
@@ -111,7 +127,6 @@ struct binding {
 	enum proto proto;
 	uint8_t prefix; /* index of the translation prefix */
 	bool is_static;
-	uint8_t pool_entry; /* index into state_config.pool */
 	uint8_t guard;	    /* enum guard */
 	struct addr6 in;    /* X' */
 	uint16_t in_port;   /* x */
@@ -192,12 +207,13 @@ MUST_CHECK int state_update(struct state *s, const struct state_config *c);
  * @ret:	untouched on failure
  *
  * A new binding keeps the port's parity and its range (0-1023, 1024-65535) where the pool has one, and the subscriber's
- * blocks come from one IPv4 address as long as it has any (paired pooling).
+ * blocks come from one IPv4 address as long as it has any (paired pooling). Of a pool with fixed blocks a subscriber's own
+ * are used up first (RFC 7422 s2).
  *
  * A TCP segment without SYN needs a binding; see struct mapping for the one that has no session.
  *
  * Spec: RFC 6146 s3.5.1.1, s3.5.2.2, s3.5.3, s3.5.1; RFC 4787 REQ-1, REQ-3, REQ-4; RFC 5382 REQ-1; RFC 5508 REQ-1
- * Drops: TCP_NOT_SYN, POOL_EXHAUSTED, SUBSCRIBER_BLOCKS, SESSIONS_FULL, BINDINGS_FULL, SUBSCRIBERS_FULL
+ * Drops: TCP_NOT_SYN, POOL_EXHAUSTED, NO_POOL, SUBSCRIBER_BLOCKS, SESSIONS_FULL, BINDINGS_FULL, SUBSCRIBERS_FULL
  * Cost: two bounded hash look-ups for an established flow; allocates nothing.
  */
 MUST_CHECK enum drop_reason state_take64(

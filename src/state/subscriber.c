@@ -27,8 +27,11 @@ uint32_t subscriber_new(struct subscriber_table *t, struct addr6 in)
 	uint32_t id = slots_take(&t->slots);
 	struct subscriber *sub = &t->at[id];
 
-	*sub = (struct subscriber){ .prefix = addr6_truncate(in, t->pool->config->subscriber_len),
-		.all = NONE };
+	*sub = (struct subscriber){
+		.prefix = addr6_truncate(in, t->pool->config->subscriber_len),
+		.pool = fixed_pool_of(t->pool->config, in),
+		.all = NONE,
+	};
 	for (unsigned class = 0; class < PORT_CLASS_COUNT; class ++) {
 		for (unsigned proto = 0; proto < PROTO_COUNT; proto++)
 			sub->room[class][proto] = NONE;
@@ -214,11 +217,8 @@ static bool choose_lent(struct subscriber_table *t, struct choice *c, enum port_
 }
 
 /* A fresh block has a free port for every protocol: an entry of the pool never ends at port 0. */
-static bool choose_new(struct subscriber_table *t, struct choice *c, uint32_t row, enum port_class class)
+static bool choose_fresh(struct subscriber_table *t, struct choice *c, uint32_t block)
 {
-	if (row == NONE)
-		return false;
-	uint32_t block = pool_lend(t->pool, row, class, c->subscriber);
 	enum port_class other = c->want == PORTS_LOW ? PORTS_HIGH : PORTS_LOW;
 
 	block_join(t, block);
@@ -229,16 +229,40 @@ static bool choose_new(struct subscriber_table *t, struct choice *c, uint32_t ro
 	return true;
 }
 
+static bool choose_new(struct subscriber_table *t, struct choice *c, uint32_t row, enum port_class class)
+{
+	return row != NONE && choose_fresh(t, c, pool_lend(t->pool, row, class, c->subscriber));
+}
+
 static bool choose_paired(struct subscriber_table *t, struct choice *c, enum port_class class)
 {
 	const struct subscriber *sub = &t->at[c->subscriber];
+	struct block_wish w = { sub->pool, class };
 
-	return sub->has_addr && choose_new(t, c, pool_row_of_address(t->pool, sub->addr, class), class);
+	return sub->has_addr && choose_new(t, c, pool_row_of_address(t->pool, sub->addr, w), class);
 }
 
 static bool choose_anywhere(struct subscriber_table *t, struct choice *c, enum port_class class)
 {
-	return choose_new(t, c, pool_row_any(t->pool, class, t->rng), class);
+	struct block_wish w = { t->at[c->subscriber].pool, class };
+
+	return choose_new(t, c, pool_row_any(t->pool, w, t->rng), class);
+}
+
+/* One of the subscriber's own blocks by computation that is not lent yet, of the class; see fixed.h. */
+static bool choose_fixed(struct subscriber_table *t, struct choice *c, enum port_class class)
+{
+	const struct subscriber *sub = &t->at[c->subscriber];
+	const struct fixed_plan *plan = &t->pool->plans[sub->pool];
+	struct fixed_block b;
+
+	for (uint32_t n = 0; fixed_block_of(t->pool->config, plan, sub->prefix, n, &b); n++) {
+		uint32_t row = pool_row_at(t->pool, b.addr, b.lo);
+
+		if (pool_lent_at(t->pool, row, b.lo) == NONE && pool_class_at(t->pool, row, b.lo) == class)
+			return choose_fresh(t, c, pool_lend_at(t->pool, row, b.lo, c->subscriber));
+	}
+	return false;
 }
 
 static enum parity parity_of(enum proto proto, uint16_t port)
@@ -253,11 +277,24 @@ static enum port_class range_of(enum proto proto, uint16_t port)
 	return proto != PROTO_ICMP && port < WELL_KNOWN_PORTS ? PORTS_LOW : PORTS_HIGH;
 }
 
+static enum drop_reason refusal(const struct subscriber_table *t, uint32_t id, bool may_grow)
+{
+	const struct state_config *c = t->pool->config;
+	unsigned entry = 0;
+
+	while (entry < c->pool_len && c->pool[entry].pool != t->at[id].pool)
+		entry++;
+	if (entry == c->pool_len)
+		return DROP_NO_POOL;
+	return may_grow ? DROP_POOL_EXHAUSTED : DROP_SUBSCRIBER_BLOCKS;
+}
+
 /*
  * From the best to the least: the same port; a port of the same range in a block that is already lent, of the
  * same parity before the other (parity is not worth a further block: RFC 7857 s8 lets a NAT give it up, and
  * blocks are what limits and logs count); a further block of the same address; only then the other range; and
- * only then another address.
+ * only then another address. Blocks that are the subscriber's own by computation come before all others, in whatever
+ * range: RFC 7422 s2 step 3 demands that they are used up first, and the range is a SHOULD (RFC 6146 s3.5.1.1).
  *
  * DEVIATION: RFC 7857 s4 recommends to drop rather than to use a second address. A subscriber whose address
  * has run out goes on with another one here, within its number of blocks; that is the "soft" form that the
@@ -276,12 +313,19 @@ enum drop_reason subscriber_take_port(struct subscriber_table *t, uint32_t id, e
 	};
 	bool may_grow = t->at[id].blocks < t->pool->config->max_blocks_per_subscriber;
 
-	bool found =
-		choose_same(t, &c) || choose_lent(t, &c, want) || (may_grow && choose_paired(t, &c, want)) ||
-		choose_lent(t, &c, other) || (may_grow && choose_paired(t, &c, other)) ||
-		(may_grow && choose_anywhere(t, &c, want)) || (may_grow && choose_anywhere(t, &c, other));
+	bool has_own = t->pool->plans[t->at[id].pool].ratio > 0;
+	bool found = choose_same(t, &c) || choose_lent(t, &c, want);
+
+	if (!found && has_own)
+		found = (may_grow && choose_fixed(t, &c, want)) || choose_lent(t, &c, other) ||
+			(may_grow && choose_fixed(t, &c, other));
 	if (!found)
-		return may_grow ? DROP_POOL_EXHAUSTED : DROP_SUBSCRIBER_BLOCKS;
+		found = (may_grow && choose_paired(t, &c, want)) || choose_lent(t, &c, other) ||
+			(may_grow && choose_paired(t, &c, other)) ||
+			(may_grow && choose_anywhere(t, &c, want)) ||
+			(may_grow && choose_anywhere(t, &c, other));
+	if (!found)
+		return refusal(t, id, may_grow);
 	take(t, c.ret_block, proto, c.ret_port);
 	*ret_block = c.ret_block;
 	*ret_port = c.ret_port;
@@ -292,8 +336,12 @@ bool subscriber_take_static(struct subscriber_table *t, uint32_t id, enum proto 
 	uint16_t port, uint32_t *ret_block)
 {
 	uint32_t block = pool_lent_at(t->pool, row, port);
+	struct fixed_block fixed;
 
-	if (!port_is_lendable(proto, port))
+	if (!port_is_lendable(proto, port) || t->pool->rows[row].pool != t->at[id].pool)
+		return false;
+	if (fixed_block_at(t->pool->config, t->pool->rows[row].addr, port, &fixed) &&
+		!addr6_eq(fixed.subscriber.addr, t->at[id].prefix))
 		return false;
 	if (block == NONE) {
 		block = pool_lend_at(t->pool, row, port, id);

@@ -9,6 +9,7 @@ struct subscriber {
 	struct addr6 prefix; /* the first subscriber_len bits of its hosts' addresses */
 	struct addr4 addr; /* new blocks come from here as long as it has any (paired pooling), if has_addr */
 	bool has_addr;
+	uint8_t pool;	  /* that its blocks come from */
 	uint32_t statics; /* static bindings into the prefix: they keep it, and its address, alive */
 	uint32_t blocks;  /* how many it holds */
 	uint32_t all;	  /* first block of all, the newest; or NONE */
@@ -44,13 +45,18 @@ void subscriber_drop_idle(struct subscriber_table *t, uint32_t id);
  * The order of preference stands above the function.
  *
  * Spec: RFC 6146 s3.5.1.1, s3.5.2.3, s3.5.3; RFC 4787 REQ-2, REQ-3, REQ-4; RFC 6888 REQ-2; RFC 7857 s4, s8, s9
- * Drops: SUBSCRIBER_BLOCKS, POOL_EXHAUSTED; the outputs are untouched then
+ * Drops: SUBSCRIBER_BLOCKS, POOL_EXHAUSTED, NO_POOL; the outputs are untouched then
  * Cost: a bounded number of blocks is looked at, however many the subscriber holds.
  */
 MUST_CHECK enum drop_reason subscriber_take_port(struct subscriber_table *t, uint32_t id, enum proto proto,
 	uint16_t port, uint32_t *ret_block, uint16_t *ret_port);
 
-/** subscriber_take_static() - take this very port of a row; false if it is taken already. Start-up only. */
+/**
+ * subscriber_take_static() - take this very port of a row
+ *
+ * Return: false if it is taken already, of another pool than the subscriber's, or in a block that is fixed to another one.
+ * Context: start-up and reload.
+ */
 MUST_CHECK bool subscriber_take_static(struct subscriber_table *t, uint32_t id, enum proto proto,
 	uint32_t row, uint16_t port, uint32_t *ret_block);
 

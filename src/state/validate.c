@@ -42,8 +42,8 @@ static bool check_binding(const struct state *s, uint32_t id, uint32_t sessions)
 	const struct row *row = &s->pool.rows[block->row];
 	uint32_t sub = subscriber_find(&s->subscribers, b->in);
 
-	return addr4_eq(row->addr, b->out) && row->entry == b->pool_entry &&
-	       state_pool_find(s, b->out, b->out_port) == b->pool_entry &&
+	return addr4_eq(row->addr, b->out) && state_pool_find(s, b->out, b->out_port) == row->entry &&
+	       row->pool == s->subscribers.at[sub].pool &&
 	       pool_lent_at(&s->pool, block->row, b->out_port) == at->block && sub != NONE &&
 	       (b->is_static || block->owner == sub);
 }
@@ -209,17 +209,31 @@ static bool check_ring(const struct pool *p, const struct row *row, uint32_t id,
 	for (uint32_t i = 0; i < r->len; i++) {
 		uint32_t number = p->numbers[r->base + (r->head + i) % r->size];
 
-		if (p->lent[row->first_block + number] != 0 || !pool_owns(p, row, number))
+		if (p->lent[row->first_block + number] != 0 || !pool_owns(p, row, number) ||
+			pool_is_fixed(row, number))
 			return false;
 		for (uint32_t j = 0; j < i; j++) {
 			if (p->numbers[r->base + (r->head + j) % r->size] == number)
 				return false;
 		}
 	}
-	return r->len == 0 || (r->open_at < p->open_len[class] && p->open[class][r->open_at] == id);
+	const struct open_rows *o = &p->of_pool[row->pool];
+
+	return r->len == 0 || (r->open_at >= o->base && r->open_at - o->base < o->len[class] &&
+				      p->open[class][r->open_at] == id);
 }
 
-static bool check_row(const struct state *s, uint32_t id, uint32_t *open)
+/* Fixed blocks that are this worker's and not lent: they are in no ring. */
+static uint32_t fixed_free(const struct pool *p, const struct row *r)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = r->fixed.from; i < r->fixed.to; i++)
+		n += p->lent[r->first_block + i] == 0 && pool_owns(p, r, i);
+	return n;
+}
+
+static bool check_row(const struct state *s, uint32_t id, uint32_t open[][PORT_CLASS_COUNT])
 {
 	const struct pool *p = &s->pool;
 	const struct row *r = &p->rows[id];
@@ -227,15 +241,17 @@ static bool check_row(const struct state *s, uint32_t id, uint32_t *open)
 	for (unsigned class = 0; class < PORT_CLASS_COUNT; class ++) {
 		if (!check_ring(p, r, id, (enum port_class) class))
 			return false;
-		open[class] += r->free[class].len > 0;
+		open[r->pool][class] += r->free[class].len > 0;
 	}
-	return r->lent + r->free[PORTS_LOW].len + r->free[PORTS_HIGH].len == r->owned;
+	return r->pool == s->config.pool[r->entry].pool &&
+	       r->lent + r->free[PORTS_LOW].len + r->free[PORTS_HIGH].len + fixed_free(p, r) == r->owned;
 }
 
 static bool check_pool(const struct state *s, const uint32_t *bindings)
 {
 	const struct pool *p = &s->pool;
-	uint32_t open[PORT_CLASS_COUNT] = { 0 }, lent = 0, owned = 0, ports[PROTO_COUNT] = { 0 };
+	uint32_t open[STATE_POOLS_MAX][PORT_CLASS_COUNT] = { 0 }, lent = 0, owned = 0,
+		 ports[PROTO_COUNT] = { 0 };
 
 	if (!slots_validate(&p->slots) || p->blocks_taken - p->blocks_returned != p->slots.used)
 		return false;
@@ -251,8 +267,11 @@ static bool check_pool(const struct state *s, const uint32_t *bindings)
 		for (unsigned proto = 0; proto < PROTO_COUNT; proto++)
 			ports[proto] += p->rows[id].ports_used[proto];
 	}
+	for (unsigned pool = 0; pool < STATE_POOLS_MAX; pool++) {
+		if (!bytes_equal(open[pool], p->of_pool[pool].len, sizeof(open[pool])))
+			return false;
+	}
 	return lent == p->slots.used && owned == p->blocks_owned &&
-	       bytes_equal(open, p->open_len, sizeof(open)) &&
 	       bytes_equal(ports, s->bindings.used, sizeof(ports));
 }
 
@@ -272,18 +291,36 @@ static uint32_t list_length(const struct state *s, uint32_t sub, uint32_t head, 
 	return n;
 }
 
+/* A block comes from the subscriber's pool, and if it is fixed, to this subscriber. */
+static bool check_lease(const struct state *s, const struct subscriber *sub, const struct block *b)
+{
+	const struct row *r = &s->pool.rows[b->row];
+	struct fixed_block fixed;
+
+	if (r->pool != sub->pool)
+		return false;
+	if (!pool_is_fixed(r, b->number - r->first_number))
+		return true;
+	return fixed_block_at(&s->config, r->addr, (uint16_t)(b->number << s->pool.shift), &fixed) &&
+	       addr6_eq(fixed.subscriber.addr, sub->prefix);
+}
+
 /* Every list holds only blocks that belong in it, so equal lengths say that none is missing. */
 static bool check_subscriber(const struct state *s, uint32_t id)
 {
 	const struct subscriber *sub = &s->subscribers.at[id];
 	uint32_t room[PROTO_COUNT] = { 0 };
 
-	if (subscriber_find(&s->subscribers, sub->prefix) != id || (sub->blocks == 0 && sub->statics == 0) ||
-		!sub->has_addr || list_length(s, id, sub->all, BLOCK_LIST_ALL) != sub->blocks)
+	if (sub->pool != fixed_pool_of(&s->config, sub->prefix) ||
+		subscriber_find(&s->subscribers, sub->prefix) != id ||
+		(sub->blocks == 0 && sub->statics == 0) || !sub->has_addr ||
+		list_length(s, id, sub->all, BLOCK_LIST_ALL) != sub->blocks)
 		return false;
 	if (sub->all != NONE && !addr4_eq(s->pool.rows[s->pool.blocks[sub->all].row].addr, sub->addr))
 		return false;
 	for (uint32_t b = sub->all; b != NONE; b = s->pool.blocks[b].link[BLOCK_LIST_ALL].next) {
+		if (!check_lease(s, sub, &s->pool.blocks[b]))
+			return false;
 		for (unsigned proto = 0; proto < PROTO_COUNT; proto++)
 			room[proto] += s->pool.blocks[b].room[proto] > 0;
 	}

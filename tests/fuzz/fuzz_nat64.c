@@ -40,7 +40,7 @@ static struct nat64 *translator(nsec now, bool is_shared)
 	state_config_default(&c.state);
 	c.state.max_sessions = 64;
 	c.state.ports_per_block = 64;
-	c.state.pool[0] = (struct pool_entry){ { { 0xc0000240 }, 31 }, 1024, 2047, is_shared };
+	c.state.pool[0] = (struct pool_entry){ { { 0xc0000240 }, 31 }, 1024, 2047, is_shared, 0 };
 	c.state.pool_len = 1;
 	if (nat64_new(&c, seed, now, &n) < 0)
 		abort();

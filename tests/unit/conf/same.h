@@ -28,7 +28,7 @@ static inline bool same_pool(const struct conf *a, const struct conf *b)
 		const struct pool_entry *x = &a->nat64.state.pool[i], *y = &b->nat64.state.pool[i];
 
 		if (!same_prefix4(x->prefix, y->prefix) || x->lo != y->lo || x->hi != y->hi ||
-			x->is_shared != y->is_shared)
+			x->is_shared != y->is_shared || x->pool != y->pool)
 			return false;
 		if (strcmp(a->pool_source[i].interface, b->pool_source[i].interface) != 0 ||
 			a->pool_source[i].is_implied != b->pool_source[i].is_implied)
@@ -54,7 +54,15 @@ static inline bool same_state(const struct state_config *a, const struct state_c
 	for (unsigned i = 0; i < LIFETIME_COUNT; i++)
 		if (a->lifetime[i] != b->lifetime[i])
 			return false;
-	return a->ports_per_block == b->ports_per_block && a->subscriber_len == b->subscriber_len &&
+	for (unsigned i = 0; i < STATE_POOLS_MAX; i++)
+		if (a->fixed_blocks[i] != b->fixed_blocks[i])
+			return false;
+	for (unsigned i = 0; a->members_len == b->members_len && i < a->members_len; i++)
+		if (!same_prefix6(a->members[i].prefix, b->members[i].prefix) ||
+			a->members[i].pool != b->members[i].pool)
+			return false;
+	return a->members_len == b->members_len && a->ports_per_block == b->ports_per_block &&
+	       a->subscriber_len == b->subscriber_len &&
 	       a->max_blocks_per_subscriber == b->max_blocks_per_subscriber &&
 	       a->max_sessions == b->max_sessions && a->filtering == b->filtering && same_statics(a, b);
 }
@@ -124,8 +132,7 @@ static inline bool same_conf(const struct conf *a, const struct conf *b)
 	return strcmp(a->control.socket, b->control.socket) == 0 &&
 	       a->control.metrics.is_on == b->control.metrics.is_on &&
 	       (!a->control.metrics.is_on || same_endpoint(&a->control.metrics.at, &b->control.metrics.at)) &&
-	       a->log.level == b->log.level &&
-	       a->log.sinks == b->log.sinks;
+	       a->log.level == b->log.level && a->log.sinks == b->log.sinks;
 }
 
 #endif

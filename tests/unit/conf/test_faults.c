@@ -299,6 +299,74 @@ static const struct fault_case pool_cases[] = {
 		"apart" },
 };
 
+#define TWO                                                                                                  \
+	"nat64:\n  pool:\n    - { address: 192.0.2.2, subscribers: [\"2001:db8:1::/48\", "                   \
+	"\"2001:db8:2::/48\"] }\n    - "
+static const struct fault_case subscribers_cases[] = {
+	{ "a prefix in two pools", TWO "{ address: 192.0.2.3, subscribers: [\"2001:db8:2::/48\"] }\n",
+		"f.yaml:4: nat64.pool[1]: 2001:db8:2::/48 is in the subscribers of nat64.pool[0], whose list "
+		"is "
+		"another, write the same list in both" },
+	{ "a prefix too many",
+		TWO "{ address: 192.0.2.3, subscribers: [\"2001:db8:3::/48\", \"2001:db8:2::/48\"] }\n",
+		"f.yaml:4: nat64.pool[1]: 2001:db8:2::/48 is in the subscribers of nat64.pool[0], whose list "
+		"is "
+		"another, write the same list in both" },
+	{ "a prefix twice",
+		POOL "{ address: 192.0.2.3, subscribers: [\"2001:db8::/48\", \"2001:db8::/48\"] }\n",
+		"f.yaml:3: nat64.pool[0].subscribers[1]: 2001:db8::/48 is listed twice, keep one" },
+	{ "a part of a subscriber", POOL "{ address: 192.0.2.3, subscribers: [\"2001:db8::/65\"] }\n",
+		"f.yaml:3: nat64.pool[0]: subscribers has 2001:db8::/65, a part of one subscriber "
+		"(nat64.subscriber is "
+		"64), write /64 or shorter" },
+	{ "fixed blocks of nobody", POOL "{ address: 192.0.2.3, deterministic-blocks: 1 }\n",
+		"f.yaml:3: nat64.pool[0]: deterministic-blocks needs to know whose blocks they are, write "
+		"subscribers: "
+		"[\"2001:db8::/48\"]" },
+	{ "two numbers of fixed blocks",
+		POOL "{ address: 192.0.2.2, subscribers: [\"2001:db8::/60\"], deterministic-blocks: 1 }\n    "
+		     "- { address: "
+		     "192.0.2.3, subscribers: [\"2001:db8::/60\"] }\n",
+		"f.yaml:4: nat64.pool[1]: nat64.pool[0] has the same subscribers and deterministic-blocks: "
+		"1, write the "
+		"same in both" },
+	{ "not enough room",
+		POOL "{ address: 192.0.2.0/30, subscribers: [\"2001:db8::/55\"], deterministic-blocks: 2 }\n",
+		"f.yaml:3: nat64.pool[0]: there is room for 252 subscribers with 2 blocks of 512 ports each "
+		"(on 4 "
+		"addresses, 63 on each), and subscribers names 512, write fewer of them, more addresses, or "
+		"fewer or "
+		"smaller blocks" },
+	{ "more than one may have",
+		POOL "{ address: 192.0.2.2, subscribers: [\"2001:db8::/62\"], deterministic-blocks: 9 }\n",
+		"f.yaml:3: nat64.pool[0]: deterministic-blocks is 9, more than "
+		"nat64.max-blocks-per-subscriber (8), write a "
+		"number from 1 to that" },
+	{ "a subscriber with two places",
+		POOL "{ address: 192.0.2.2, subscribers: [\"2001:db8::/62\", \"2001:db8::/64\"], "
+		     "deterministic-blocks: 1 }\n",
+		"f.yaml:3: nat64.pool[0]: subscribers has 2001:db8::/64 inside 2001:db8::/62, and with "
+		"deterministic-blocks each subscriber may be named once, keep one of them" },
+	{ "a static binding in another pool",
+		TWO "{ address: 192.0.2.3 }\n  static: [{ protocol: udp, outside: \"192.0.2.2:80\", inside: "
+		    "\"[2001:db8:3::1]:80\" }]\n",
+		"f.yaml:5: nat64.static[0]: outside 192.0.2.2 is in nat64.pool[0], which is not for the "
+		"subscriber of its "
+		"inside, write an address of that subscriber's entries" },
+	{ "a static binding in the own ports of another",
+		POOL "{ address: 192.0.2.2, subscribers: [\"2001:db8::/62\"], deterministic-blocks: 1 }\n  "
+		     "static: [{ "
+		     "protocol: udp, outside: \"192.0.2.2:1600\", inside: \"[2001:db8::1]:80\" }]\n",
+		"f.yaml:4: nat64.static[0]: outside port 1600 is in 1536-2047, the own ports of "
+		"2001:db8:0:1::/64 "
+		"(deterministic-blocks), write a port that is no other subscriber's" },
+};
+
+TEST(subscribers_of_pool_entries_are_checked)
+{
+	CHECK_CASES(subscribers_cases);
+}
+
 TEST(pool_entries_are_checked_alone_and_against_each_other)
 {
 	CHECK_CASES(pool_cases);

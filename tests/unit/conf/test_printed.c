@@ -106,6 +106,9 @@ static void make_pool(struct maker *m)
 			say(m, "  - { address: 192.%u.2.0/%u", i, 24 + below(m, 9));
 		if (below(m, 2))
 			say(m, ", ports: %u-%u", lo, hi);
+		if (below(m, 2))
+			say(m, ", subscribers: [\"2001:%x::/32\", \"2001:%x::/31\"]", 0x100 + 2 * (i / 2),
+				0x200 + 2 * (i / 2));
 		say(m, " }\n");
 	}
 }

@@ -394,3 +394,32 @@ TEST(metrics_have_an_endpoint_or_are_off)
 		conf_free(c);
 	}
 }
+
+TEST(entries_with_the_same_subscribers_are_one_pool)
+{
+	struct conf *c = must_parse("nat64:\n  pool:\n"
+				    "    - { address: 192.0.2.2 }\n"
+				    "    - { address: 192.0.2.3, subscribers: [\"2001:db8:1::/56\", "
+				    "\"2001:db8:2::/56\"], deterministic-blocks: 1 }\n"
+				    "    - { address: 192.0.2.8/30, subscribers: [\"2001:db8:2::/56\", "
+				    "\"2001:db8:1::/56\"], deterministic-blocks: 1 }\n"
+				    "    - { address: 192.0.2.4, subscribers: \"2001:db8:1:1::/64\" }\n"
+				    "  static: [{ protocol: udp, outside: \"192.0.2.4:80\", inside: "
+				    "\"[2001:db8:1:1::1]:80\" }]\n");
+	const struct state_config *s = &c->nat64.state;
+
+	CHECK_INT(s->pool_len, 5);
+	CHECK_INT(s->pool[0].pool, 0);
+	CHECK_INT(s->pool[1].pool, 1);
+	CHECK_INT(s->pool[2].pool, 1);
+	CHECK_INT(s->pool[3].pool, 2);
+	CHECK_INT(s->pool[4].pool, 2); /* the port of the static binding */
+	CHECK_INT(s->members_len, 3);
+	check_prefix6(s->members[1].prefix, "2001:db8:2::/56");
+	CHECK_INT(s->members[1].pool, 1);
+	check_prefix6(s->members[2].prefix, "2001:db8:1:1::/64");
+	CHECK_INT(s->fixed_blocks[1], 1);
+	CHECK_INT(s->fixed_blocks[2], 0);
+	CHECK(state_config_validate(s));
+	conf_free(c);
+}

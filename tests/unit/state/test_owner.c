@@ -378,3 +378,31 @@ TEST(a_full_table_of_moved_blocks_refuses_and_forgets_nothing)
 	CHECK(taken <= len && taken > len / 2);
 	crew_end(&k);
 }
+
+TEST(a_block_that_is_fixed_to_a_subscriber_belongs_to_the_subscribers_worker)
+{
+	for (unsigned len = 2; len <= CREW_MAX; len++) {
+		struct crew k = crew_of(30, 1024, 16383, 64);
+
+		k.c.pool[0].pool = 1;
+		k.c.members[0] = (struct pool_member){ { v6(0, 0), 58 }, 1 };
+		k.c.members_len = 1;
+		k.c.fixed_blocks[1] = 2;
+		k.c.max_sessions = 16384;
+		crew_start(&k, len);
+		for (unsigned net = 0; net < 64; net++) {
+			struct addr6 in = v6(net, 1);
+			unsigned owner = owner_of_subscriber(&k.owners, in);
+			struct fixed_plan plan = fixed_plan_of(&k.c, 1);
+			struct fixed_block b;
+
+			for (uint32_t n = 0; fixed_block_of(&k.c, &plan, in, n, &b); n++)
+				CHECK_INT(owner_of_block(&k.owners, b.addr, b.lo), owner);
+			for (unsigned port = 0; port < 130;
+				port++) /* its own two blocks, and one of the rest */
+				take64(k.s[owner], udp64(in, (uint16_t)(3000 + port), SERVER, 53), START);
+		}
+		check_owners_of_bindings(&k);
+		crew_end(&k);
+	}
+}
