@@ -1,5 +1,6 @@
 /* errors.c - drops, and which of them the sender is told about */
 #include "nat64/drops.h"
+#include "nat64/recorder.h"
 #include "nat64/stateless.h"
 
 #include "addr/embed.h"
@@ -81,6 +82,13 @@ static struct addr4 own4(const struct job *j)
 	return state_pool_has_address(n->state, p->v.dst4) ? p->v.dst4 : n->own4;
 }
 
+static enum verdict tell_not(struct nat64 *n, enum drop_reason reason, struct drop_class about)
+{
+	drop_count(&n->count, reason, about);
+	TRACE(n, STEP_NOT_TOLD, .n = reason);
+	return VERDICT_DROP;
+}
+
 enum verdict job_tell(struct job *j, enum icmp_cause cause)
 {
 	struct nat64 *n = j->n;
@@ -89,23 +97,18 @@ enum verdict job_tell(struct job *j, enum icmp_cause cause)
 	struct drop_class about = drop_class_of_view(&p->v);
 	enum drop_reason reason;
 
-	if (!icmp_error_allowed(p)) {
-		drop_count(&n->count, DROP_ICMP_NOT_ALLOWED, about);
-		return VERDICT_DROP;
-	}
-	if (!take_icmp_token(n, j->now)) {
-		drop_count(&n->count, DROP_ICMP_RATE_LIMIT, about);
-		return VERDICT_DROP;
-	}
+	if (!icmp_error_allowed(p))
+		return tell_not(n, DROP_ICMP_NOT_ALLOWED, about);
+	if (!take_icmp_token(n, j->now))
+		return tell_not(n, DROP_ICMP_RATE_LIMIT, about);
 	if (dir == DIR_64)
 		reason = icmp6_error(p, cause, own6(j), 0);
 	else
 		reason = icmp4_error(p, cause, own4(j), 0);
-	if (reason != DROP_NONE) {
-		drop_count(&n->count, reason, about);
-		return VERDICT_DROP;
-	}
+	if (reason != DROP_NONE)
+		return tell_not(n, reason, about);
 	n->count.icmp_sent[dir]++;
+	recorder_sending(n, SENDING_ERROR);
 	if (dir == DIR_64) {
 		j->out->send(j->out->ctx, p);
 		return VERDICT_ICMP;
@@ -124,12 +127,15 @@ enum verdict job_tell(struct job *j, enum icmp_cause cause)
 enum verdict job_drop(struct job *j, enum drop_reason reason)
 {
 	drop_count(&j->n->count, reason, drop_class_of_view(&j->p->v));
+	TRACE(j->n, STEP_DROPPED, .n = reason);
 	return told[reason].is_told ? job_tell(j, told[reason].cause) : VERDICT_DROP;
 }
 
 enum verdict job_pass(struct job *j)
 {
 	j->n->count.passed++;
+	TRACE(j->n, STEP_PASSED, .n = 0);
+	recorder_sending(j->n, SENDING_HOSTS_OWN);
 	j->out->send(j->out->ctx, j->p);
 	return VERDICT_PASS;
 }

@@ -17,7 +17,7 @@
  * it ends. The packet goes as it was parsed, with what was found out about its datagram, and is not parsed again.
  */
 #include "nat64/fragments.h"
-#include "nat64/pipeline.h"
+#include "nat64/recorder.h"
 
 #include "state/owner.h"
 
@@ -101,9 +101,13 @@ enum verdict nat64_take_over(
 	};
 
 	n->count.taken_over++;
+	if (UNLIKELY(n->traces_len > 0) && recorder_begin(n, p, DROP_NONE, now, out))
+		j.out = &n->recorder->tee;
 	enum verdict verdict = p->v.version == 6 ? pipe_64(&j) : pipe_46(&j);
 
 	if (h->datagram.is_known)
 		n->count.fragments[h->is_hairpin ? DIR_64 : DIR_46] += verdict == VERDICT_SEND;
+	if (UNLIKELY(n->tracing))
+		recorder_end(n, verdict);
 	return verdict;
 }

@@ -18,6 +18,7 @@
 #include "nat64/held_syn.h"
 
 #include "nat64/drops.h"
+#include "nat64/recorder.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -92,6 +93,7 @@ enum verdict held_syn_keep(struct job *j, enum drop_reason reason)
 	};
 
 	drop_count(&n->count, reason, drop_class_of_view(&p->v));
+	TRACE(n, STEP_DROPPED, .n = reason);
 	if (is_kept(h, &f))
 		return VERDICT_DROP;
 	if (h->len == HELD_SYNS_MAX || p->len > HELD_SYN_BYTES) {
@@ -106,6 +108,7 @@ enum verdict held_syn_keep(struct job *j, enum drop_reason reason)
 	s->len = p->len;
 	bytes_copy(s->bytes, p->data, p->len);
 	n->count.syns_held++;
+	TRACE(n, STEP_SYN_HELD, .n = (uint32_t)(n->cfg.state.lifetime[LIFETIME_TCP_INCOMING_SYN] / MSEC));
 	return VERDICT_HOLD;
 }
 

@@ -43,7 +43,7 @@
 #include "nat64/drops.h"
 #include "nat64/fragments.h"
 #include "nat64/held_syn.h"
-#include "nat64/pipeline.h"
+#include "nat64/recorder.h"
 
 #include "addr/embed.h"
 
@@ -131,6 +131,10 @@ int nat64_new(const struct nat64_config *c, const uint8_t seed[32], nsec now, st
 		r = fragments_new(&key, &n->count, &n->fragments);
 	if (r == 0)
 		r = held_syns_new(&n->held_syns);
+	if (r == 0) {
+		n->recorder = calloc(1, sizeof(*n->recorder));
+		r = n->recorder ? 0 : -ENOMEM;
+	}
 	if (r < 0) {
 		nat64_free(n);
 		return r;
@@ -143,6 +147,7 @@ void nat64_free(struct nat64 *n)
 {
 	if (!n)
 		return;
+	free(n->recorder);
 	held_syns_free(n->held_syns);
 	fragments_free(n->fragments);
 	state_free(n->state);
@@ -174,7 +179,7 @@ int nat64_update(struct nat64 *n, const struct nat64_config *c)
 	return 0;
 }
 
-enum verdict nat64_take(
+enum verdict nat64_take_unseen(
 	struct nat64 *n, struct pkt *p, enum drop_reason parsed, nsec now, const struct nat64_out *out)
 {
 	struct job j = { .n = n, .p = p, .now = now, .out = out };
@@ -182,9 +187,18 @@ enum verdict nat64_take(
 	if (parsed != DROP_NONE) {
 		/* What cannot be parsed cannot be answered either. */
 		drop_count(&n->count, parsed, drop_class_of_bytes(p->data, p->len));
+		TRACE(n, STEP_DROPPED, .n = parsed);
 		return VERDICT_DROP;
 	}
 	return p->v.version == 6 ? pipe_64(&j) : pipe_46(&j);
+}
+
+enum verdict nat64_take(
+	struct nat64 *n, struct pkt *p, enum drop_reason parsed, nsec now, const struct nat64_out *out)
+{
+	if (UNLIKELY(n->traces_len > 0))
+		return recorder_take(n, p, parsed, now, out);
+	return nat64_take_unseen(n, p, parsed, now, out);
 }
 
 enum verdict nat64_packet(struct nat64 *n, struct pkt *p, nsec now, const struct nat64_out *out)

@@ -1,6 +1,7 @@
 /* pipe46.c - an IPv4 packet becomes an IPv6 packet: RFC 6146 s3.4 to s3.7 */
 #include "nat64/fragments.h"
 #include "nat64/held_syn.h"
+#include "nat64/recorder.h"
 #include "nat64/stateless.h"
 
 #include "addr/embed.h"
@@ -57,16 +58,21 @@ static bool fits_any_link(const struct job *j, const struct pkt *p)
 	return len <= lowest_mtu(j);
 }
 
-static void send_fitting(struct job *j, struct pkt *p)
+COLD static void send_split(struct job *j, struct pkt *p)
 {
 	struct nat64_out out = *j->out;
 
-	if (fits_any_link(j, p)) {
-		send(j, p);
-		return;
-	}
 	j->n->count.split++;
+	TRACE(j->n, STEP_SPLIT, .n = p->len);
 	xlat_split6(p, (uint32_t)rng_next(&j->n->rng), lowest_mtu(j), send_fragment, &out);
+}
+
+static void send_fitting(struct job *j, struct pkt *p)
+{
+	if (fits_any_link(j, p))
+		send(j, p);
+	else
+		send_split(j, p);
 }
 
 static void send_datagram(void *ctx, struct pkt *datagram)
@@ -147,7 +153,8 @@ static enum verdict flow_46(struct job *j)
 
 	if (p->v.hop_limit < 2 && !(belongs_to_host(j) && !state_find46(n->state, &f, &m)))
 		return job_drop(j, DROP_HOP_LIMIT);
-	enum drop_reason reason = state_take46(n->state, &f, j->now, &m);
+	enum drop_reason reason = UNLIKELY(n->tracing) ? recorder_take46(n->tracing, &f, &p->v, &m)
+						       : state_take46(n->state, &f, j->now, &m);
 	if (reason != DROP_NONE)
 		return drop_or_pass(j, reason);
 	if (lacks_checksum(j) && n->cfg.udp_zero == UDP_ZERO_DROP)
@@ -187,6 +194,8 @@ static enum verdict error_46(struct job *j)
 	};
 	if (!state_find46(n->state, &f, &m))
 		return drop_or_pass(j, DROP_46_NO_SESSION);
+	if (UNLIKELY(n->tracing))
+		recorder_session(n->tracing, &m);
 	if (j->p->v.hop_limit < 2)
 		return job_drop(j, DROP_HOP_LIMIT);
 

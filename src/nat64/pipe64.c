@@ -1,4 +1,5 @@
 /* pipe64.c - an IPv6 packet becomes an IPv4 packet: RFC 6146 s3.4 to s3.8 */
+#include "nat64/recorder.h"
 #include "nat64/stateless.h"
 
 #include "addr/embed.h"
@@ -104,7 +105,8 @@ static enum verdict flow_64(struct job *j, struct flow64 *f)
 
 	if (is_own_host(n, f))
 		return job_drop(j, DROP_64_OWN_HOST);
-	enum drop_reason reason = state_take64(n->state, f, j->now, &m);
+	enum drop_reason reason = UNLIKELY(n->tracing) ? recorder_take64(n->tracing, f, &p->v, &m)
+						       : state_take64(n->state, f, j->now, &m);
 	if (reason != DROP_NONE)
 		return job_drop(j, reason);
 	m.session->pkts_64 += segments;
@@ -147,6 +149,8 @@ static enum verdict error_64(struct job *j, struct flow64 *f)
 	f->dport = in->sport;
 	if (!state_find64(j->n->state, f, &m))
 		return job_drop(j, DROP_64_NO_SESSION);
+	if (UNLIKELY(j->n->tracing))
+		recorder_session(j->n->tracing, &m);
 
 	uint16_t inner_sport = f->proto == PROTO_ICMP ? m.binding->out_port : in->sport;
 	struct xlat_to4 to = {
@@ -160,6 +164,13 @@ static enum verdict error_64(struct job *j, struct flow64 *f)
 	return job_finish64(j, &to);
 }
 
+COLD static enum verdict refuse_64(struct job *j, const struct flow64 *f, enum drop_reason reason)
+{
+	if (UNLIKELY(j->n->tracing))
+		recorder_admitted64(j->n->tracing, &j->p->v, f, reason);
+	return job_drop(j, reason);
+}
+
 enum verdict pipe_64(struct job *j)
 {
 	struct flow64 f = { 0 };
@@ -170,7 +181,7 @@ enum verdict pipe_64(struct job *j)
 	enum drop_reason reason = admit_64(j, &f);
 
 	if (reason != DROP_NONE)
-		return job_drop(j, reason);
+		return refuse_64(j, &f, reason);
 	if (UNLIKELY(job_is_foreign(j)))
 		return job_hand_over(j);
 	if (needs_datagram(j))
@@ -190,6 +201,16 @@ enum verdict pipe_64(struct job *j)
 	return job_drop(j, DROP_PROTOCOL);
 }
 
+/* RFC 6146 s3.8 */
+COLD static enum verdict turn_around(struct job *j)
+{
+	j->is_hairpin = true;
+	j->is_settled = false;
+	j->n->count.hairpins++;
+	TRACE(j->n, STEP_HAIRPIN, .a4 = j->p->v.dst4, .port = { j->p->v.dport });
+	return pipe_46(j);
+}
+
 enum verdict job_send4(struct job *j)
 {
 	const struct view *v = &j->p->v;
@@ -206,8 +227,5 @@ enum verdict job_send4(struct job *j)
 		j->out->send(j->out->ctx, j->p);
 		return VERDICT_SEND;
 	}
-	j->is_hairpin = true;
-	j->is_settled = false;
-	j->n->count.hairpins++;
-	return pipe_46(j);
+	return turn_around(j);
 }

@@ -13,7 +13,7 @@
  *	until all are there,				of a UDP datagram over IPv4 without checksum: IPv6 wants one
  */
 #include "nat64/fragments.h"
-#include "nat64/pipeline.h"
+#include "nat64/recorder.h"
 
 /* Whether a checksum has to be made for this datagram, rather than it be dropped (RFC 7915 s4.5). */
 static bool is_computed(const struct job *j, const struct datagram *d)
@@ -53,6 +53,8 @@ static enum verdict forward(struct job *j, const struct datagram *d)
 	enum direction dir = j->p->v.version == 6 ? DIR_64 : DIR_46;
 
 	view_adopt(&j->p->v, d);
+	if (j->p->v.frag_offset != 0)
+		TRACE(j->n, STEP_FRAGMENT_JOINED, .n = d->head.sport, .m = d->head.dport);
 	j->datagram = d;
 	j->is_settled = false; /* its block is known only now */
 	enum verdict verdict = dir == DIR_64 ? pipe_64(j) : pipe_46(j);
@@ -98,6 +100,7 @@ enum verdict pipe_fragment(struct job *j)
 		return job_drop(j, reason);
 	if (!is_ready(j, d)) {
 		fragments_store(n->fragments, d, j->p);
+		TRACE(n, STEP_FRAGMENT_HELD, .n = 0);
 		return VERDICT_HOLD;
 	}
 	if (is_computed(j, d) && (reason = sum_finish(d, j->p)) != DROP_NONE) {

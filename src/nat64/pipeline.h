@@ -2,7 +2,7 @@
 #ifndef ISTHMUS_NAT64_PIPELINE_H
 #define ISTHMUS_NAT64_PIPELINE_H
 
-#include "nat64/nat64.h"
+#include "nat64/trace.h"
 #include "xlat/icmp.h"
 #include "xlat/xlat.h"
 
@@ -12,6 +12,8 @@
 
 struct fragments;
 struct held_syns;
+struct recorder;
+struct trace;
 struct datagram;
 
 struct nat64 {
@@ -20,6 +22,10 @@ struct nat64 {
 	struct fragments *fragments;
 	struct held_syns *held_syns;
 	struct nat64_counters count;
+	struct recorder *tracing;  /* NULL but while a packet is followed (recorder.h) */
+	struct recorder *recorder; /* owned */
+	unsigned traces_len;
+	struct trace *traces[TRACES_MAX];
 	struct rng rng;	      /* identifications of IPv4 packets and of IPv6 fragments */
 	struct addr4 own4;    /* source of ICMP errors about IPv4 packets to the pool; under a prefix also of
 				 ICMPv6 */
@@ -44,6 +50,10 @@ struct job {
 	const struct datagram
 		*datagram; /* of a fragment whose view has been completed from the first one; else NULL */
 };
+
+/** nat64_take_unseen() - nat64_take() without a look at who follows it */
+enum verdict nat64_take_unseen(
+	struct nat64 *n, struct pkt *p, enum drop_reason parsed, nsec now, const struct nat64_out *out);
 
 /** nat64_take() - take a packet that was parsed with this result through the pipeline */
 enum verdict nat64_take(

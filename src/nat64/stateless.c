@@ -39,6 +39,7 @@
 
 #include "addr/embed.h"
 #include "nat64/drops.h"
+#include "nat64/recorder.h"
 #include "nat64/siit.h"
 
 #define NO_ADDRESS ((struct addr6){ 0, 0 })
@@ -123,6 +124,21 @@ static struct addr4 source_of_error64(const struct job *j)
 	return stateless_source4(j->n);
 }
 
+COLD static void tell_64(const struct job *j, const struct ends64 *e)
+{
+	const struct view *v = &j->p->v;
+
+	recorder_stateless(j->n->tracing, j->p,
+		&(const struct ends){
+			.host6 = is_error(v) ? j->p->in.dst6 : v->src6,
+			.host4 = e->host.addr,
+			.host_is_mapped = e->host.rule == SIIT_EAM,
+			.peer6 = v->dst6,
+			.peer4 = e->peer.addr,
+			.peer_is_mapped = e->peer.rule == SIIT_EAM,
+		});
+}
+
 static enum verdict translate_64(struct job *j, const struct ends64 *e)
 {
 	const struct view *v = &j->p->v, *in = &j->p->in;
@@ -136,6 +152,8 @@ static enum verdict translate_64(struct job *j, const struct ends64 *e)
 			.src = e->peer.addr, .sport = in->sport, .dst = e->host.addr, .dport = in->dport
 		};
 	}
+	if (UNLIKELY(j->n->tracing))
+		tell_64(j, e);
 	j->is_by_mapping = e->peer.rule == SIIT_EAM;
 	count(j, DIR_64);
 	return job_finish64(j, &to);
@@ -236,6 +254,21 @@ static struct addr6 source_of_error46(const struct job *j)
 	return stateless_source6(j->n);
 }
 
+COLD static void tell_46(const struct job *j, const struct ends46 *e)
+{
+	const struct view *v = &j->p->v;
+
+	recorder_stateless(j->n->tracing, j->p,
+		&(const struct ends){
+			.host6 = e->host.addr,
+			.host4 = v->dst4,
+			.host_is_mapped = e->host.rule == SIIT_EAM,
+			.peer6 = e->peer.addr,
+			.peer4 = is_error(v) ? j->p->in.dst4 : v->src4,
+			.peer_is_mapped = e->peer.rule == SIIT_EAM,
+		});
+}
+
 static enum verdict translate_46(struct job *j, const struct ends46 *e)
 {
 	struct view *v = &j->p->v, *in = &j->p->in;
@@ -251,6 +284,8 @@ static enum verdict translate_46(struct job *j, const struct ends46 *e)
 			.src = e->host.addr, .sport = in->sport, .dst = e->peer.addr, .dport = in->dport
 		};
 	}
+	if (UNLIKELY(j->n->tracing))
+		tell_46(j, e);
 	if (j->is_hairpin)
 		v->hop_limit++; /* it was taken down on the way to IPv4, so this undoes the second time */
 	count(j, DIR_46);

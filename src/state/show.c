@@ -25,6 +25,16 @@ const struct binding *state_binding(const struct state *s, uint32_t id)
 	return slots_is_live(&s->bindings.slots, id) ? &s->bindings.at[id].b : NULL;
 }
 
+const struct binding *state_binding_of64(const struct state *s, const struct flow64 *f)
+{
+	return state_binding(s, binding_find6(&s->bindings, f->proto, f->prefix, f->src, f->sport));
+}
+
+const struct binding *state_binding_of46(const struct state *s, const struct flow46 *f)
+{
+	return state_binding(s, binding_find4(&s->bindings, f->proto, f->dst, f->dport));
+}
+
 const struct session *state_session(const struct state *s, uint32_t id)
 {
 	return slots_is_live(&s->sessions.slots, id) ? &s->sessions.at[id] : NULL;

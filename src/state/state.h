@@ -278,6 +278,10 @@ struct state_ahead state_look_ahead46(const struct state *s, const struct flow46
 /** state_fetch_ahead() - the second step: reads the index, and begins to fetch the binding and its session */
 void state_fetch_ahead(const struct state *s, const struct state_ahead *a);
 
+/** state_binding_of64(), state_binding_of46() - the binding of a packet, whether or not it has a session; or NULL */
+const struct binding *state_binding_of64(const struct state *s, const struct flow64 *f);
+const struct binding *state_binding_of46(const struct state *s, const struct flow46 *f);
+
 /** state_pool_find() - the pool entry that holds this address and port, or -1 */
 int state_pool_find(const struct state *s, struct addr4 a, uint16_t port);
 

@@ -6,6 +6,8 @@
 #include "crew.h"
 #include "stateless_bench.h"
 
+#include "nat64/trace.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -457,5 +459,36 @@ TEST(a_reload_leaves_each_worker_its_part)
 		check_reply(k, net);
 	}
 	CHECK(k->handed > 0);
+	crew_free(k);
+}
+
+static unsigned steps_of(struct trace *t, enum step_id id)
+{
+	static struct trace_step s[TRACE_STEPS_MAX];
+	uint64_t lost;
+	unsigned len = trace_take(t, s, ARRAY_LEN(s), &lost), count = 0;
+
+	for (unsigned i = 0; i < len; i++)
+		count += s[i].step.id == id;
+	return count;
+}
+
+TEST(who_follows_a_packet_sees_it_once_at_the_worker_that_translates_it)
+{
+	struct crew *k = crew_new(config_of_crew(), 2);
+	struct trace *t[2];
+	unsigned net = net_of(k, 1);
+
+	for (unsigned i = 0; i < 2; i++) {
+		REQUIRE(trace_new(&(const struct trace_filter){ .has_client = false }, &t[i]) == 0);
+		REQUIRE(nat64_trace(k->n[i], t[i]) == 0);
+	}
+	(void)open_at(k, net, 0);
+	CHECK_INT(steps_of(t[0], STEP_PARSED), 0);
+	CHECK_INT(steps_of(t[1], STEP_SENT), 1);
+	for (unsigned i = 0; i < 2; i++) {
+		nat64_trace_end(k->n[i], t[i]);
+		trace_free(t[i]);
+	}
 	crew_free(k);
 }
