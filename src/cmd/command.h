@@ -90,6 +90,7 @@ int command_do_sessions(const struct options *o);
 int command_do_bib(const struct options *o);
 int command_do_pool(const struct options *o);
 int command_do_who(const struct options *o);
+int command_do_explain(const struct options *o);
 int command_do_counters(const struct options *o);
 int command_do_reload(const struct options *o);
 

@@ -121,6 +121,24 @@ const struct command main_commands[] = {
 		.run = command_do_counters,
 	},
 	{
+		.name = "explain",
+		.operands = "[HEX|FILE|-]...",
+		.summary = "Show what the gateway would do with a packet, step by step, and why",
+		.text = "Packets are hexadecimal digits from the IP header on, as they are or as tcpdump -x\n"
+			"prints them, or a capture file (pcap); without an operand they come from standard\n"
+			"input. They go one after the other through empty tables, with the configuration of\n"
+			"the running gateway or of --config, and change nothing there. Each step names its\n"
+			"section of an RFC.\n"
+			"\n"
+			"Examples:\n"
+			"  isthmus explain 6000000000083aff20010db8000100000000000000000002...\n"
+			"  tcpdump -i isthmus0 -c 3 -w - | isthmus explain\n"
+			"  isthmus explain --config ./isthmus.yaml --json capture.pcap\n",
+		.takes = ASKING | TAKES(OPTION_BUILT_IN),
+		.operands_max = OPERANDS_MAX,
+		.run = command_do_explain,
+	},
+	{
 		.name = "address",
 		.operands = "embed|extract|explain ...",
 		.summary = "Put an IPv4 address into an IPv6 address, take it out, or explain an address",

@@ -135,6 +135,33 @@ static void answer_status(struct client *c)
 	reply_end(r);
 }
 
+/* The configuration in force, as text that can be read back. */
+static json_t *config_row(const struct supervisor *s)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+	int err = f ? conf_print(s->conf, f) : -ENOMEM;
+
+	if (f && fclose(f) != 0)
+		err = -ENOMEM;
+	json_t *row = err == 0 ? json_pack("{s:s}", "yaml", text) : NULL;
+
+	free(text);
+	return row;
+}
+
+static void answer_config(struct client *c)
+{
+	struct supervisor *s = c->control->s;
+	struct reply *r = client_reply(c, NULL, NULL);
+
+	if (!r)
+		return;
+	reply_row(r, config_row(s));
+	reply_end(r);
+}
+
 /* Who asked for a reload; lives as long as the connection, which may be longer than the reload. */
 struct asker {
 	struct supervisor *s;
@@ -185,6 +212,7 @@ static const struct request_kind {
 	{ "pool", RIGHTS_LOOK, true, NULL },
 	{ "who", RIGHTS_LOOK, true, NULL },
 	{ "counters", RIGHTS_FIGURES, true, NULL },
+	{ "config", RIGHTS_LOOK, false, answer_config },
 	{ "reload", RIGHTS_ALL, false, answer_reload },
 };
 

@@ -62,7 +62,7 @@ static void bench_fini(struct bench *t)
 	loop_unwatch(t->guard);
 	loop_unwatch(t->child);
 	loop_free(t->s.loop);
-	free(t->s.conf);
+	conf_free(t->s.conf);
 	*strrchr(t->dir, '/') = '\0';
 	rmdir(t->dir);
 }
@@ -162,6 +162,30 @@ TEST(the_status_of_the_supervisor_is_a_row_and_an_end)
 	CHECK(json_is_null(json_object_get(row, "config")));
 	CHECK(json_is_array(json_object_get(row, "roles")));
 	CHECK(strstr(got, "{\"end\":true}\n") != NULL);
+	json_decref(row);
+	bench_fini(&t);
+}
+
+TEST(the_configuration_in_force_is_a_row_that_can_be_read_back)
+{
+	static const char say[] = "{\"cmd\":\"config\",\"role\":\"supervisor\"}\n";
+	struct conf_errors errors = { 0 };
+	struct conf *c = NULL;
+	struct bench t;
+
+	bench_init(&t);
+	conf_free(t.s.conf);
+	REQUIRE(conf_default(&t.s.conf) == 0);
+	snprintf(t.s.conf->control.socket, sizeof(t.s.conf->control.socket), "%s", t.path);
+	const char *got = ask_as(&t, 0, 0, say, sizeof(say) - 1);
+	json_t *row = json_loads(got, JSON_DISABLE_EOF_CHECK, NULL);
+	const char *yaml = json_string_value(json_object_get(row, "yaml"));
+	REQUIRE(yaml != NULL);
+	CHECK_INT(conf_parse("answer", yaml, strlen(yaml), &c, &errors), 0);
+	REQUIRE(c != NULL);
+	CHECK_TEXT(c->control.socket, t.path);
+	conf_free(c);
+	conf_errors_fini(&errors);
 	json_decref(row);
 	bench_fini(&t);
 }
