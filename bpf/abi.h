@@ -25,4 +25,19 @@ struct steer_config {
 	struct steer_range ranges[STEER_RANGES_MAX];
 };
 
+/*
+ * Which TUN queue a packet goes to: an array of 64-bit words that the workers write and queue.bpf.c reads. First some
+ * words about the rules of src/state/owner.h, then its table of blocks that were moved.
+ */
+enum queue_word {
+	QUEUE_WORD_TABLE_LEN, /* words of the table, a power of two; written by the supervisor */
+	QUEUE_WORD_OWNERS,    /* workers that own anything; 0 until the translator is up */
+	QUEUE_WORD_BLOCK_SHIFT,
+	QUEUE_WORD_MASK_HI, /* the bits of an IPv6 address that a subscriber's hosts have in common, host order */
+	QUEUE_WORD_MASK_LO,
+	QUEUE_HEAD_WORDS = 8 /* the table begins here */
+};
+
+#define QUEUE_PROBES 64 /* words of the table that a look-up reads at most */
+
 #endif

@@ -15,13 +15,36 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+/*
+ * The descriptors begin with the TUN queues, the only character devices among them; of several workers the words that
+ * they share with the kernel's program come next.
+ */
+static unsigned queues_in(const struct role_start *s)
+{
+	struct stat st;
+	unsigned n = 0;
+
+	while (n < s->fds_len && fstat(s->fds[n], &st) == 0 && S_ISCHR(st.st_mode))
+		n++;
+	return n;
+}
+
+/* How many descriptors belong to the workers. */
+static unsigned words_at(unsigned queues)
+{
+	return queues > 1 ? queues + 1 : queues;
+}
 
 static int translator_start(const struct role_start *s, void **ret_ctx, struct role_fault *fault)
 {
-	if (s->fds_len < 1 || s->fds_len > TRANSLATOR_WORKERS_MAX) {
+	unsigned queues = queues_in(s);
+
+	if (queues < 1 || queues > TRANSLATOR_WORKERS_MAX || s->fds_len < words_at(queues)) {
 		snprintf(fault->text, sizeof(fault->text), "%u TUN queues came with the start message",
-			s->fds_len);
+			queues);
 		return -EBADMSG;
 	}
 	struct translator *t = calloc(1, sizeof(*t));
@@ -30,9 +53,16 @@ static int translator_start(const struct role_start *s, void **ret_ctx, struct r
 	t->loop = s->loop;
 	t->conf = s->conf;
 	t->since = clock_now();
-	t->workers_len = s->fds_len;
-	for (unsigned i = 0; i < s->fds_len; i++)
-		t->queues[i] = s->fds[i];
+	t->workers_len = queues;
+	int err = crew_new(
+		&t->conf->nat64, s->fds, queues, queues > 1 ? s->fds[words_at(queues) - 1] : -1, &t->crew);
+
+	if (err < 0) {
+		snprintf(fault->text, sizeof(fault->text), "cannot prepare %u workers: %s", queues,
+			strerror(-err));
+		free(t);
+		return err;
+	}
 	*ret_ctx = t;
 	return 0;
 }
@@ -42,15 +72,16 @@ static int translator_serve(void *ctx, struct role_fault *fault)
 {
 	struct translator *t = ctx;
 
-	for (unsigned i = 0; i < t->workers_len; i++) {
-		int err = worker_start(&t->conf->nat64, t->queues[i], i, &t->workers[i]);
+	unsigned failed = 0;
+	int err = crew_start(t->crew, &failed);
 
-		if (err < 0) {
-			snprintf(fault->text, sizeof(fault->text), "worker %u cannot start: %s", i,
-				strerror(-err));
-			return err;
-		}
+	if (err < 0) {
+		snprintf(fault->text, sizeof(fault->text), "worker %u cannot start: %s", failed,
+			strerror(-err));
+		return err;
 	}
+	for (unsigned i = 0; i < t->workers_len; i++)
+		t->workers[i] = crew_worker(t->crew, i);
 	return 0;
 }
 
@@ -66,20 +97,32 @@ static void update_worker(void *ctx, struct nat64 *n)
 	u->err = nat64_update(n, u->config);
 }
 
+MUST_CHECK static int update_one(struct translator *t, unsigned i, const struct nat64_config *c)
+{
+	struct update u = { .config = c };
+
+	worker_call(t->workers[i], update_worker, &u);
+	return u.err;
+}
+
 static int translator_reload(void *ctx, const struct conf *c, struct role_fault *fault)
 {
 	struct translator *t = ctx;
 
-	/* All workers have the same configuration, so the first one speaks for all: nothing is half taken. */
-	for (unsigned i = 0; i < t->workers_len; i++) {
-		struct update u = { .config = &c->nat64 };
+	unsigned taken = 0;
+	int err = 0;
 
-		worker_call(t->workers[i], update_worker, &u);
-		if (u.err < 0) {
-			snprintf(fault->text, sizeof(fault->text), "the translator refuses the change: %s",
-				strerror(-u.err));
-			return u.err;
-		}
+	while (taken < t->workers_len && err == 0) {
+		err = update_one(t, taken, &c->nat64);
+		taken += err == 0;
+	}
+	if (err < 0) {
+		/* All or none: those that have taken it get back what they had. */
+		while (taken > 0)
+			(void)!update_one(t, --taken, &t->conf->nat64);
+		snprintf(fault->text, sizeof(fault->text), "the translator refuses the change: %s",
+			strerror(-err));
+		return err;
 	}
 	t->conf = c;
 	return 0;
@@ -89,8 +132,7 @@ static void translator_stop(void *ctx)
 {
 	struct translator *t = ctx;
 
-	for (unsigned i = 0; i < t->workers_len; i++)
-		worker_stop(t->workers[i]);
+	crew_free(t->crew);
 	free(t);
 }
 

@@ -43,10 +43,12 @@ struct filter {
 struct listing {
 	struct translator *t;
 	void (*copy)(void *ctx, struct nat64 *n);
+	void (*add)(void *ctx, struct nat64 *n); /* NULL: rows of different workers are different rows */
 	json_t *(*format)(const struct listing *l, const struct row *r);
 	struct filter filter;
 	nsec now;
 	unsigned worker; /* the one being asked */
+	uint32_t first;	 /* of what is summed up: number of the first row of the step */
 	uint32_t cursor; /* where it goes on; STATE_END when it is done */
 	struct row rows[LISTING_ROWS];
 	unsigned rows_len;
@@ -107,10 +109,12 @@ static void copy_bindings(void *ctx, struct nat64 *n)
 	copy_ids(ctx, nat64_state(n), state_next_binding, copy_binding);
 }
 
+/* The first worker says which rows there are; add_pool() adds what the others have of them. */
 static void copy_pool(void *ctx, struct nat64 *n)
 {
 	struct listing *l = ctx;
 
+	l->first = l->cursor;
 	while (l->rows_len < LISTING_ROWS && l->cursor != STATE_END) {
 		if (state_pool_row(nat64_state(n), l->cursor, &l->rows[l->rows_len].pool)) {
 			l->rows_len++;
@@ -118,6 +122,25 @@ static void copy_pool(void *ctx, struct nat64 *n)
 		} else {
 			l->cursor = STATE_END;
 		}
+	}
+}
+
+static void add_pool(void *ctx, struct nat64 *n)
+{
+	struct listing *l = ctx;
+	struct pool_row row;
+
+	for (unsigned i = 0; i < l->rows_len; i++) {
+		struct pool_row *to = &l->rows[i].pool;
+
+		/* A worker that a reload has not reached yet may have other rows. */
+		if (!state_pool_row(nat64_state(n), l->first + i, &row) || !addr4_eq(row.addr, to->addr) ||
+			row.lo != to->lo || row.hi != to->hi)
+			continue;
+		to->blocks += row.blocks;
+		to->blocks_lent += row.blocks_lent;
+		for (enum proto p = 0; p < PROTO_COUNT; p++)
+			to->ports_used[p] += row.ports_used[p];
 	}
 }
 
@@ -195,8 +218,10 @@ static bool listing_step(struct listing *l)
 	l->rows_len = 0;
 	l->now = clock_now();
 	worker_call(l->t->workers[l->worker], l->copy, l);
+	for (unsigned i = 1; l->add && i < l->t->workers_len; i++)
+		worker_call(l->t->workers[i], l->add, l);
 	if (l->cursor == STATE_END && l->rows_len == 0) {
-		l->worker++;
+		l->worker = l->add ? l->t->workers_len : l->worker + 1;
 		l->cursor = 0;
 	}
 	return l->worker < l->t->workers_len;
@@ -288,6 +313,7 @@ static void listing_start(struct translator *t, const json_t *args, int fd,
 	}
 	l->t = t;
 	l->copy = copy;
+	l->add = copy == copy_pool ? add_pool : NULL;
 	l->format = format;
 	const char *wrong = filter_parse(args, &l->filter);
 	if (!wrong && copy == copy_lease)
@@ -345,7 +371,7 @@ static void add_stats(struct state_stats *to, const struct state_stats *s)
 	to->subscribers += s->subscribers;
 	to->blocks += s->blocks;
 	to->blocks_lent += s->blocks_lent;
-	to->max_sessions += s->max_sessions;
+	to->max_sessions = s->max_sessions; /* the gateway's: what all workers together may have */
 	to->bindings_made += s->bindings_made;
 	to->sessions_made += s->sessions_made;
 	to->bindings_expired += s->bindings_expired;

@@ -3,7 +3,7 @@
 #define ISTHMUS_CMD_SHOW_TRANSLATOR_H
 
 #include "conf/conf.h"
-#include "dataplane/worker.h"
+#include "dataplane/crew.h"
 #include "loop/loop.h"
 
 #include <jansson.h>
@@ -16,8 +16,8 @@ struct translator {
 	const struct conf *conf; /* the one in force; see role.h for how long it lives */
 	nsec since;		 /* when the process started */
 	unsigned workers_len;
-	int queues[TRANSLATOR_WORKERS_MAX];
-	struct worker *workers[TRANSLATOR_WORKERS_MAX];
+	struct crew *crew;
+	struct worker *workers[TRANSLATOR_WORKERS_MAX]; /* of the crew; once they run */
 };
 
 /* Commands: @ctx is a struct translator; see struct role_command. */

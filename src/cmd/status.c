@@ -63,6 +63,15 @@ static void print_device(const json_t *d)
 	print_coalescing(row_count(d, "coalescing_interfaces"), row_count(d, "coalescing_wait_us"));
 }
 
+static void print_queues(const json_t *d)
+{
+	if (json_is_object(d) && row_count(d, "queues") > 1)
+		printf(LABEL "%llu, %s\n", "workers", row_count(d, "queues"),
+			json_is_true(json_object_get(d, "queues_steered"))
+				? "the kernel gives each its packets (eBPF)"
+				: "which hand packets to each other: the kernel has no eBPF program for it");
+}
+
 static void print_roles(const json_t *roles)
 {
 	char up[FIGURE_TEXT];
@@ -91,6 +100,7 @@ static void print_supervisor(const json_t *s)
 	print_joined("prefixes", json_object_get(s, "prefixes"));
 	print_joined("DNS64 on", json_object_get(s, "listen"));
 	print_device(json_object_get(s, "device"));
+	print_queues(json_object_get(s, "device"));
 	if (row_text(s, "metrics")[0])
 		printf(LABEL "http://%s/ (status page), http://%s/metrics\n", "metrics",
 			row_text(s, "metrics"), row_text(s, "metrics"));

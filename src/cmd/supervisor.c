@@ -31,9 +31,11 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "ctl/channel.h"
+#include "state/owner.h"
 
 #include <errno.h>
 #include <libgen.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,9 +44,7 @@
 
 #define STOP_PATIENCE (3 * NSEC)
 #define RESOLV_CONF "/etc/resolv.conf"
-#define WORKERS_AUTO                                                                                         \
-	1 /* one queue: a worker per processor needs the kernel to steer by our hash, which it is not told   \
-	     yet */
+#define NO_QUEUE_PROGRAM "ISTHMUS_NO_QUEUE_PROGRAM" /* in the environment; docs/host.md */
 
 static const char *const role_names[ROLE_COUNT] = {
 	[ROLE_TRANSLATOR] = "translator", [ROLE_RESOLVER] = "resolver", [ROLE_MONITOR] = "monitor"
@@ -245,13 +245,25 @@ static void journal_path(const struct conf *c, char *ret, size_t size)
 	snprintf(ret, size, "%s/host.journal", dirname(copy));
 }
 
+/* As many workers as processors that this process may use, but no more than the pool has blocks for. */
+static unsigned workers_of(const struct conf *c)
+{
+	cpu_set_t set;
+	unsigned n = c->workers;
+
+	if (n == 0)
+		n = sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+	if (n > HOST_QUEUES_MAX)
+		n = HOST_QUEUES_MAX;
+	return owners_fit(&c->nat64.state, n);
+}
+
 struct host_plan supervisor_host_plan(const struct conf *c, char *journal, size_t size)
 {
 	struct host_plan plan = { .device = HOST_DEVICE_DEFAULT, .nat64 = &c->nat64, .journal = journal };
 
-	plan.queues = c->workers > 0 ? c->workers : WORKERS_AUTO;
-	if (plan.queues > HOST_QUEUES_MAX)
-		plan.queues = HOST_QUEUES_MAX;
+	plan.queues = workers_of(c);
+	plan.without_queue_program = getenv(NO_QUEUE_PROGRAM) != NULL;
 	plan.coalesce = (struct coalesce_plan){ c->udp_gro, c->gro_wait_us };
 	journal_path(c, journal, size);
 	return plan;
@@ -269,9 +281,16 @@ static int host_stage_up(struct supervisor *s)
 		log_error("%s", fault);
 		return err;
 	}
-	for (unsigned i = 0; i < plan.queues; i++)
+	unsigned len = plan.queues;
+
+	for (unsigned i = 0; i < len; i++)
 		s->fds[ROLE_TRANSLATOR][i] = host_queue(s->host, i);
-	s->fds_len[ROLE_TRANSLATOR] = plan.queues;
+	if (host_words(s->host) >= 0)
+		s->fds[ROLE_TRANSLATOR][len++] = host_words(s->host);
+	s->fds_len[ROLE_TRANSLATOR] = len;
+	if (plan.queues < s->conf->workers)
+		log_info("the pool has port blocks for %u workers, %u were asked for", plan.queues,
+			s->conf->workers);
 	return 0;
 }
 

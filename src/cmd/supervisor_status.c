@@ -12,10 +12,11 @@ static json_t *device_row(const struct supervisor *s)
 	if (!s->host)
 		return json_null();
 	host_status(s->host, &st);
-	return json_pack("{s:s, s:i, s:b, s:b, s:b, s:b, s:i, s:i, s:i}", "name", st.device, "mtu",
+	return json_pack("{s:s, s:i, s:b, s:b, s:b, s:b, s:i, s:i, s:i, s:i, s:b}", "name", st.device, "mtu",
 		(int)st.mtu, "tso4", st.tso4, "tso6", st.tso6, "uso", st.uso, "steering", st.steering,
 		"steered_interfaces", (int)st.steered_interfaces, "coalescing_interfaces",
-		(int)st.coalescing_interfaces, "coalescing_wait_us", (int)st.coalescing_wait_us);
+		(int)st.coalescing_interfaces, "coalescing_wait_us", (int)st.coalescing_wait_us, "queues",
+		(int)st.queues, "queues_steered", st.queues_steered);
 }
 
 static json_t *roles_rows(const struct supervisor *s)

@@ -10,6 +10,7 @@
 #include "conf/pool.h"
 #include "conf/shape.h"
 #include "dataplane/coalesce.h"
+#include "state/owner.h"
 
 #define AT(member) offsetof(struct conf, member)
 #define POOL_AT(member) offsetof(struct pool_draft, member)
@@ -66,9 +67,7 @@ static const struct conf_choice udp_gro_words[] = {
 };
 
 static const struct conf_number power_of_two = { .is_power_of_two = true };
-static const struct conf_number worker_count = { .zero_word = "auto",
-	.offered_max = 1,
-	.later = "several workers come in a later version, write auto or 1" };
+static const struct conf_number worker_count = { .zero_word = "auto" };
 
 /* --- nat64 --- */
 
@@ -294,11 +293,12 @@ static const struct conf_key nat64_rows[] = {
 		.shape = &shape_number,
 		.at = AT(workers),
 		.min = 1,
-		.max = 256,
+		.max = OWNERS_MAX,
 		.of = &worker_count,
 		.standard = "auto",
 		.change = CONF_CHANGE_RESTART,
-		.help = "How many threads translate." },
+		.help = "How many threads translate; auto is one for each processor. A pool of few port "
+			"blocks gets fewer." },
 	{ .path = "nat64.fastpath",
 		.shape = &shape_choice,
 		.at = AT(fastpath),

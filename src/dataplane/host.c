@@ -41,10 +41,12 @@
 #include "dataplane/netlink.h"
 #include "dataplane/onlink.h"
 #include "dataplane/portset.h"
+#include "dataplane/queue.h"
 #include "dataplane/routes.h"
 #include "dataplane/steer.h"
 #include "dataplane/sysctl.h"
 #include "dataplane/tun.h"
+#include "state/owner.h"
 
 #include <errno.h>
 #include <linux/if_tun.h>
@@ -69,6 +71,7 @@ struct host {
 	unsigned index; /* of the device; 0 before it exists */
 	int queues[HOST_QUEUES_MAX];
 	unsigned queues_len;
+	int words;		  /* queue.h; -1 with one queue */
 	struct routes routes;	  /* that lead to the device */
 	struct state_config pool; /* that the host is arranged for; its entries only */
 	struct host_status status;
@@ -129,12 +132,33 @@ static int device_open(struct host *h, const struct host_plan *plan, const struc
 	if (r < 0)
 		return fault_say(
 			f, r, "cannot make the TUN device %s: %s", h->status.device, remedy_of_tun(-r));
-	h->queues_len = plan->queues;
+	h->queues_len = h->status.queues = plan->queues;
 	h->status.tso4 = (offloads & TUN_F_TSO4) != 0;
 	h->status.tso6 = (offloads & TUN_F_TSO6) != 0;
 	h->status.uso = (offloads & TUN_F_USO4) != 0 && (offloads & TUN_F_USO6) != 0;
 	h->index = if_nametoindex(h->status.device);
 	return h->index > 0 ? 0 : fault_say(f, -ENODEV, "the TUN device %s vanished", h->status.device);
+}
+
+/* Without the program the kernel spreads packets by a hash of its own, and workers hand over what is not theirs. */
+static int queues_steer(struct host *h, const struct host_plan *plan, const struct fault *f)
+{
+	uint32_t table_len = owners_table_len(&plan->nat64->state);
+	int r = -ENOSYS;
+
+	if (h->queues_len == 1)
+		return 0;
+	if (!plan->without_queue_program)
+		r = queue_steer(h->queues[0], table_len, &h->words);
+	h->status.queues_steered = r == 0;
+	if (r == 0)
+		return 0;
+	log_warning("host: the kernel does not load the eBPF program for several workers (%s); they hand "
+		    "packets to each "
+		    "other instead, which is slower",
+		plan->without_queue_program ? "switched off" : strerror(-r));
+	r = queue_words_plain(table_len, &h->words);
+	return r == 0 ? 0 : fault_say(f, r, "cannot make memory for several workers: %s", strerror(-r));
 }
 
 static int device_configure(struct host *h, const struct fault *f)
@@ -160,6 +184,8 @@ static int device_up(struct host *h, const struct host_plan *plan, const struct 
 {
 	int r = device_open(h, plan, f);
 
+	if (r == 0)
+		r = queues_steer(h, plan, f);
 	if (r == 0)
 		r = forward_device(h->status.device, f);
 	return r == 0 ? device_configure(h, f) : r;
@@ -324,6 +350,8 @@ void host_down(struct host *h)
 			false, LINK_AUTO6_KEEP);
 	for (unsigned i = 0; i < h->queues_len; i++)
 		close(h->queues[i]);
+	if (h->words >= 0)
+		close(h->words);
 	journal_close(h->journal);
 	netlink_close(h->netlink);
 	routes_free(&h->routes);
@@ -352,6 +380,7 @@ int host_up(const struct host_plan *plan, struct host **ret, char *fault, size_t
 
 	if (!h)
 		return fault_say(&f, -ENOMEM, "out of memory");
+	h->words = -1;
 	text_copy(h->status.device, sizeof(h->status.device),
 		plan->device[0] ? plan->device : HOST_DEVICE_DEFAULT);
 	if (plan->queues == 0 || plan->queues > HOST_QUEUES_MAX)
@@ -460,6 +489,11 @@ int host_queue(const struct host *h, unsigned i)
 {
 	ASSERT(i < h->queues_len);
 	return h->queues[i];
+}
+
+int host_words(const struct host *h)
+{
+	return h->words;
 }
 
 void host_status(const struct host *h, struct host_status *ret)

@@ -36,7 +36,8 @@ struct host_plan {
 	const struct nat64_config *nat64; /* borrowed: prefixes to route, pool to route or to steer */
 	unsigned queues;		  /* TUN queues, one per worker */
 	struct coalesce_plan coalesce;
-	const char *journal;		  /* where changes are written down; see host_up(). NULL: nowhere */
+	const char *journal;	    /* where changes are written down; see host_up(). NULL: nowhere */
+	bool without_queue_program; /* do as if the kernel could not load it; for tests and measurements */
 };
 
 struct host; /* opaque */
@@ -50,6 +51,8 @@ struct host_status {
 	unsigned steered_interfaces;
 	unsigned coalescing_interfaces; /* that join datagrams (coalesce.h) */
 	unsigned coalescing_wait_us;
+	unsigned queues;
+	bool queues_steered; /* the kernel gives each packet to the worker that owns it, as far as it can see */
 };
 
 /**
@@ -97,6 +100,9 @@ void host_narrow(struct host *h, const struct host_plan *plan);
 
 /** host_queue() - descriptor of TUN queue @i, owned by @h */
 int host_queue(const struct host *h, unsigned i);
+
+/** host_words() - descriptor of what several workers and the kernel's program share (queue.h), owned by @h; -1: one worker */
+int host_words(const struct host *h);
 
 void host_status(const struct host *h, struct host_status *ret);
 

@@ -3,11 +3,19 @@
  *
  * Purpose. One @worker owns one TUN queue and one struct nat64, and nobody else touches either. It reads
  * packets until none waits or BURST_PKTS or BURST_BYTES have come, translates them as one burst (nat64_burst() says why),
- * then gives expiry its share, then runs a waiting call, and sleeps in poll() only when the queue was empty.
+ * then takes over what other workers handed to it, gives expiry its share, runs a waiting call, and sleeps in poll() only
+ * when the queue and the rings were empty.
+ *
+ * Several workers. What nat64/ finds to be another worker's is copied into the ring to it (@hand_over), parsed as it is;
+ * the other one translates it in the ring's memory (@take_over). A full ring drops, and the drop is counted. Workers that
+ * sleep are woken once after a burst (bell.h). Between two workers there is nothing else.
+ *
+ * A worker is not tied to a processor: a packet that local processes send is best translated where it was sent, and the
+ * scheduler knows what else runs (docs/performance.md has the measurement).
  *
  * Calls. Another thread that wants to look at the tables puts a @call into the worker's only slot and waits
  * on its semaphore; the worker reads the slot between two bursts. On the path of a packet this is one load.
- * The eventfd wakes a worker that sleeps.
+ * The bell wakes a worker that sleeps.
  *
  * Failure. A packet that the kernel refuses is counted (TUN_WRITE). A queue that cannot be read any more (the
  * device was deleted) ends the process after one log line: the supervisor starts the role anew.
@@ -15,7 +23,10 @@
 #include "dataplane/worker.h"
 
 #include "base/log.h"
+#include "dataplane/bell.h"
+#include "dataplane/ring.h"
 #include "dataplane/tun.h"
+#include "state/owner.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -25,7 +36,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -33,6 +43,7 @@
 #define BURST_BYTES (64 * 1024) /* and no more to read before they are written again, out of the near cache */
 #define HUGE_BYTES (2 * 1024 * 1024)
 #define SLEEP_MAX_MS 1000 /* a worker looks at its timers at least this often */
+#define RING_BURST 64	  /* packets taken over from one ring before the own queue is read again */
 
 struct call {
 	void (*fn)(void *ctx, struct nat64 *n);
@@ -43,9 +54,9 @@ struct call {
 struct worker {
 	struct nat64 *nat64;
 	int queue;
-	int wake; /* eventfd */
-	unsigned index;
-	bool is_stopping; /* worker thread only */
+	struct worker_peers peers;
+	bool has_rung[OWNERS_MAX]; /* what was put into rings since bells were rung last */
+	bool is_stopping;	   /* worker thread only */
 	bool has_thread;
 	pthread_t thread;
 	pthread_mutex_t callers; /* one caller at a time */
@@ -64,7 +75,7 @@ static void send_packet(void *ctx, const struct pkt *p)
 _Noreturn static void die(const struct worker *w, int err)
 {
 	log_error("worker %u: cannot read its TUN queue: %s; the translator ends and is started anew",
-		w->index, strerror(-err));
+		w->peers.index, strerror(-err));
 	_exit(EXIT_FAILURE);
 }
 
@@ -94,6 +105,84 @@ static bool drain_queue(struct worker *w, nsec now, const struct nat64_out *out)
 	return r > 0;
 }
 
+/* --- other workers --- */
+
+/* What stands in a ring; the packet's memory follows directly, with room in front and behind as translation wants it. */
+struct passage {
+	struct pkt p;
+	struct nat64_handover h;
+};
+
+static bool hand_over(void *ctx, unsigned worker, const struct pkt *p, const struct nat64_handover *h)
+{
+	struct worker *w = ctx;
+	uint32_t room = PKT_HEADROOM + p->len + PKT_TAILROOM;
+	struct passage *to = ring_reserve(w->peers.out[worker], (uint32_t)sizeof(*to) + room);
+
+	if (!to)
+		return false;
+	uint8_t *memory = (uint8_t *)(to + 1);
+
+	*to = (struct passage){ .p = *p, .h = *h };
+	to->p.head = memory;
+	to->p.data = memory + PKT_HEADROOM;
+	to->p.end = memory + room;
+	bytes_copy(to->p.data, p->data, p->len);
+	ring_commit(w->peers.out[worker]);
+	w->has_rung[worker] = true;
+	return true;
+}
+
+/* Returns whether more may be waiting. */
+static bool take_over(struct worker *w, struct ring *from, nsec now, const struct nat64_out *out)
+{
+	struct passage *it;
+	uint32_t len;
+
+	for (unsigned i = 0; i < RING_BURST; i++) {
+		it = ring_peek(from, &len);
+		if (!it)
+			return false;
+		(void)nat64_take_over(w->nat64, &it->p, &it->h, now, out);
+		ring_release(from);
+	}
+	return true;
+}
+
+static bool drain_rings(struct worker *w, nsec now, const struct nat64_out *out)
+{
+	bool has_more = false;
+
+	for (unsigned i = 0; i < w->peers.len; i++) {
+		if (w->peers.in[i])
+			has_more |= take_over(w, w->peers.in[i], now, out);
+	}
+	return has_more;
+}
+
+static bool rings_are_empty(const struct worker *w)
+{
+	for (unsigned i = 0; i < w->peers.len; i++) {
+		if (w->peers.in[i] && !ring_is_empty(w->peers.in[i]))
+			return false;
+	}
+	return true;
+}
+
+static void ring_bells(struct worker *w)
+{
+	for (unsigned i = 0; i < w->peers.len; i++) {
+		if (!w->has_rung[i])
+			continue;
+		int r = bell_ring(&w->peers.bells[i]);
+
+		if (r < 0)
+			log_error("worker %u: cannot be woken: %s; it will look within a second", i,
+				strerror(-r));
+		w->has_rung[i] = false;
+	}
+}
+
 static void run_call(struct worker *w)
 {
 	struct call *call = atomic_load_explicit(&w->call, memory_order_acquire);
@@ -107,32 +196,35 @@ static void run_call(struct worker *w)
 
 static void sleep_until(struct worker *w, nsec now, nsec deadline)
 {
-	struct pollfd fds[] = { { .fd = w->queue, .events = POLLIN }, { .fd = w->wake, .events = POLLIN } };
+	struct bell *bell = &w->peers.bells[w->peers.index];
+	struct pollfd fds[] = { { .fd = w->queue, .events = POLLIN }, { .fd = bell->fd, .events = POLLIN } };
 	nsec wait_ms = deadline > now ? (deadline - now + MSEC - 1) / MSEC : 0;
 
-	if (poll(fds, ARRAY_LEN(fds), wait_ms < SLEEP_MAX_MS ? (int)wait_ms : SLEEP_MAX_MS) <= 0)
-		return;
-	if (fds[1].revents) {
-		uint64_t count;
+	bell_doze(bell);
+	if (rings_are_empty(w) && !atomic_load_explicit(&w->call, memory_order_acquire))
+		(void)poll(fds, ARRAY_LEN(fds), wait_ms < SLEEP_MAX_MS ? (int)wait_ms : SLEEP_MAX_MS);
+	int r = bell_rise(bell);
 
-		if (read(w->wake, &count, sizeof(count)) < 0 && errno != EAGAIN)
-			die(w, -errno);
-	}
+	if (r < 0)
+		die(w, r);
 }
 
 static void *run(void *arg)
 {
 	struct worker *w = arg;
-	struct nat64_out out = { .send = send_packet, .ctx = w };
+	struct nat64_out out = { .send = send_packet, .ctx = w, .hand_over = hand_over };
 	char name[16];
 
-	snprintf(name, sizeof(name), "worker/%u", w->index);
+	snprintf(name, sizeof(name), "worker/%u", w->peers.index);
 	pthread_setname_np(pthread_self(), name);
 	while (!w->is_stopping) {
 		nsec now = clock_now();
 		bool has_more = drain_queue(w, now, &out);
+
+		has_more |= drain_rings(w, now, &out);
 		nsec next = nat64_tick(w->nat64, now, &out);
 
+		ring_bells(w);
 		run_call(w);
 		if (!has_more && !w->is_stopping)
 			sleep_until(w, clock_now(), next);
@@ -147,7 +239,8 @@ static void advise_huge(void *ctx, void *table, size_t bytes)
 		(void)madvise(table, bytes & ~(size_t)(HUGE_BYTES - 1), MADV_HUGEPAGE);
 }
 
-int worker_start(const struct nat64_config *c, int queue, unsigned index, struct worker **ret)
+int worker_start(
+	const struct nat64_config *c, int queue, const struct worker_peers *peers, struct worker **ret)
 {
 	uint8_t seed[32];
 	struct worker *w = calloc(1, sizeof(*w));
@@ -155,8 +248,7 @@ int worker_start(const struct nat64_config *c, int queue, unsigned index, struct
 	if (!w)
 		return -ENOMEM;
 	w->queue = queue;
-	w->index = index;
-	w->wake = -1;
+	w->peers = *peers;
 	pthread_mutex_init(&w->callers, NULL);
 	int r = random_seed(seed, sizeof(seed));
 
@@ -164,11 +256,8 @@ int worker_start(const struct nat64_config *c, int queue, unsigned index, struct
 		r = nat64_new(c, seed, clock_now(), &w->nat64);
 	if (r == 0) {
 		state_each_table(nat64_state(w->nat64), advise_huge, NULL);
-		w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		r = w->wake < 0 ? -errno : 0;
-	}
-	if (r == 0)
 		r = -pthread_create(&w->thread, NULL, run, w);
+	}
 	if (r < 0) {
 		worker_stop(w);
 		return r;
@@ -181,14 +270,14 @@ int worker_start(const struct nat64_config *c, int queue, unsigned index, struct
 void worker_call(struct worker *w, void (*fn)(void *ctx, struct nat64 *n), void *ctx)
 {
 	struct call call = { .fn = fn, .ctx = ctx };
-	uint64_t one = 1;
-
 	sem_init(&call.done, 0, 0);
 	pthread_mutex_lock(&w->callers);
 	atomic_store_explicit(&w->call, &call, memory_order_release);
-	if (write(w->wake, &one, sizeof(one)) < 0)
-		log_error("worker %u: cannot be woken: %s; it will answer within a second", w->index,
-			strerror(errno));
+	int r = bell_ring(&w->peers.bells[w->peers.index]);
+
+	if (r < 0)
+		log_error("worker %u: cannot be woken: %s; it will answer within a second", w->peers.index,
+			strerror(-r));
 	while (sem_wait(&call.done) < 0 && errno == EINTR)
 		continue;
 	pthread_mutex_unlock(&w->callers);
@@ -211,8 +300,6 @@ void worker_stop(struct worker *w)
 		worker_call(w, stop, w);
 		pthread_join(w->thread, NULL);
 	}
-	if (w->wake >= 0)
-		close(w->wake);
 	nat64_free(w->nat64);
 	pthread_mutex_destroy(&w->callers);
 	free(w);

@@ -1,5 +1,5 @@
 /*
- * worker.h - a packet thread: one TUN queue, one translator, nothing shared
+ * worker.h - a packet thread: one TUN queue, one translator, no table shared
  *
  * The worker alone touches its struct nat64. Others ask it to run a function between two packets (worker_call()).
  */
@@ -9,17 +9,29 @@
 #include "nat64/nat64.h"
 
 struct worker; /* opaque */
+struct bell;
+struct ring;
+
+/* How a worker reaches the others (crew.c makes it). The arrays have @len elements; its own place in the rings is NULL. */
+struct worker_peers {
+	unsigned len;	    /* workers, this one included */
+	unsigned index;	    /* this one; names the thread */
+	struct ring **in;   /* from each */
+	struct ring **out;  /* to each */
+	struct bell *bells; /* of each */
+};
 
 /**
  * worker_start() - make a translator and run it on its own thread
  * @queue:	a TUN queue, owned by the caller, open as long as the worker runs
- * @index:	0 for the first; names the thread
+ * @peers:	copied; what it points at lives until all workers have ended
  *
  * Return: 0; -ENOMEM, -EINVAL (see nat64_new()), or another -errno.
  * Context: start-up. The thread may be started before sandbox_enter() only if the filter is then set on all threads;
  * so start workers after it.
  */
-MUST_CHECK int worker_start(const struct nat64_config *c, int queue, unsigned index, struct worker **ret);
+MUST_CHECK int worker_start(
+	const struct nat64_config *c, int queue, const struct worker_peers *peers, struct worker **ret);
 
 /** worker_stop() - finish the packet at hand, join the thread, free everything; NULL is fine */
 void worker_stop(struct worker *w);

@@ -21,11 +21,11 @@
 
 #include "state/owner.h"
 
-static unsigned owner_64(const struct nat64 *n, const struct pkt *p)
+static unsigned owner_64(const struct owners *o, const struct pkt *p)
 {
 	bool is_error = p->v.kind == L4_ICMP_ERROR && p->has_inner;
 
-	return owner_of_subscriber(n->cfg.state.owners, is_error ? p->in.dst6 : p->v.src6);
+	return owner_of_subscriber(o, is_error ? p->in.dst6 : p->v.src6);
 }
 
 static unsigned owner_46(const struct nat64 *n, const struct job *j)
@@ -53,7 +53,7 @@ static unsigned owner_46(const struct nat64 *n, const struct job *j)
 
 static unsigned owner_of(const struct job *j)
 {
-	return j->p->v.version == 6 ? owner_64(j->n, j->p) : owner_46(j->n, j);
+	return j->p->v.version == 6 ? owner_64(j->n->cfg.state.owners, j->p) : owner_46(j->n, j);
 }
 
 bool job_is_foreign(const struct job *j)

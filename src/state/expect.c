@@ -34,7 +34,7 @@ static enum drop_reason wait_begin(
 		wait_until(s, id, expires);
 		return DROP_NONE;
 	}
-	if (slots_is_full(&s->sessions.slots))
+	if (sessions_are_full(s))
 		return DROP_SESSIONS_FULL;
 	struct session e = {
 		.binding = binding,
@@ -52,7 +52,7 @@ static enum drop_reason open_guarded(struct state *s, const struct flow64 *f, st
 {
 	uint32_t id;
 
-	if (slots_is_full(&s->sessions.slots))
+	if (sessions_are_full(s))
 		return DROP_SESSIONS_FULL;
 	enum drop_reason reason = state_binding_open(s, f, &id);
 

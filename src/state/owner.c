@@ -8,9 +8,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define TABLE_LEAST 1024u     /* words */
-#define TABLE_MOST (1u << 20) /* words: half a million blocks can be moved */
-#define WORKER_BITS 16	      /* of a word of the table */
+#define TABLE_LEAST 1024u /* words */
+#define WORKER_BITS 16	  /* of a word of the table */
 
 /* A permutation of 64-bit words in which each bit depends on all (the last step of SplitMix64). */
 static uint64_t mix(uint64_t x)
@@ -42,7 +41,7 @@ uint32_t owners_table_len(const struct state_config *c)
 	uint64_t wanted = 2 * pool_blocks(c);
 	uint32_t len = TABLE_LEAST;
 
-	while (len < wanted && len < TABLE_MOST)
+	while (len < wanted && len < OWNERS_TABLE_MAX)
 		len *= 2;
 	return len;
 }
@@ -119,7 +118,7 @@ static uint64_t block_key(const struct owners *o, struct addr4 out, uint16_t por
 
 static _Atomic uint64_t *word_at(const struct owners *o, uint64_t key, unsigned probe)
 {
-	return &o->moved[((mix(key) >> 32) + probe) & (o->moved_len - 1)];
+	return &o->moved.words[((mix(key) >> 32) + probe) & (o->moved.len - 1)];
 }
 
 static bool is_key_of(uint64_t key, uint64_t word)
@@ -279,7 +278,8 @@ static int keep_fixed(struct owners *o, const struct state_config *c)
 	return 0;
 }
 
-int owners_init(struct owners *ret, const struct state_config *c, unsigned len, _Atomic uint64_t *moved)
+int owners_init(
+	struct owners *ret, const struct state_config *c, unsigned len, const struct owners_table *moved)
 {
 	struct state_config standard;
 
@@ -291,8 +291,7 @@ int owners_init(struct owners *ret, const struct state_config *c, unsigned len, 
 		.len = len,
 		.subscriber_len = c->subscriber_len,
 		.block_shift = (unsigned)__builtin_ctz(c->ports_per_block),
-		.moved = moved,
-		.moved_len = owners_table_len(c),
+		.moved = *moved,
 	};
 	int r = keep_fixed(&o, c);
 

@@ -38,13 +38,20 @@ struct owner_pin {
 	unsigned worker;
 };
 
+/* The memory of the table of moved blocks. */
+struct owners_table {
+	_Atomic uint64_t *words; /* zero at first, aligned; the caller's */
+	uint32_t len;		 /* a power of two */
+};
+
+#define OWNERS_TABLE_MAX (1u << 20) /* words: half a million blocks can be moved */
+
 struct owners {
 	unsigned len; /* workers that own anything: 1 to OWNERS_MAX */
 	unsigned subscriber_len;
-	unsigned block_shift;	 /* ports_per_block == 1 << block_shift */
-	_Atomic uint64_t *moved; /* address << 32 | block number << 16 | worker + 1; 0: empty */
-	uint32_t moved_len;	 /* words; a power of two */
-	struct owner_pin *pins;	 /* sorted by prefix */
+	unsigned block_shift;	   /* ports_per_block == 1 << block_shift */
+	struct owners_table moved; /* address << 32 | block number << 16 | worker + 1; 0: empty */
+	struct owner_pin *pins;	   /* sorted by prefix */
 	unsigned pins_len;
 	struct state_config *fixed; /* a copy of the configuration if it has fixed blocks, else NULL */
 };
@@ -66,12 +73,12 @@ uint32_t owners_table_len(const struct state_config *c);
  * owners_init() - make the rules for this pool, and move and pin what its static bindings ask for
  * @c:		statics are read; nothing of the caller's is kept
  * @len:	workers that own subscribers, 1 to OWNERS_MAX
- * @moved:	owners_table_len() zero words, aligned; stays the caller's, and lives as long as *ret
+ * @moved:	owners_table_len() words are enough; lives as long as *ret
  *
  * Return: 0; -ENOMEM; -ENOSPC if static bindings move more blocks than the table has room for.
  */
 MUST_CHECK int owners_init(
-	struct owners *ret, const struct state_config *c, unsigned len, _Atomic uint64_t *moved);
+	struct owners *ret, const struct state_config *c, unsigned len, const struct owners_table *moved);
 void owners_fini(struct owners *o);
 
 /** owner_of_subscriber() - the worker of the subscriber that has this address */

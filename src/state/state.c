@@ -136,6 +136,17 @@ static int add_statics(struct state *s, const struct state_config *c)
 	return r;
 }
 
+/* max_sessions is the gateway's; what does not divide evenly is the first worker's. */
+static uint32_t sessions_share(const struct state_config *c)
+{
+	unsigned workers = c->owners ? c->owners->len : 1;
+	uint32_t share = c->max_sessions / workers;
+
+	if (c->worker >= workers)
+		return 0;
+	return c->worker == 0 ? share + c->max_sessions % workers : share;
+}
+
 int state_new(const struct state_config *c, const uint8_t seed[32], nsec now, struct state **ret)
 {
 	struct hash_key key = { be64_at(seed), be64_at(seed + 8) };
@@ -150,7 +161,8 @@ int state_new(const struct state_config *c, const uint8_t seed[32], nsec now, st
 	s->config.statics = NULL;
 	s->watch =
 		(struct watcher){ .to = c->watch, .now = now, .subscriber_len = (uint8_t)c->subscriber_len };
-	s->filtered_max = c->max_sessions / FILTERED_SHARE;
+	s->sessions_max = sessions_share(c);
+	s->filtered_max = s->sessions_max / FILTERED_SHARE > 0 ? s->sessions_max / FILTERED_SHARE : 1;
 	s->memory.bytes = sizeof(*s);
 	rng_init(&s->rng, be64_at(seed + 16) ^ be64_at(seed + 24));
 	int r = tables_init(s, &key, now) ? add_statics(s, c) : -ENOMEM;
@@ -348,7 +360,7 @@ static enum drop_reason begin(struct state *s, const struct arrival *a, nsec now
 		return DROP_NONE;
 	}
 	s->watch.now = now;
-	if (slots_is_full(&s->sessions.slots)) {
+	if (sessions_are_full(s)) {
 		watch_limit(&s->watch, DROP_SESSIONS_FULL, a->proto, s->bindings.at[a->binding].b.in);
 		return DROP_SESSIONS_FULL;
 	}
@@ -440,8 +452,8 @@ static enum drop_reason open64(
 	if (f->proto == PROTO_TCP && a->event != TCP_V6_SYN_IN)
 		return DROP_TCP_NOT_SYN;
 	s->watch.now = now;
-	enum drop_reason r = slots_is_full(&s->sessions.slots) ? DROP_SESSIONS_FULL
-							       : state_binding_open(s, f, &a->binding);
+	enum drop_reason r =
+		sessions_are_full(s) ? DROP_SESSIONS_FULL : state_binding_open(s, f, &a->binding);
 
 	if (r == DROP_NONE)
 		return begin(s, a, now, ret);
@@ -513,8 +525,7 @@ static enum drop_reason hold_back(struct state *s, const struct arrival *a, nsec
 {
 	enum drop_reason reason = refusal(a);
 
-	if (reason != DROP_TCP_SYN46_FILTERED || s->filtered == s->filtered_max ||
-		slots_is_full(&s->sessions.slots))
+	if (reason != DROP_TCP_SYN46_FILTERED || s->filtered == s->filtered_max || sessions_are_full(s))
 		return reason;
 	struct session e = {
 		.binding = a->binding,

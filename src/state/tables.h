@@ -24,6 +24,7 @@ struct state {
 	unsigned statics;  /* static bindings that are this worker's */
 	uint32_t filtered; /* sessions that filtering holds back */
 	uint32_t filtered_max;
+	uint32_t sessions_max; /* this worker's part of the gateway's max_sessions */
 	uint32_t seen; /* number of the last state_update() */
 	uint32_t by_proto[PROTO_COUNT];
 	uint32_t by_tcp[TCP_STATE_COUNT];
@@ -41,6 +42,11 @@ void state_binding_drop(struct state *s, uint32_t id);
 
 /** state_session_begin() - enter a session that does not exist yet; returns its number. The table is not full. */
 uint32_t state_session_begin(struct state *s, const struct session *e);
+
+static inline bool sessions_are_full(const struct state *s)
+{
+	return s->sessions.slots.used >= s->sessions_max;
+}
 
 /** state_session_drop() - remove a session, and its binding if that was dynamic and has no other */
 void state_session_drop(struct state *s, uint32_t id);

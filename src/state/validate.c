@@ -127,7 +127,7 @@ static bool check_sessions(const struct state *s, uint32_t *per_binding)
 		filtered += e->is_filtered;
 		groups += !e->is_filtered && t->peer[id].prev == NONE;
 	}
-	return bytes_equal(by_proto, s->by_proto, sizeof(by_proto)) &&
+	return t->slots.used <= s->sessions_max && bytes_equal(by_proto, s->by_proto, sizeof(by_proto)) &&
 	       bytes_equal(by_tcp, s->by_tcp, sizeof(by_tcp)) && filtered == s->filtered &&
 	       filtered <= s->filtered_max && groups == t->peers.len && t->index.len == t->slots.used;
 }

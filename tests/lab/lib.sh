@@ -283,6 +283,8 @@ lab_config() {
 	esac
 	cat >"$LAB_DIR/isthmus.yaml" <<-END
 		nat64:
+		  workers: ${LAB_WORKERS:-auto}
+		  max-sessions: 100000
 		  prefixes: [64:ff9b::/96]
 		  allow-non-global: true
 		  pool:

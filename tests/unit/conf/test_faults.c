@@ -128,7 +128,7 @@ static const struct fault_case key_cases[] = {
 	{ "nested unknown key", "nat64:\n  pool:\n    - { adress: 192.0.2.1 }\n",
 		"f.yaml:3: nat64.pool[0].adress: the key is not known, did you mean address?" },
 	{ "two faults in one file", "nat64:\n  workers: many\ndns64:\n  dnssec: on\n",
-		"f.yaml:2: nat64.workers: \"many\" is no number from 1 to 256, write 1 or auto\n"
+		"f.yaml:2: nat64.workers: \"many\" is no number from 1 to 64, write 1 or auto\n"
 		"f.yaml:4: dns64.dnssec: \"on\" is not known, write one of validate, off" },
 };
 
@@ -169,10 +169,10 @@ static const struct fault_case nat64_cases[] = {
 	{ "filtering", "nat64:\n  filtering: none\n",
 		"f.yaml:2: nat64.filtering: \"none\" is not known, write one of endpoint-independent, "
 		"address-dependent" },
-	{ "two workers", "nat64:\n  workers: 2\n",
-		"f.yaml:2: nat64.workers: several workers come in a later version, write auto or 1" },
+	{ "too many workers", "nat64:\n  workers: 65\n",
+		"f.yaml:2: nat64.workers: \"65\" is no number from 1 to 64, write 1 or auto" },
 	{ "no workers", "nat64:\n  workers: 0\n",
-		"f.yaml:2: nat64.workers: \"0\" is no number from 1 to 256, write 1 or auto" },
+		"f.yaml:2: nat64.workers: \"0\" is no number from 1 to 64, write 1 or auto" },
 	{ "xdp", "nat64:\n  fastpath: xdp\n",
 		"f.yaml:2: nat64.fastpath: the eBPF fast path comes in a later version, write auto or off" },
 	{ "ftp-alg", "nat64:\n  ftp-alg: true\n",

@@ -160,7 +160,7 @@ static void make_nat64(struct maker *m)
 	if (below(m, 2))
 		say(m, "  allow-non-global: %s\n  ftp-alg: false\n", PICK(m, "true", "false"));
 	if (below(m, 2))
-		say(m, "  workers: %s\n  fastpath: %s\n", PICK(m, "auto", "1"), PICK(m, "auto", "off"));
+		say(m, "  workers: %s\n  fastpath: %s\n", PICK(m, "auto", "1", "7"), PICK(m, "auto", "off"));
 }
 
 static void make_dns64(struct maker *m)

@@ -127,10 +127,10 @@ TEST(empty_sections_have_the_values_of_the_contract)
 
 TEST(a_section_left_out_is_off_and_control_and_log_have_defaults)
 {
-	struct conf *c = must_parse("nat64: { workers: 1 }\n");
+	struct conf *c = must_parse("nat64: { workers: 64 }\n");
 
 	CHECK(c->has_nat64 && !c->has_dns64);
-	CHECK_INT(c->workers, 1);
+	CHECK_INT(c->workers, 64);
 	check_default_service(c);
 	conf_free(c);
 	c = must_parse("dns64:\n");

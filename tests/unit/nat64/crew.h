@@ -87,7 +87,9 @@ static inline struct crew *crew_new(struct bench *b, unsigned len)
 	k->ring = calloc(RING_MAX, sizeof(*k->ring));
 	k->moved = calloc(owners_table_len(&b->cfg.state), sizeof(*k->moved));
 	REQUIRE(k->ring && k->moved);
-	REQUIRE(owners_init(&k->owners, &b->cfg.state, len, k->moved) == 0);
+	struct owners_table table = { k->moved, owners_table_len(&b->cfg.state) };
+
+	REQUIRE(owners_init(&k->owners, &b->cfg.state, len, &table) == 0);
 	b->cfg.state.owners = &k->owners;
 	for (unsigned i = 0; i < len; i++) {
 		b->cfg.state.worker = i;

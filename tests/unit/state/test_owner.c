@@ -24,7 +24,9 @@ static void crew_prepare(struct crew *k, unsigned len)
 	k->c.statics = k->statics;
 	k->moved = calloc(owners_table_len(&k->c), sizeof(*k->moved));
 	REQUIRE(k->moved != NULL);
-	REQUIRE(owners_init(&k->owners, &k->c, len, k->moved) == 0);
+	struct owners_table table = { k->moved, owners_table_len(&k->c) };
+
+	REQUIRE(owners_init(&k->owners, &k->c, len, &table) == 0);
 	k->c.owners = &k->owners;
 }
 
@@ -365,7 +367,7 @@ TEST(a_full_table_of_moved_blocks_refuses_and_forgets_nothing)
 	unsigned taken = 0, len;
 
 	crew_prepare(&k, 2);
-	len = k.owners.moved_len;
+	len = k.owners.moved.len;
 	/* Far more blocks than the pool has, so that the table fills up. */
 	for (unsigned a = 0; a < 4 * len; a++) {
 		struct addr4 out = { a };
@@ -403,6 +405,30 @@ TEST(a_block_that_is_fixed_to_a_subscriber_belongs_to_the_subscribers_worker)
 				take64(k.s[owner], udp64(in, (uint16_t)(3000 + port), SERVER, 53), START);
 		}
 		check_owners_of_bindings(&k);
+		crew_end(&k);
+	}
+}
+
+/* --- limits --- */
+
+TEST(the_sessions_of_all_workers_together_are_the_gateways_limit)
+{
+	for (unsigned len = 1; len <= CREW_MAX; len++) {
+		struct crew k = crew_of(32, 1024, 65535, 64);
+		uint32_t made = 0;
+
+		k.c.max_sessions = 1003;
+		k.c.max_blocks_per_subscriber = 1000;
+		crew_start(&k, len);
+		for (unsigned n = 0; n < 8000; n++) {
+			struct addr6 in = v6(n % 100, 1);
+			struct flow64 f = udp64(in, (uint16_t)(10000 + n / 100), SERVER, 53);
+			struct mapping m;
+
+			made += state_take64(k.s[owner_of_subscriber(&k.owners, in)], &f, START, &m) ==
+				DROP_NONE;
+		}
+		CHECK_INT(made, 1003);
 		crew_end(&k);
 	}
 }

@@ -1,0 +1,38 @@
+/*
+ * crew.h - the packet threads of one translator, and what lies between them
+ *
+ * The workers share no tables (worker.h). What they have in common is made before they start and freed after they have
+ * ended: the rules of who owns what (state/owner.h), one ring for each ordered pair of workers, and a bell for each.
+ */
+#ifndef ISTHMUS_DATAPLANE_CREW_H
+#define ISTHMUS_DATAPLANE_CREW_H
+
+#include "dataplane/worker.h"
+
+struct crew; /* opaque */
+
+/**
+ * crew_new() - prepare @len workers
+ * @c:		borrowed until crew_start() has returned
+ * @queues:	a TUN queue for each; the caller's, open as long as the crew lives
+ * @table:	of more than one worker: the memory that they share with the kernel's program (dataplane/queue.h), or -1
+ *		for memory of their own; may be closed afterwards
+ *
+ * Return: 0; -ENOMEM, -EINVAL, or another -errno.
+ * Context: start-up, before sandbox_enter().
+ */
+MUST_CHECK int crew_new(
+	const struct nat64_config *c, const int *queues, unsigned len, int table, struct crew **ret);
+
+/** crew_start() - start the threads, which inherit the sandbox; 0, or -errno as worker_start() with *ret_failed its number */
+MUST_CHECK int crew_start(struct crew *k, unsigned *ret_failed);
+
+/** crew_free() - end the threads and free everything; NULL is fine */
+void crew_free(struct crew *k);
+
+unsigned crew_len(const struct crew *k);
+
+/** crew_worker() - worker number @i, for worker_call(); after crew_start() */
+struct worker *crew_worker(const struct crew *k, unsigned i);
+
+#endif
