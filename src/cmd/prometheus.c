@@ -61,6 +61,7 @@ static const struct group {
 } groups[] = {
 	{ "drop", "drops", false, "reason" },
 	{ "translated", "translated_", true, NULL },
+	{ "stateless", "stateless_", true, NULL },
 	{ "icmp", "icmp_", true, NULL },
 	{ "other", "", false, NULL },
 	{ "dns64", "dns64_", false, NULL },
@@ -75,6 +76,7 @@ static const struct word {
 	{ "tcp", "protocol", "tcp" },
 	{ "udp", "protocol", "udp" },
 	{ "icmp", "protocol", "icmp" },
+	{ "other", "protocol", "other" },
 	{ "v6", "family", "ipv6" },
 	{ "v4", "family", "ipv4" },
 	{ "pkts", NULL, "packets" },
@@ -88,6 +90,9 @@ static const struct {
 	{ "translated_packets_total", "Packets translated; direction 64 is from IPv6 to IPv4" },
 	{ "translated_bytes_total", "Bytes of translated packets, as they came in" },
 	{ "translated_trains_total", "Segment trains (TSO, USO) translated whole" },
+	{ "stateless_packets_total",
+		"Packets translated without state; not among those of translated_packets_total" },
+	{ "stateless_bytes_total", "Bytes of packets translated without state, as they came in" },
 	{ "icmp_errors_total", "ICMP errors translated" },
 	{ "icmp_sent_total", "ICMP errors originated by the translator" },
 };

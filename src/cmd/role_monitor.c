@@ -112,7 +112,7 @@ static int monitor_start(const struct role_start *s, void **ret_ctx, struct role
 	struct collector_plan plan = {
 		.wants = {
 			[SNAPSHOT_SUPERVISOR] = true,
-			[SNAPSHOT_TRANSLATOR] = s->conf->has_nat64,
+			[SNAPSHOT_TRANSLATOR] = conf_has_translator(s->conf),
 			[SNAPSHOT_RESOLVER] = s->conf->has_dns64,
 		},
 		.ask = ask_supervisor,

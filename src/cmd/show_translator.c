@@ -400,12 +400,22 @@ static struct sums sum_all(struct translator *t)
 	return sums;
 }
 
-static uint64_t sum_protos(const uint64_t v[PROTO_COUNT])
+/* Of all protocols, with and without state. */
+static uint64_t sum_pkts(const struct nat64_counters *c, enum direction d)
 {
-	uint64_t sum = 0;
+	uint64_t sum = c->stateless_pkts[d][PROTO_OTHER];
 
 	for (enum proto p = 0; p < PROTO_COUNT; p++)
-		sum += v[p];
+		sum += c->pkts[d][p] + c->stateless_pkts[d][p];
+	return sum;
+}
+
+static uint64_t sum_bytes(const struct nat64_counters *c, enum direction d)
+{
+	uint64_t sum = c->stateless_bytes[d][PROTO_OTHER];
+
+	for (enum proto p = 0; p < PROTO_COUNT; p++)
+		sum += c->bytes[d][p] + c->stateless_bytes[d][p];
 	return sum;
 }
 
@@ -445,11 +455,10 @@ void show_status(void *ctx, const json_t *args, int fd)
 			"max_sessions", (json_int_t)sums.stats.max_sessions, "subscribers",
 			(json_int_t)sums.stats.subscribers, "blocks", (json_int_t)sums.stats.blocks,
 			"blocks_lent", (json_int_t)sums.stats.blocks_lent, "pkts_64",
-			(json_int_t)sum_protos(c->pkts[DIR_64]), "pkts_46",
-			(json_int_t)sum_protos(c->pkts[DIR_46]), "bytes_64",
-			(json_int_t)sum_protos(c->bytes[DIR_64]), "bytes_46",
-			(json_int_t)sum_protos(c->bytes[DIR_46]), "dropped", (json_int_t)sum_drops(c),
-			"memory_bytes", (json_int_t)sums.stats.bytes_of_memory));
+			(json_int_t)sum_pkts(c, DIR_64), "pkts_46", (json_int_t)sum_pkts(c, DIR_46),
+			"bytes_64", (json_int_t)sum_bytes(c, DIR_64), "bytes_46",
+			(json_int_t)sum_bytes(c, DIR_46), "dropped", (json_int_t)sum_drops(c), "memory_bytes",
+			(json_int_t)sums.stats.bytes_of_memory));
 	reply_end(r);
 }
 
@@ -458,6 +467,27 @@ static void counter_row(struct reply *r, const char *group, const char *name, ui
 {
 	reply_row(r, json_pack("{s:s, s:s, s:I, s:s, s:s}", "group", group, "name", name, "value",
 			     (json_int_t)value, "text", text, "spec", spec));
+}
+
+static const char *drop_proto_name(unsigned proto)
+{
+	return proto == PROTO_OTHER ? "other" : proto_name((enum proto)proto);
+}
+
+static void stateless_rows(struct reply *r, const struct nat64_counters *c, enum direction d)
+{
+	const char *direction = d == DIR_64 ? "64" : "46";
+	char name[64], text[96];
+
+	for (unsigned p = 0; p < DROP_PROTOS; p++) {
+		snprintf(name, sizeof(name), "pkts_%s_%s", direction, drop_proto_name(p));
+		snprintf(text, sizeof(text), "%s packets translated without state", drop_proto_name(p));
+		counter_row(r, "stateless", name, c->stateless_pkts[d][p], text, "RFC 7915");
+		snprintf(name, sizeof(name), "bytes_%s_%s", direction, drop_proto_name(p));
+		snprintf(text, sizeof(text), "bytes of %s packets translated without state",
+			drop_proto_name(p));
+		counter_row(r, "stateless", name, c->stateless_bytes[d][p], text, "RFC 7915");
+	}
 }
 
 static void translated_rows(struct reply *r, const struct nat64_counters *c)
@@ -476,6 +506,7 @@ static void translated_rows(struct reply *r, const struct nat64_counters *c)
 				towards[d]);
 			counter_row(r, "translated", name, c->bytes[d][p], text, "");
 		}
+		stateless_rows(r, c, d);
 		snprintf(name, sizeof(name), "trains_%s", direction[d]);
 		snprintf(text, sizeof(text), "segment trains (TSO, USO) translated whole %s", towards[d]);
 		counter_row(r, "translated", name, c->trains[d], text, "");
@@ -489,6 +520,9 @@ static void translated_rows(struct reply *r, const struct nat64_counters *c)
 		snprintf(text, sizeof(text), "ICMP%s errors originated", d == DIR_64 ? "v6" : "v4");
 		counter_row(r, "icmp", name, c->icmp_sent[d], text, "");
 	}
+	counter_row(r, "icmp", "sources_replaced", c->sources_replaced,
+		"ICMP errors of routers without an address of the other family, sent from one of ours",
+		"RFC 6791 s5");
 	counter_row(r, "fragments", "held", c->fragments_held,
 		"fragments stored until the first one of their datagram, or all, had come", "RFC 6146 s3.4");
 	counter_row(r, "fragments", "datagrams", c->datagrams, "datagrams of which every fragment came", "");
@@ -508,11 +542,6 @@ static void translated_rows(struct reply *r, const struct nat64_counters *c)
 		"packets given back to the host, whose address the pool shares", "");
 	counter_row(r, "other", "probes", c->probes, "probes sent to silent TCP connections",
 		"RFC 6146 s3.5.2.2");
-}
-
-static const char *drop_proto_name(unsigned proto)
-{
-	return proto == PROTO_OTHER ? "other" : proto_name((enum proto)proto);
 }
 
 /* What of a drop counter came which way and was of which protocol; what has no direction has no protocol either. */

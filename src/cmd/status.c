@@ -72,6 +72,19 @@ static void print_queues(const json_t *d)
 				: "which hand packets to each other: the kernel has no eBPF program for it");
 }
 
+static void print_siit(const json_t *siit)
+{
+	unsigned long long mappings = row_count(siit, "mappings");
+	const json_t *prefixes = json_object_get(siit, "prefixes");
+
+	if (!json_is_object(siit))
+		return;
+	printf(LABEL "%llu mapping%s", "stateless", mappings, mappings == 1 ? "" : "s");
+	for (size_t i = 0; i < json_array_size(prefixes); i++)
+		printf("%s%s", i == 0 ? ", prefix " : ", ", json_string_value(json_array_get(prefixes, i)));
+	printf("\n");
+}
+
 static void print_roles(const json_t *roles)
 {
 	char up[FIGURE_TEXT];
@@ -98,6 +111,7 @@ static void print_supervisor(const json_t *s)
 		json_is_true(json_object_get(s, "ready")) ? "" : ", still starting");
 	printf(LABEL "%s\n", "config", config[0] ? config : "built in");
 	print_joined("prefixes", json_object_get(s, "prefixes"));
+	print_siit(json_object_get(s, "siit"));
 	print_joined("DNS64 on", json_object_get(s, "listen"));
 	print_device(json_object_get(s, "device"));
 	print_queues(json_object_get(s, "device"));

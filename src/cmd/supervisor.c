@@ -274,7 +274,7 @@ static int host_stage_up(struct supervisor *s)
 	char fault[512] = "", journal[sizeof(s->conf->control.socket) + 16];
 	struct host_plan plan = supervisor_host_plan(s->conf, journal, sizeof(journal));
 
-	if (!s->conf->has_nat64)
+	if (!conf_has_translator(s->conf))
 		return 0;
 	int err = host_up(&plan, &s->host, fault, sizeof(fault));
 	if (err < 0) {
@@ -416,7 +416,7 @@ static int role_new(struct supervisor *s, enum role_id id)
 static int roles_up(struct supervisor *s)
 {
 	const bool wanted[ROLE_COUNT] = {
-		[ROLE_TRANSLATOR] = s->conf->has_nat64,
+		[ROLE_TRANSLATOR] = conf_has_translator(s->conf),
 		[ROLE_RESOLVER] = s->conf->has_dns64,
 		[ROLE_MONITOR] = s->conf->control.metrics.is_on,
 	};

@@ -46,6 +46,23 @@ static json_t *prefixes_rows(const struct supervisor *s)
 	return rows;
 }
 
+/* Null without stateless translation. */
+static json_t *siit_row(const struct supervisor *s)
+{
+	const struct siit_config *c = &s->conf->nat64.siit;
+	json_t *prefixes = json_array();
+	char text[PREFIX6_TEXT];
+
+	if (!s->conf->has_siit) {
+		json_decref(prefixes);
+		return json_null();
+	}
+	for (unsigned i = 0; i < c->prefixes_len; i++)
+		json_array_append_new(prefixes, json_string(prefix6_text(c->prefixes[i], text)));
+	return json_pack("{s:o, s:i, s:i}", "prefixes", prefixes, "mappings", (int)c->mappings_len,
+		"translatable", (int)c->translatable_len);
+}
+
 static json_t *listen_rows(const struct supervisor *s)
 {
 	json_t *rows = json_array();
@@ -66,9 +83,9 @@ static json_t *metrics_row(const struct supervisor *s)
 
 json_t *supervisor_status_row(const struct supervisor *s)
 {
-	return json_pack("{s:s, s:s, s:i, s:f, s:s?, s:b, s:o, s:o, s:o, s:o, s:o}", "role", "supervisor",
-		"version", ISTHMUS_VERSION, "pid", (int)getpid(), "uptime_s",
+	return json_pack("{s:s, s:s, s:i, s:f, s:s?, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "role",
+		"supervisor", "version", ISTHMUS_VERSION, "pid", (int)getpid(), "uptime_s",
 		(double)((clock_now() - s->started) / MSEC) / 1000, "config", s->config_path, "ready",
-		s->is_ready, "prefixes", prefixes_rows(s), "listen", listen_rows(s), "metrics",
-		metrics_row(s), "device", device_row(s), "roles", roles_rows(s));
+		s->is_ready, "prefixes", prefixes_rows(s), "siit", siit_row(s), "listen", listen_rows(s),
+		"metrics", metrics_row(s), "device", device_row(s), "roles", roles_rows(s));
 }

@@ -19,8 +19,8 @@
  * when the host's addresses are known. Something is reported once: a value that could not be read does not
  * take part in the checks that follow. What works but looks like a mistake is a warning in struct conf.
  *
- * A file that has some sections switches off those of nat64 and dns64 that it leaves out; control and log
- * then have their defaults. A file with neither is refused: an empty file is a mistake more often than a wish.
+ * A file that has some sections switches off those of nat64, siit and dns64 that it leaves out; control and log
+ * then have their defaults. A file with none of them is refused: an empty file is a mistake more often than a wish.
  *
  * Limits: DOCUMENT_BYTES_MAX, DOCUMENT_NODES_MAX and DOCUMENT_DEPTH_MAX bound what the text may make us
  * build, and CONF_FAULTS_MAX the lines of complaint. YAML's anchors, aliases, tags and second documents are
@@ -133,7 +133,8 @@ static void read_root(struct conf_reading *r, const struct conf_node *root)
 	}
 	if (!is_anything_on && r->faults == 0)
 		complain(r, "file", root ? root->line : 1,
-			"there is nothing to do, write a section nat64: or dns64: (or start without a file "
+			"there is nothing to do, write a section nat64:, siit: or dns64: (or start without a "
+			"file "
 			"for the defaults)");
 	read_sections(r, &w);
 }
@@ -252,6 +253,8 @@ void conf_free(struct conf *c)
 		return;
 	conf_errors_fini(&c->warnings);
 	free(c->statics);
+	free(c->mappings);
+	free(c->origin.mapping_lines);
 	free(c->origin.static_lines);
 	free(c->origin.name);
 	free(c);

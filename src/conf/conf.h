@@ -56,14 +56,16 @@ struct conf_origin {
 	char *name;		/* of the file; owned */
 	unsigned upstream_line; /* of dns64.upstream; 0 if it is not in a file */
 	unsigned *static_lines; /* parallel to statics; owned */
+	unsigned *mapping_lines; /* parallel to mappings; owned */
 };
 
 struct conf {
-	bool has_nat64,
+	bool has_nat64, has_siit,
 		has_dns64; /* a section may be switched off by leaving it out of a file that has others */
 	struct nat64_config nat64;
 	struct conf_pool_source pool_source[POOL_ENTRIES_MAX]; /* parallel to nat64.state.pool */
 	struct static_binding *statics;			       /* owned; nat64.state.statics points here */
+	struct eam *mappings;				       /* owned; nat64.siit.mappings points here */
 	unsigned workers;				       /* 0: auto */
 	enum conf_fastpath fastpath;
 	bool udp_gro;	      /* the interfaces may join datagrams */
@@ -110,6 +112,12 @@ MUST_CHECK int conf_print(const struct conf *c, FILE *to);
 /** conf_changes_needing_restart() - name the first key that differs and cannot change while running; NULL if
  * none does */
 const char *conf_changes_needing_restart(const struct conf *old, const struct conf *new);
+
+/** conf_has_translator() - whether anything is to be translated, so that a device and packet threads are needed */
+static inline bool conf_has_translator(const struct conf *c)
+{
+	return c->has_nat64 || c->has_siit;
+}
 
 /** conf_free() - free a configuration; NULL is fine */
 void conf_free(struct conf *c);

@@ -2,6 +2,7 @@
 #include "conf/item.h"
 
 #include "addr/embed.h"
+#include "addr/special.h"
 #include "base/bytes.h"
 
 #include <errno.h>
@@ -139,6 +140,51 @@ static void write_prefix(const void *from, char text[static ITEM_TEXT])
 		prefix4_text(p->p4, text);
 	else
 		prefix6_text(p->p6, text);
+}
+
+/* --- addresses --- */
+
+static bool read_address4(const char *text, void *to, char why[static ITEM_WHY])
+{
+	struct addr4 a;
+
+	if (!addr4_parse(text, &a) || !special4_is_unicast_source(a))
+		return wrong(why, "\"" SHOWN "\" is no IPv4 address of a host, write one such as 203.0.113.8",
+			text);
+	*(struct addr4 *)to = a;
+	return true;
+}
+
+static void write_address4(const void *from, char text[static ITEM_TEXT])
+{
+	addr4_text(*(const struct addr4 *)from, text);
+}
+
+#define ADDRESS_AUTO "auto"
+
+static bool read_address6(const char *text, void *to, char why[static ITEM_WHY])
+{
+	struct addr6 a = { 0, 0 };
+	bool is_auto = strcmp(text, ADDRESS_AUTO) == 0;
+
+	if (!is_auto &&
+		(!addr6_parse(text, &a) || !special6_is_unicast_source(a) || a.hi >> 54 == 0xfe80 >> 6))
+		return wrong(why,
+			"\"" SHOWN
+			"\" is no IPv6 address that is routed, write one such as 2001:db8:fff::8, or auto",
+			text);
+	*(struct addr6 *)to = a;
+	return true;
+}
+
+static void write_address6(const void *from, char text[static ITEM_TEXT])
+{
+	const struct addr6 *a = from;
+
+	if (a->hi == 0 && a->lo == 0)
+		text_copy(text, ITEM_TEXT, ADDRESS_AUTO);
+	else
+		addr6_text(*a, text);
 }
 
 /* --- endpoints --- */
@@ -441,6 +487,8 @@ const struct conf_item item_translation_prefix = { sizeof(struct prefix6), read_
 	write_prefix6 };
 const struct conf_item item_prefix6 = { sizeof(struct prefix6), read_prefix6, write_prefix6 };
 const struct conf_item item_prefix4 = { sizeof(struct prefix4), read_prefix4, write_prefix4 };
+const struct conf_item item_address4 = { sizeof(struct addr4), read_address4, write_address4 };
+const struct conf_item item_address6 = { sizeof(struct addr6), read_address6, write_address6 };
 const struct conf_item item_prefix = { sizeof(struct dns_prefix), read_prefix, write_prefix };
 const struct conf_item item_endpoint = { sizeof(struct dns_endpoint), read_endpoint, write_endpoint };
 const struct conf_item item_endpoint4 = { sizeof(struct dns_endpoint), read_endpoint4, write_endpoint };

@@ -9,6 +9,8 @@
 #include "conf/plan.h"
 #include "conf/pool.h"
 #include "conf/shape.h"
+#include "conf/siit.h"
+#include "xlat/pkt.h"
 #include "dataplane/coalesce.h"
 #include "state/owner.h"
 
@@ -65,6 +67,12 @@ static const struct conf_choice udp_gro_words[] = {
 	{ "auto", true, NULL },
 	{ "off", false, NULL },
 };
+
+static const struct conf_choice udp_zero_words[] = {
+	{ "compute", UDP_ZERO_COMPUTE, NULL },
+	{ "drop", UDP_ZERO_DROP, NULL },
+};
+const struct conf_choices conf_udp_zero_choices = { udp_zero_words, ARRAY_LEN(udp_zero_words) };
 
 static const struct conf_number power_of_two = { .is_power_of_two = true };
 static const struct conf_number worker_count = { .zero_word = "auto" };
@@ -283,6 +291,23 @@ static const struct conf_key nat64_rows[] = {
 		.help = "Let 64:ff9b::/96 stand for private and documentation IPv4 addresses too, which RFC "
 			"6052 s3.1 forbids; "
 			"other prefixes always may." },
+	{ .path = "nat64.lowest-ipv6-mtu",
+		.shape = &shape_number,
+		.at = AT(nat64.lowest_ipv6_mtu),
+		.min = IP6_MIN_MTU,
+		.max = 65535,
+		.standard = "1280",
+		.help = "IPv4 packets that may be fragmented are cut so that they fit every IPv6 link of the "
+			"network, "
+			"whose smallest MTU this is (RFC 7915 s4)." },
+	{ .path = "nat64.udp-zero-checksum",
+		.shape = &shape_choice,
+		.at = AT(nat64.udp_zero),
+		.of = &conf_udp_zero_choices,
+		.standard = "compute",
+		.help = "What becomes of a UDP datagram over IPv4 that has no checksum: compute one, or drop "
+			"it "
+			"(RFC 7915 s4.5)." },
 	{ .path = "nat64.ftp-alg",
 		.shape = &shape_flag,
 		.at = AT(ftp_alg),
@@ -452,6 +477,12 @@ const struct conf_section conf_sections[CONF_SECTIONS] = {
 		.presence_at = AT(has_nat64),
 		.finish = plan_check_nat64,
 		.help = "Stateful NAT64." },
+	{ .name = "siit",
+		.keys = { conf_siit_rows, CONF_SIIT_ROWS },
+		.is_optional = true,
+		.presence_at = AT(has_siit),
+		.finish = siit_finish,
+		.help = "Stateless translation." },
 	{ .name = "dns64",
 		.keys = KEYS(dns64_rows),
 		.is_optional = true,
@@ -462,7 +493,6 @@ const struct conf_section conf_sections[CONF_SECTIONS] = {
 		.keys = KEYS(control_rows),
 		.help = "The control socket, metrics and the status page." },
 	{ .name = "log", .keys = KEYS(log_rows), .help = "The log." },
-	{ .name = "siit", .later = "stateless translation comes in a later version, remove the section" },
 	{ .name = "clat",
 		.later = "the customer side of 464XLAT comes in a later version, remove the section" },
 	{ .name = "relay", .later = "the layer 7 relays come in a later version, remove the section" },

@@ -83,6 +83,9 @@ static bool is_well_known(struct prefix6 p)
 
 static bool is_routed(const struct nat64_config *c, struct prefix6 p)
 {
+	for (unsigned i = 0; i < c->siit.prefixes_len; i++)
+		if (addr6_eq(c->siit.prefixes[i].addr, p.addr) && c->siit.prefixes[i].len == p.len)
+			return true;
 	for (unsigned i = 0; i < c->prefixes_len; i++)
 		if (addr6_eq(c->prefixes[i].addr, p.addr) && c->prefixes[i].len == p.len)
 			return true;
@@ -90,6 +93,17 @@ static bool is_routed(const struct nat64_config *c, struct prefix6 p)
 }
 
 _Static_assert(DNS64_PREFIX_MAX >= STATE_PREFIXES_MAX, "dns64 can take over all prefixes of nat64");
+
+/* Without a pool, what is synthesized leads to the hosts that have mappings. */
+static void take_over_siit(struct conf *c, const struct conf_node *n)
+{
+	if (!node_find(n, "prefixes") && c->nat64.siit.prefixes_len > 0) {
+		c->dns64.prefixes_len = 1;
+		c->dns64.prefixes[0] = c->nat64.siit.prefixes[0];
+	}
+	if (!node_find(n, "allow-non-global"))
+		c->dns64.allow_non_global = c->nat64.siit.allow_non_global;
+}
 
 /* What is left out follows nat64: there is one address plan. */
 static void take_over(struct conf *c, const struct conf_node *n)
@@ -147,8 +161,11 @@ static void warn_non_global(struct conf_reading *r, const struct conf_node *n)
 void plan_check_dns64(struct conf_reading *r, const struct conf_node *n)
 {
 	upstream_check(r, NULL);
-	if (!r->c->has_nat64)
+	if (!r->c->has_nat64) {
+		if (r->c->has_siit)
+			take_over_siit(r->c, n);
 		return;
+	}
 	take_over(r->c, n);
 	size_t back = path_enter(r, "dns64");
 

@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "conf/pool.h"
 #include "conf/reading.h"
+#include "conf/siit.h"
 #include "conf/upstream.h"
 
 #include <errno.h>
@@ -89,6 +90,7 @@ static void resolve_pool(struct resolving *v)
 		resolve_entry(v, i);
 	path_leave(&v->r, back);
 	pool_check(&v->r);
+	siit_check_pool(&v->r);
 }
 
 static void resolve_upstream(struct resolving *v)

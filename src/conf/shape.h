@@ -39,6 +39,7 @@ extern const struct conf_shape shape_words;	/* unsigned mask; of: struct conf_ch
 extern const struct conf_shape shape_mapping;	/* of: struct conf_keys with the same base */
 extern const struct conf_shape shape_pool;	/* nat64.pool */
 extern const struct conf_shape shape_statics;	/* nat64.static */
+extern const struct conf_shape shape_mappings;	/* siit.mappings */
 extern const struct conf_shape shape_upstreams; /* dns64.upstream */
 extern const struct conf_shape shape_later;	/* refused in this version; of: the sentence that says why */
 

@@ -193,6 +193,23 @@ static int device_up(struct host *h, const struct host_plan *plan, const struct 
 
 /* --- routes --- */
 
+/* Of a mapping the side without the hosts leads here: what is sent there must become packets of the other family. */
+static int siit_routes_of(const struct siit_config *c, struct routes *ret)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < c->prefixes_len && r == 0; i++)
+		r = routes_want6(ret, c->prefixes[i]);
+	for (unsigned i = 0; i < c->mappings_len && r == 0; i++) {
+		const struct eam *e = &c->mappings[i];
+
+		r = e->hosts == EAM_HOSTS_IPV6 ? routes_want4(ret, e->v4) : routes_want6(ret, e->v6);
+	}
+	for (unsigned i = 0; i < c->translatable_len && r == 0; i++)
+		r = routes_want4(ret, c->translatable[i]);
+	return r;
+}
+
 /* Everything that must be routed to the device: one place to add to. */
 static int routes_of(const struct host_plan *plan, struct routes *ret)
 {
@@ -203,7 +220,7 @@ static int routes_of(const struct host_plan *plan, struct routes *ret)
 		r = routes_want6(ret, plan->nat64->prefixes[i]);
 	for (unsigned i = 0; i < pool->pool_len && r == 0; i++)
 		r = pool->pool[i].is_shared ? 0 : routes_want4(ret, pool->pool[i].prefix);
-	return r;
+	return r == 0 ? siit_routes_of(&plan->nat64->siit, ret) : r;
 }
 
 static struct routes_device routes_device_of(const struct host *h)
@@ -226,7 +243,8 @@ static int routes_up(struct host *h, const struct host_plan *plan, const struct 
 
 static struct onlink_request onlink_of(const struct host *h, const struct host_plan *plan)
 {
-	return (struct onlink_request){ h->netlink, h->journal, &plan->nat64->state, h->index };
+	return (struct onlink_request){ h->netlink, h->journal, &plan->nat64->state, &plan->nat64->siit,
+		h->index };
 }
 
 static int pool_check(struct host *h, const struct host_plan *plan, const struct fault *f)

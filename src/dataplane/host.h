@@ -33,7 +33,8 @@ MUST_CHECK int host_interface_addr4(const char *ifname, struct addr4 *ret);
 
 struct host_plan {
 	char device[IF_NAMESIZE];
-	const struct nat64_config *nat64; /* borrowed: prefixes to route, pool to route or to steer */
+	const struct nat64_config
+		*nat64; /* borrowed: prefixes and mappings to route, pool to route or to steer */
 	unsigned queues;		  /* TUN queues, one per worker */
 	struct coalesce_plan coalesce;
 	const char *journal;	    /* where changes are written down; see host_up(). NULL: nowhere */
@@ -60,8 +61,8 @@ struct host_status {
  * @fault:	on failure a sentence for the user: what failed, and what would help; at least 256 bytes
  *
  * Makes the TUN device (up, MTU such that no packet of the host's other interfaces is too big for it), routes each
- * prefix and each pool prefix to it, answers ARP for pool addresses that lie in an on-link subnet (proxy neighbour
- * entries), turns on forwarding for both families (keeping router advertisements accepted where they were), reserves
+ * prefix, each pool prefix and each mapping to it, answers ARP and neighbour solicitations for such addresses that lie in
+ * an on-link subnet (proxy neighbour entries), turns on forwarding for both families (keeping router advertisements accepted where they were), reserves
  * the pool's ports on shared addresses from the host's own sockets, and lets shared pool addresses be steered.
  *
  * If @plan names a journal (such as /run/isthmus/host.journal), what a killed predecessor left behind is undone first,

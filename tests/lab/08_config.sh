@@ -101,7 +101,7 @@ step "wrong prefix length" check_of 'bad.yaml:2: ' 'nat64:' '  prefixes: [64:ff9
 step "wrong port range" check_of 'bad.yaml:' 'nat64:' '  prefixes: [64:ff9b::/96]' '  pool:' \
 	'    - { address: 192.0.2.2, ports: 70000-80000 }'
 step "broken YAML" check_of 'bad.yaml:' 'nat64: [' '  }'
-step "siit comes later, and says so" check_of 'siit' 'siit:' '  prefix: 2001:db8:100::/40'
+step "siit without any host is refused, and says so" check_of 'siit.mappings: no IPv6 host' 'siit:' '  prefix: 2001:db8:100::/40'
 step "relay comes later, and says so" check_of 'relay' 'relay:' '  allow: []'
 step "a file that is not there" not gw "$ISTHMUS" check "$LAB_DIR/none.yaml"
 step "an empty file or one with control characters does not crash it" bash -c '

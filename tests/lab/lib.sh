@@ -40,6 +40,8 @@ SKIPPED=0
 CLIENT_NS=ist$$-client
 GW_NS=ist$$-gw
 SERVER_NS=ist$$-server
+# Namespaces that a scenario makes itself, and that go down with the lab.
+MORE_NS=()
 
 CLIENT6=2001:db8:1::2
 GW6=2001:db8:1::1
@@ -582,7 +584,7 @@ lab_down() {
 		kill -TERM "$GATEWAY_PID" 2>/dev/null
 		wait_for 5 not kill -0 "$GATEWAY_PID"
 	fi
-	for ns in "$CLIENT_NS" "$GW_NS" "$SERVER_NS"; do
+	for ns in "$CLIENT_NS" "$GW_NS" "$SERVER_NS" "${MORE_NS[@]}"; do
 		lab_kill_all "$ns"
 		ip netns del "$ns" 2>/dev/null
 		rm -rf "/etc/netns/$ns"

@@ -78,9 +78,45 @@ static inline bool same_nat64(const struct conf *a, const struct conf *b)
 		if (!same_prefix4(x->deny[i], y->deny[i]))
 			return false;
 	return x->prefixes_len == y->prefixes_len && x->deny_len == y->deny_len &&
-	       x->allow_non_global == y->allow_non_global && same_pool(a, b) &&
-	       same_state(&x->state, &y->state) && a->workers == b->workers && a->fastpath == b->fastpath &&
-	       a->ftp_alg == b->ftp_alg;
+	       x->allow_non_global == y->allow_non_global && x->lowest_ipv6_mtu == y->lowest_ipv6_mtu &&
+	       x->udp_zero == y->udp_zero && same_pool(a, b) && same_state(&x->state, &y->state) &&
+	       a->workers == b->workers && a->fastpath == b->fastpath && a->ftp_alg == b->ftp_alg;
+}
+
+static inline bool same_prefixes4(const struct prefix4 *a, const struct prefix4 *b, unsigned len)
+{
+	for (unsigned i = 0; i < len; i++)
+		if (!same_prefix4(a[i], b[i]))
+			return false;
+	return true;
+}
+
+static inline bool same_mappings(const struct siit_config *a, const struct siit_config *b)
+{
+	for (unsigned i = 0; a->mappings_len == b->mappings_len && i < a->mappings_len; i++)
+		if (!same_prefix4(a->mappings[i].v4, b->mappings[i].v4) ||
+			!same_prefix6(a->mappings[i].v6, b->mappings[i].v6) ||
+			a->mappings[i].hosts != b->mappings[i].hosts)
+			return false;
+	return a->mappings_len == b->mappings_len;
+}
+
+static inline bool same_siit(const struct siit_config *a, const struct siit_config *b)
+{
+	if (a->prefixes_len != b->prefixes_len || a->icmp4_len != b->icmp4_len ||
+		a->deny_len != b->deny_len || a->translatable_len != b->translatable_len)
+		return false;
+	for (unsigned i = 0; i < a->prefixes_len; i++)
+		if (!same_prefix6(a->prefixes[i], b->prefixes[i]))
+			return false;
+	for (unsigned i = 0; i < a->icmp4_len; i++)
+		if (!addr4_eq(a->icmp4[i], b->icmp4[i]))
+			return false;
+	return same_prefixes4(a->translatable, b->translatable, a->translatable_len) &&
+	       same_prefixes4(a->deny, b->deny, a->deny_len) && same_mappings(a, b) &&
+	       addr6_eq(a->icmp6, b->icmp6) && a->allow_non_global == b->allow_non_global &&
+	       a->lowest_ipv6_mtu == b->lowest_ipv6_mtu && a->udp_zero == b->udp_zero &&
+	       a->hairpin == b->hairpin;
 }
 
 static inline bool same_dns_lists(const struct dns64_config *a, const struct dns64_config *b)
@@ -123,7 +159,9 @@ static inline bool same_dns64(const struct dns64_config *a, const struct dns64_c
 
 static inline bool same_conf(const struct conf *a, const struct conf *b)
 {
-	if (a->has_nat64 != b->has_nat64 || a->has_dns64 != b->has_dns64)
+	if (a->has_nat64 != b->has_nat64 || a->has_siit != b->has_siit || a->has_dns64 != b->has_dns64)
+		return false;
+	if (a->has_siit && !same_siit(&a->nat64.siit, &b->nat64.siit))
 		return false;
 	if (a->has_nat64 && !same_nat64(a, b))
 		return false;

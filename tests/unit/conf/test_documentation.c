@@ -9,7 +9,8 @@
 #include <stdlib.h>
 
 static const struct conf_keys *const tables[] = { &conf_nat64_keys, &conf_pool_keys, &conf_static_keys,
-	&conf_lifetime_keys, &conf_dns64_keys, &conf_control_keys, &conf_log_keys };
+	&conf_lifetime_keys, &conf_siit_keys, &conf_mapping_keys, &conf_icmp_source_keys, &conf_dns64_keys,
+	&conf_control_keys, &conf_log_keys };
 
 static char *read_document(const char *path)
 {
@@ -123,6 +124,7 @@ TEST(the_example_has_every_key_and_passes_the_check)
 	if (r == 0) {
 		CHECK_INT(c->warnings.len, 0);
 		CHECK(state_config_validate(&c->nat64.state));
+		CHECK(siit_config_validate(&c->nat64.siit));
 		conf_free(c);
 	}
 	conf_errors_fini(&e);

@@ -53,7 +53,7 @@ static const struct {
 	  "inside: \"[2001:db8::1]:1\" }]\n"
 	  "dns64: { allow: [::1, ::2], prefixes: [2001:db8::/96] }\n",
 		0 },
-	{ "nat64: { workers: 7, subscribr: 1 }\nsiit:\n", -EINVAL },
+	{ "nat64: { workers: 7, subscribr: 1 }\nrelay:\n", -EINVAL },
 };
 
 static void fail_each(const char *text, int outcome)
