@@ -26,6 +26,10 @@ static const struct {
 	[OPTION_HOST] = { "host", NULL, "tell what this machine has and lacks", 0 },
 	[OPTION_PRINT] = { "print", NULL, "print the effective configuration", 0 },
 	[OPTION_BUILT_IN] = { "built-in", NULL, "the built-in configuration, whatever files there are", 0 },
+	[OPTION_TO] = { "to", "ADDR", "only with this IPv4 host, or the hosts of this prefix", 0 },
+	[OPTION_PORT] = { "port", "N", "only with this port of the IPv4 host", 0 },
+	[OPTION_COUNT_OF] = { "count", "N", "end after N packets", 0 },
+	[OPTION_SECONDS] = { "seconds", "N", "end after N seconds", 0 },
 	[OPTION_BY] = { "by", "KEYS", "a line for each direction, protocol, or direction,protocol", 'b' },
 	[OPTION_PREFIX] = { "prefix", "PREFIX", "translation prefix (default: 64:ff9b::/96)", 0 },
 };
@@ -36,6 +40,7 @@ static const struct {
 	enum option_id id;
 } aliases[] = {
 	{ "subscriber", OPTION_CLIENT },
+	{ "protocol", OPTION_PROTO },
 };
 
 int command_usage_error(const char *path, const char *fmt, ...)

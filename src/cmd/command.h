@@ -32,6 +32,10 @@ enum option_id {
 	OPTION_PREFIX,
 	OPTION_BUILT_IN,
 	OPTION_BY,
+	OPTION_TO,
+	OPTION_PORT,
+	OPTION_COUNT_OF,
+	OPTION_SECONDS,
 	OPTION_COUNT
 };
 
@@ -90,6 +94,7 @@ int command_do_sessions(const struct options *o);
 int command_do_bib(const struct options *o);
 int command_do_pool(const struct options *o);
 int command_do_who(const struct options *o);
+int command_do_trace(const struct options *o);
 int command_do_explain(const struct options *o);
 int command_do_counters(const struct options *o);
 int command_do_reload(const struct options *o);

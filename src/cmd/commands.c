@@ -121,6 +121,25 @@ const struct command main_commands[] = {
 		.run = command_do_counters,
 	},
 	{
+		.name = "trace",
+		.operands = "[CLIENT|ADDRESS[:PORT]]",
+		.summary = "Follow the packets of one flow, and show what is decided for each, and why",
+		.text = "CLIENT is an IPv6 address, a prefix, or [ADDRESS]:PORT; ADDRESS is the IPv4\n"
+			"address that stands for a client. Each step names its section of an RFC. Ends with\n"
+			"Ctrl-C, or as --count and --seconds say. The gateway never waits: where too much\n"
+			"passes, packets are left out, and it is said how many. At most four traces run at\n"
+			"a time.\n"
+			"\n"
+			"Examples:\n"
+			"  isthmus trace 2001:db8:1::2\n"
+			"  isthmus trace 2001:db8:1::2 --to 198.51.100.10 --port 443 --count 5\n"
+			"  isthmus trace 192.0.2.2:2000\n",
+		.takes = ASKING | TAKES(OPTION_PROTO) | TAKES(OPTION_TO) | TAKES(OPTION_PORT) |
+			 TAKES(OPTION_COUNT_OF) | TAKES(OPTION_SECONDS),
+		.operands_max = 1,
+		.run = command_do_trace,
+	},
+	{
 		.name = "explain",
 		.operands = "[HEX|FILE|-]...",
 		.summary = "Show what the gateway would do with a packet, step by step, and why",

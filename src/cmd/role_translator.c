@@ -7,6 +7,7 @@
  * formats the copies here.
  */
 #include "cmd/role.h"
+#include "cmd/show_trace.h"
 #include "cmd/show_translator.h"
 
 #include "ctl/reply.h"
@@ -143,6 +144,7 @@ static const struct role_command commands[] = {
 	{ "bib", show_bib },
 	{ "pool", show_pool },
 	{ "who", show_who },
+	{ "trace", show_trace },
 	{ NULL, NULL },
 };
 

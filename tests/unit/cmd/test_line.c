@@ -181,6 +181,8 @@ static const struct {
 	{ "sessions --socket /nonexistent/s", "start it with `isthmus run`", STATUS_FAILED },
 	{ "bib --socket=/nonexistent/s -n5", "start it with `isthmus run`", STATUS_FAILED },
 	{ "pool -s /nonexistent/s", "start it with `isthmus run`", STATUS_FAILED },
+	{ "trace --count x -s/nonexistent/s", "--count wants a number", STATUS_USAGE },
+	{ "trace ::1 --protocol tcp -s/nonexistent/s", "start it with `isthmus run`", STATUS_FAILED },
 	{ "explain --config /nonexistent/f 45", "/nonexistent/f", STATUS_USAGE },
 	{ "explain -s/nonexistent/s 45", "no gateway answers on that socket", STATUS_FAILED },
 	{ "counters --by colour -s/nonexistent/s", "--by wants direction, protocol", STATUS_USAGE },
