@@ -4,7 +4,8 @@
  *
  * Input: records of a header byte, a byte of offload flags, a length or time of 16 bits, and the packet. Header byte:
  * bits 0-1 are 3 for time, else a packet; 2: leave its addresses; 3: aim at the pool; 4: make it a fragment of one of four
- * datagrams. Bit 7 of the first one: the pool is shared with the host.
+ * datagrams. Bit 7 of the first one: the pool is shared with the host; bit 6: two of the four hosts have mappings, and are
+ * aimed at instead of every other remote; bit 5: missing checksums are computed for them.
  */
 #include "addr/embed.h"
 #include "base/bytes.h"
@@ -29,8 +30,32 @@ static void look(void *ctx, const struct pkt *p)
 		sink += p->data[i];
 }
 
-static struct nat64 *translator(nsec now, bool is_shared)
+#define FIRST_SHARED 0x80
+#define FIRST_SIIT 0x40
+#define FIRST_COMPUTE 0x20
+
+#define MAPPED4 0xcb007100u /* 203.0.113.0 and .1 */
+
+static const struct eam mapping = {
+	.v4 = { { MAPPED4 }, 31 },
+	.v6 = { { UINT64_C(0x20010db800000000), 0 }, 127 },
+};
+
+static void add_siit(struct nat64_config *c, uint8_t first)
 {
+	c->siit = (struct siit_config){
+		.prefixes = { WELL_KNOWN_PREFIX },
+		.prefixes_len = 1,
+		.mappings = &mapping,
+		.mappings_len = 1,
+		.allow_non_global = true,
+		.udp_zero = first & FIRST_COMPUTE ? UDP_ZERO_COMPUTE : UDP_ZERO_DROP,
+	};
+}
+
+static struct nat64 *translator(nsec now, uint8_t first)
+{
+	bool is_shared = first & FIRST_SHARED;
 	struct nat64_config c = {
 		.prefixes = { WELL_KNOWN_PREFIX }, .prefixes_len = 1, .allow_non_global = true
 	};
@@ -42,6 +67,8 @@ static struct nat64 *translator(nsec now, bool is_shared)
 	c.state.ports_per_block = 64;
 	c.state.pool[0] = (struct pool_entry){ { { 0xc0000240 }, 31 }, 1024, 2047, is_shared, 0 };
 	c.state.pool_len = 1;
+	if (first & FIRST_SIIT)
+		add_siit(&c, first);
 	if (nat64_new(&c, seed, now, &n) < 0)
 		abort();
 	return n;
@@ -65,20 +92,23 @@ static void aim_fragment4(uint8_t *p)
 }
 
 /* Addresses that make sense most of the time, so that inputs get past the first checks. */
-static void aim(uint8_t *p, size_t len, uint8_t mode)
+static void aim(uint8_t *p, size_t len, uint8_t mode, uint8_t first)
 {
+	uint32_t remote = first & FIRST_SIIT && len > 39 && p[39] & 4 ? MAPPED4 : 0xc6336400u;
+
 	if (mode & 4)
 		return;
 	if (p[0] >> 4 == 6 && len >= 40) {
 		addr6_put(p + 8, (struct addr6){ UINT64_C(0x20010db800000000), p[23] & 3 });
-		addr6_put(p + 24,
-			embed_addr(WELL_KNOWN_PREFIX,
-				(struct addr4){ (mode & 8) ? 0xc0000240 : 0xc6336400u + (p[39] & 3u) }));
+		addr6_put(p + 24, embed_addr(WELL_KNOWN_PREFIX,
+					  (struct addr4){ (mode & 8) ? 0xc0000240 : remote + (p[39] & 3u) }));
 		if (mode & 16)
 			aim_fragment6(p, len);
 	} else if (p[0] >> 4 == 4 && len >= 20) {
 		addr4_put(p + 12, (struct addr4){ 0xc6336400u + (p[15] & 3u) });
-		addr4_put(p + 16, (struct addr4){ 0xc0000240u + (p[19] & 1u) });
+		addr4_put(p + 16,
+			(struct addr4){
+				(first & FIRST_SIIT && !(mode & 8) ? MAPPED4 : 0xc0000240u) + (p[19] & 1u) });
 		size_t header = (size_t)(p[0] & 15) * 4;
 
 		if (mode & 16)
@@ -96,7 +126,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct rd r = rd_of(data, len);
 	struct nat64_out out = { .send = look, .ctx = NULL };
 	nsec now = 1000 * NSEC;
-	struct nat64 *n = translator(now, len > 0 && data[0] & 0x80);
+	uint8_t first = len > 0 ? data[0] : 0;
+	struct nat64 *n = translator(now, first);
 	uint8_t mode, flags;
 	uint16_t size;
 
@@ -115,7 +146,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 		bytes_copy(p.data, from, take);
 		if (take > 0)
-			aim(p.data, take, mode);
+			aim(p.data, take, mode, first);
 		if (flags & 1)
 			p.off = (struct offload){ .csum_partial = true,
 				.csum_start = p.len > 0 && p.data[0] >> 4 == 6 ? 40 : 20,

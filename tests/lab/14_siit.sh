@@ -22,7 +22,9 @@ EDGE4=198.18.0.10 EDGE6=2001:db8:1::46
 inner() { ip netns exec "$INNER_NS" "$@"; }
 
 more_boxes() {
-	ip netns add "$INNER_NS" && ip -n "$INNER_NS" link set lo up &&
+	# Nobody answers names here, and says so at once: Python's web server looks for its own.
+	mkdir -p "/etc/netns/$INNER_NS" && printf 'nameserver ::1\n' | tee "/etc/netns/$CLIENT_NS/resolv.conf" >"/etc/netns/$INNER_NS/resolv.conf" &&
+		ip netns add "$INNER_NS" && ip -n "$INNER_NS" link set lo up &&
 		ip -n "$CLIENT_NS" link add below type veth peer name uplink netns "$INNER_NS" &&
 		ip -n "$CLIENT_NS" addr add 2001:db8:9::1/64 dev below nodad && ip -n "$CLIENT_NS" link set below up &&
 		ip -n "$INNER_NS" addr add "$INNER6/64" dev uplink nodad && ip -n "$INNER_NS" link set uplink up &&
@@ -77,8 +79,8 @@ must "three servers, one of them behind a router" more_boxes
 background "$CLIENT_NS" python3 -u -m http.server --bind :: -d "$LAB_DIR/www" 8080
 background "$CLIENT_NS" python3 -u "$LAB_ROOT/tests/lab/udp.py" echo 7777 "$A6"
 background "$INNER_NS" python3 -u -m http.server --bind :: -d "$LAB_DIR/www" 8080
-must "they serve their own network" wait_for 15 client curl -sS -f -o /dev/null "http://[$A6]:8080/"
-must "... also the one behind the router" wait_for 15 client curl -sS -f -o /dev/null "http://[$INNER6]:8080/"
+must "they serve their own network" wait_for 30 client curl -sS -f -o /dev/null "http://[$A6]:8080/"
+must "... also the one behind the router" wait_for 30 client curl -sS -f -o /dev/null "http://[$INNER6]:8080/"
 gw ip -4 route >"$LAB_DIR/out/routes4"
 gw ip -6 route >"$LAB_DIR/out/routes6"
 
