@@ -15,7 +15,7 @@ RELEASE_OPTIONS = --buildtype=release -Db_lto=true -Db_pie=true --prefix=$(PREFI
 TEST_OPTIONS	= --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
 FUZZ_OPTIONS	= $(TEST_OPTIONS) -Dfuzz=true
 
-.PHONY: all help deps deps-lab test demo run install bench bench-pipeline fuzz check-style clean
+.PHONY: all help deps deps-lab test soak demo run install bench bench-pipeline fuzz check-style clean
 
 all: deps $(BUILD)/build.ninja
 	ninja -C $(BUILD)
@@ -24,6 +24,7 @@ help:
 	@echo 'make             build the program (release) in $(BUILD)/'
 	@echo 'make demo        an IPv6-only client reaches an IPv4-only server in a lab on this machine; needs root'
 	@echo 'make test        build with sanitizers in $(TEST)/ and run all tests; the lab needs root'
+	@echo 'make soak        many clients over bad links for ten minutes, and a look at what is left; needs root'
 	@echo 'make run         run the gateway on this host with the built-in configuration; needs root'
 	@echo 'make install     install under PREFIX=$(PREFIX) (DESTDIR is honoured)'
 	@echo 'make bench       measure against plain forwarding and TAYGA; needs root'
@@ -48,6 +49,9 @@ test: deps-lab
 	@$(MAKE) --no-print-directory $(TEST)/build.ninja
 	ninja -C $(TEST)
 	@tools/run-tests $(TEST)
+
+soak: deps-lab all
+	@LAB_SOAK_SECONDS=$${LAB_SOAK_SECONDS:-600} ISTHMUS=$(ISTHMUS) tests/lab/22_soak.sh
 
 demo: deps-lab all
 	@ISTHMUS=$(ISTHMUS) tests/lab/demo.sh
