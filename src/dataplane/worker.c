@@ -107,43 +107,82 @@ static bool drain_queue(struct worker *w, nsec now, const struct nat64_out *out)
 
 /* --- other workers --- */
 
-/* What stands in a ring; the packet's memory follows directly, with room in front and behind as translation wants it. */
-struct passage {
-	struct pkt p;
-	struct nat64_handover h;
+/* What stands in a ring. A packet's memory follows directly, with room in front and behind as translation wants it. */
+struct letter {
+	enum { LETTER_PACKET, LETTER_LOAN } kind;
+	unsigned from;
+	union {
+		struct {
+			struct pkt p;
+			struct nat64_handover h;
+		};
+		struct state_loan loan;
+	};
 };
+
+static struct letter *letter_begin(struct worker *w, unsigned to, uint32_t room)
+{
+	struct letter *l = ring_reserve(w->peers.out[to], (uint32_t)sizeof(*l) + room);
+
+	if (l)
+		l->from = w->peers.index;
+	return l;
+}
+
+static void letter_send(struct worker *w, unsigned to)
+{
+	ring_commit(w->peers.out[to]);
+	w->has_rung[to] = true;
+}
 
 static bool hand_over(void *ctx, unsigned worker, const struct pkt *p, const struct nat64_handover *h)
 {
 	struct worker *w = ctx;
 	uint32_t room = PKT_HEADROOM + p->len + PKT_TAILROOM;
-	struct passage *to = ring_reserve(w->peers.out[worker], (uint32_t)sizeof(*to) + room);
+	struct letter *to = letter_begin(w, worker, room);
 
 	if (!to)
 		return false;
 	uint8_t *memory = (uint8_t *)(to + 1);
 
-	*to = (struct passage){ .p = *p, .h = *h };
+	to->kind = LETTER_PACKET;
+	to->p = *p;
+	to->h = *h;
 	to->p.head = memory;
 	to->p.data = memory + PKT_HEADROOM;
 	to->p.end = memory + room;
 	bytes_copy(to->p.data, p->data, p->len);
-	ring_commit(w->peers.out[worker]);
-	w->has_rung[worker] = true;
+	letter_send(w, worker);
+	return true;
+}
+
+static bool lend(void *ctx, unsigned worker, const struct state_loan *m)
+{
+	struct worker *w = ctx;
+	struct letter *to = letter_begin(w, worker, 0);
+
+	if (!to)
+		return false;
+	to->kind = LETTER_LOAN;
+	to->loan = *m;
+	letter_send(w, worker);
 	return true;
 }
 
 /* Returns whether more may be waiting. */
 static bool take_over(struct worker *w, struct ring *from, nsec now, const struct nat64_out *out)
 {
-	struct passage *it;
+	struct letter *it;
 	uint32_t len;
 
 	for (unsigned i = 0; i < RING_BURST; i++) {
 		it = ring_peek(from, &len);
 		if (!it)
 			return false;
-		(void)nat64_take_over(w->nat64, &it->p, &it->h, now, out);
+		if (it->kind == LETTER_PACKET)
+			(void)nat64_take_over(w->nat64, &it->p, &it->h, now, out);
+		else
+			nat64_lend(w->nat64, it->from, &it->loan, now, out);
 		ring_release(from);
 	}
 	return true;
@@ -212,7 +251,7 @@ static void sleep_until(struct worker *w, nsec now, nsec deadline)
 static void *run(void *arg)
 {
 	struct worker *w = arg;
-	struct nat64_out out = { .send = send_packet, .ctx = w, .hand_over = hand_over };
+	struct nat64_out out = { .send = send_packet, .ctx = w, .hand_over = hand_over, .lend = lend };
 	char name[16];
 
 	snprintf(name, sizeof(name), "worker/%u", w->peers.index);

@@ -46,6 +46,7 @@
 #include "nat64/recorder.h"
 
 #include "addr/embed.h"
+#include "state/owner.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -218,12 +219,40 @@ static void on_probe(void *ctx, const struct state_probe *probe)
 	nat64_probe(c->n, probe, c->out);
 }
 
+static void lend_ask(struct nat64 *n, nsec now, const struct nat64_out *out)
+{
+	const struct state_config *c = &n->cfg.state;
+	struct state_loan m;
+	unsigned sent = 0;
+
+	if (LIKELY(!state_loan_ask(n->state, now, &m)))
+		return;
+	for (unsigned i = 0; i < c->owners->len; i++)
+		sent += i != c->worker && out->lend(out->ctx, i, &m);
+	state_loan_asked(n->state, sent, now);
+}
+
+void nat64_lend(
+	struct nat64 *n, unsigned from, const struct state_loan *m, nsec now, const struct nat64_out *out)
+{
+	struct state_loan answer;
+
+	if (!m->is_ask) {
+		state_loan_take(n->state, &m->give, now);
+		return;
+	}
+	state_loan_answer(n->state, &m->ask, from, &answer);
+	if (!out->lend(out->ctx, from, &answer))
+		state_loan_keep(n->state, &answer.give);
+}
+
 nsec nat64_tick(struct nat64 *n, nsec now, const struct nat64_out *out)
 {
 	struct probe_ctx ctx = { n, out };
 	nsec fragments = fragments_expire(n->fragments, now);
 	nsec state = state_expire(n->state, now, TICK_BUDGET, on_probe, &ctx);
 
+	lend_ask(n, now, out);
 	nsec syns = held_syns_expire(n, now, out);
 	nsec next = fragments < state ? fragments : state;
 

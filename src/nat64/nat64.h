@@ -8,6 +8,7 @@
 #define ISTHMUS_NAT64_NAT64_H
 
 #include "nat64/config.h"
+#include "state/loan.h"
 #include "xlat/pkt.h"
 
 enum direction { DIR_64, DIR_46, DIR_COUNT };
@@ -70,6 +71,8 @@ struct nat64_out {
 	 * Called only if the configuration names owners. Return: false if there is no room.
 	 */
 	bool (*hand_over)(void *ctx, unsigned worker, const struct pkt *p, const struct nat64_handover *h);
+	/** lend() - carry a message to another worker, which is to call nat64_lend() with it; false if there is no room */
+	bool (*lend)(void *ctx, unsigned worker, const struct state_loan *m);
 };
 
 /**
@@ -111,7 +114,11 @@ void nat64_burst(struct nat64 *n, struct pkt *p, unsigned len, nsec now, const s
 enum verdict nat64_take_over(struct nat64 *n, struct pkt *p, const struct nat64_handover *h, nsec now,
 	const struct nat64_out *out);
 
-/** nat64_tick() - expire what is due; returns when to call again at the latest */
+/** nat64_lend() - another worker asks for blocks or sessions, or gives some */
+void nat64_lend(
+	struct nat64 *n, unsigned from, const struct state_loan *m, nsec now, const struct nat64_out *out);
+
+/** nat64_tick() - expire what is due, and ask other workers for what runs low; returns when to call again at the latest */
 nsec nat64_tick(struct nat64 *n, nsec now, const struct nat64_out *out);
 
 /**

@@ -5,6 +5,7 @@
  * to the end of its address's queue, which is longer than that unless the pool is nearly used up; then
  * serving a subscriber is worth more than the rest of the time.
  */
+#include "state/loan.h"
 #include "state/owner.h"
 #include "state/pool.h"
 
@@ -68,6 +69,7 @@ static void ring_put(struct pool *p, uint32_t row, enum port_class class, uint16
 	struct ring *r = &p->rows[row].free[class];
 
 	*ring_at(p, r, r->len) = number;
+	p->of_pool[p->rows[row].pool].free++;
 	if (r->len++ == 0)
 		open_add(p, row, class);
 }
@@ -79,6 +81,7 @@ static uint16_t ring_take(struct pool *p, uint32_t row, enum port_class class)
 
 	ASSERT(r->len > 0);
 	r->head = (uint16_t)((r->head + 1u) % r->size);
+	p->of_pool[p->rows[row].pool].free--;
 	if (--r->len == 0)
 		open_remove(p, row, class);
 	return number;
@@ -299,7 +302,12 @@ static uint32_t lend(struct pool *p, uint32_t row, uint16_t number, uint32_t own
 
 uint32_t pool_lend(struct pool *p, uint32_t row, enum port_class class, uint32_t owner)
 {
-	return lend(p, row, ring_take(p, row, class), owner);
+	uint16_t number = ring_take(p, row, class);
+	struct open_rows *o = &p->of_pool[p->rows[row].pool];
+
+	if (UNLIKELY(o->free < LOAN_LOW))
+		o->is_low = p->has_low = true;
+	return lend(p, row, number, owner);
 }
 
 uint32_t pool_lend_at(struct pool *p, uint32_t row, uint16_t port, uint32_t owner)
@@ -311,6 +319,62 @@ uint32_t pool_lend_at(struct pool *p, uint32_t row, uint16_t port, uint32_t owne
 		return lend(p, row, (uint16_t)number, owner);
 	ring_advance(p, &p->rows[row].free[class], (uint16_t)number);
 	return pool_lend(p, row, class, owner);
+}
+
+/* --- between workers --- */
+
+bool pool_part_with(struct pool *p, uint8_t pool, struct rng *g, struct addr4 *ret_addr, uint16_t *ret_port)
+{
+	uint32_t row = NONE;
+	struct block_wish w = { .pool = pool };
+
+	/* High ports first: they are what most flows ask for. */
+	for (unsigned i = PORT_CLASS_COUNT; row == NONE && i-- > 0;) {
+		w.class = (enum port_class)i;
+		row = pool_row_any(p, w, g);
+	}
+	if (row == NONE)
+		return false;
+	struct row *r = &p->rows[row];
+	uint16_t number = ring_take(p, row, w.class);
+
+	r->owned--;
+	p->blocks_owned--;
+	*ret_addr = r->addr;
+	*ret_port = (uint16_t)((uint32_t)(r->first_number + number) << p->shift);
+	/* A row's first block may begin below its first port. */
+	if (*ret_port < p->config->pool[r->entry].lo)
+		*ret_port = p->config->pool[r->entry].lo;
+	return true;
+}
+
+static bool ring_has(const struct pool *p, const struct ring *r, uint16_t number)
+{
+	for (uint32_t i = 0; i < r->len; i++) {
+		if (*ring_at(p, r, i) == number)
+			return true;
+	}
+	return false;
+}
+
+/* A reload in between may have found the block to be ours already. */
+uint32_t pool_receive(struct pool *p, struct addr4 a, uint16_t port)
+{
+	uint32_t row = pool_row_at(p, a, port);
+
+	if (row == NONE)
+		return NONE;
+	uint16_t number = (uint16_t)number_in_row(p, row, port);
+	struct row *r = &p->rows[row];
+	enum port_class class = class_of(p, r, number);
+
+	if (p->lent[r->first_block + number] != 0 || pool_is_fixed(r, number) ||
+		ring_has(p, &r->free[class], number))
+		return NONE;
+	ring_put(p, row, class, number);
+	r->owned++;
+	p->blocks_owned++;
+	return row;
 }
 
 void pool_return(struct pool *p, uint32_t block)

@@ -40,16 +40,18 @@ struct ring {
 struct open_rows {
 	uint32_t base;
 	uint32_t len[PORT_CLASS_COUNT];
+	uint32_t free; /* blocks of the pool in rings */
+	bool is_low;   /* lending left fewer than LOAN_LOW; loan.c clears it */
 };
 
 struct row {
 	struct addr4 addr;
-	uint8_t entry;	       /* index into the configuration's pool */
+	uint8_t entry; /* index into the configuration's pool */
 	uint8_t pool;
-	uint16_t first_number; /* lo / ports_per_block */
-	uint32_t first_block;  /* of pool.lent */
-	uint32_t lent;	       /* blocks lent */
-	uint32_t owned;	       /* blocks that are this worker's, lent or not */
+	uint16_t first_number;	  /* lo / ports_per_block */
+	uint32_t first_block;	  /* of pool.lent */
+	uint32_t lent;		  /* blocks lent */
+	uint32_t owned;		  /* blocks that are this worker's, lent or not */
 	struct fixed_range fixed; /* numbers from the row's first on */
 	struct ring free[PORT_CLASS_COUNT];
 	uint32_t ports_used[PROTO_COUNT];
@@ -83,6 +85,7 @@ struct pool {
 	uint32_t first_row[POOL_ENTRIES_MAX];
 	uint32_t blocks_len; /* of the whole pool */
 	uint32_t blocks_owned;
+	bool has_low;	   /* is_low of any pool */
 	uint16_t *numbers; /* the rings of all rows: block numbers relative to the row's first */
 	uint32_t *lent;	   /* of each block of each row: number of the lent block + 1, or 0 */
 	uint32_t *open[PORT_CLASS_COUNT]; /* rows that have a free block of the class, in no order, by pool */
@@ -144,6 +147,12 @@ uint32_t pool_lend(struct pool *p, uint32_t row, enum port_class class, uint32_t
  * Cost: a block that is not fixed is searched in its ring.
  */
 uint32_t pool_lend_at(struct pool *p, uint32_t row, uint16_t port, uint32_t owner);
+
+/** pool_part_with() - take a free block of the pool out of this worker's part, the one that rested longest; false if none */
+bool pool_part_with(struct pool *p, uint8_t pool, struct rng *g, struct addr4 *ret_addr, uint16_t *ret_port);
+
+/** pool_receive() - a free block becomes this worker's; its row, or NONE if the pool has no such block, or it is here already */
+uint32_t pool_receive(struct pool *p, struct addr4 a, uint16_t port);
 
 /** pool_return() - take a lent block back; no port of it is taken */
 void pool_return(struct pool *p, uint32_t block);

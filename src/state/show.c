@@ -125,6 +125,7 @@ void state_stats(const struct state *s, struct state_stats *ret)
 		.blocks_taken = s->pool.blocks_taken,
 		.blocks_returned = s->pool.blocks_returned,
 		.probes = s->probes,
+		.blocks_given = s->blocks_given,
 		.bytes_of_memory = s->memory.bytes,
 	};
 	bytes_copy(ret->bindings, s->bindings.used, sizeof(ret->bindings));

@@ -35,7 +35,8 @@
  * that is due but not yet removed still counts as alive: a packet that arrives in that moment refreshes it.
  *
  * Several workers. With struct owners (owner.h) this is one worker's part: of the pool the blocks that are its own, and the
- * static bindings in them. Whoever hands it packets asks the owner functions first.
+ * static bindings in them, and of max_sessions a part; loan.c moves what one has to spare to where it is needed. Whoever
+ * hands it packets asks the owner functions first.
  *
  * TCP segments that match a binding but no session, and carry no SYN, are forwarded as RFC 6146 s3.5.2.2
  * (CLOSED) recommends: they get @loose, a session in state CLOSED that is in no table and is overwritten by
@@ -361,8 +362,11 @@ static enum drop_reason begin(struct state *s, const struct arrival *a, nsec now
 	}
 	s->watch.now = now;
 	if (sessions_are_full(s)) {
-		watch_limit(&s->watch, DROP_SESSIONS_FULL, a->proto, s->bindings.at[a->binding].b.in);
-		return DROP_SESSIONS_FULL;
+		struct addr6 in = s->bindings.at[a->binding].b.in;
+		enum drop_reason r = lender_refuse(s, DROP_SESSIONS_FULL, in, now);
+
+		watch_limit(&s->watch, r, a->proto, in);
+		return r;
 	}
 	struct session e = {
 		.binding = a->binding,
@@ -457,6 +461,7 @@ static enum drop_reason open64(
 
 	if (r == DROP_NONE)
 		return begin(s, a, now, ret);
+	r = lender_refuse(s, r, f->src, now);
 	watch_limit(&s->watch, r, f->proto, f->src);
 	return r;
 }

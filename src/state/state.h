@@ -371,6 +371,7 @@ struct state_stats {
 	uint32_t max_sessions, max_bindings, max_subscribers;
 	uint64_t bindings_made, sessions_made, bindings_expired, sessions_expired, blocks_taken,
 		blocks_returned, probes;
+	uint64_t blocks_given; /* free ones, to other workers (loan.h) */
 	uint64_t bytes_of_memory;
 };
 

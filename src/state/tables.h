@@ -3,6 +3,7 @@
 #define ISTHMUS_STATE_TABLES_H
 
 #include "state/binding.h"
+#include "state/lender.h"
 #include "state/session.h"
 #include "state/subscriber.h"
 #include "state/tcp.h"
@@ -17,18 +18,20 @@ struct state {
 	struct pool pool;
 	struct wheel wheel;
 	struct watcher watch;
+	struct lender lender;
 	struct rng rng;
 	struct memory memory;
 	struct session
-		loose; /* what a TCP segment that matches a binding but no session is given; in no table */
-	unsigned statics;  /* static bindings that are this worker's */
+		loose;	  /* what a TCP segment that matches a binding but no session is given; in no table */
+	unsigned statics; /* static bindings that are this worker's */
 	uint32_t filtered; /* sessions that filtering holds back */
 	uint32_t filtered_max;
 	uint32_t sessions_max; /* this worker's part of the gateway's max_sessions */
-	uint32_t seen; /* number of the last state_update() */
+	uint32_t seen;	       /* number of the last state_update() */
 	uint32_t by_proto[PROTO_COUNT];
 	uint32_t by_tcp[TCP_STATE_COUNT];
 	uint64_t bindings_made, sessions_made, bindings_expired, sessions_expired, probes;
+	uint64_t blocks_given; /* to other workers */
 };
 
 /* One sixteenth of the sessions, at least one, may wait for the other side of a simultaneous open. */

@@ -151,6 +151,41 @@ many_flows_of_one() {
 		    assert b"200 OK" in c.recv(1000)
 	END
 }
+# What waits for another worker is sent again, as everybody does who speaks UDP.
+many_ports_of_one() {
+	client python3 - "$WEB64" <<-'END'
+		import resource, select, socket, sys, time
+		resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+		waiting = {}
+		for i in range(1500):
+		    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+		    s.bind(("2001:db8:101::2", 0))
+		    s.connect((sys.argv[1], 7777))
+		    waiting[s.fileno()] = s
+		poll = select.poll()
+		for s in waiting.values():
+		    poll.register(s, select.POLLIN)
+		done = []
+		for _ in range(8):
+		    for s in list(waiting.values()):
+		        try:
+		            s.send(b"x")
+		        except OSError as e:
+		            sys.exit(f"refused: {e}")
+		        for fd, _ in poll.poll(0):
+		            done.append(waiting.pop(fd))
+		            poll.unregister(fd)
+		    end = time.monotonic() + 2
+		    while waiting and time.monotonic() < end:
+		        for fd, _ in poll.poll(100):
+		            done.append(waiting.pop(fd))
+		            poll.unregister(fd)
+		    if not waiting:
+		        break
+		sys.exit(f"{len(waiting)} flows had no answer" if waiting else 0)
+	END
+}
+blocks_are() { isthmus pool --json | grep -q "\"blocks\": *$1[,}]"; }
 pool_is_whole() {
 	isthmus pool --json >"$LAB_DIR/out/pool"
 	python3 -c '
@@ -207,8 +242,18 @@ step "packets went between workers" is_some handed_over
 must "the gateway ends" lab_gateway_stop
 unset ISTHMUS_NO_QUEUE_PROGRAM
 
+section "One subscriber needs more blocks than its worker has"
+# 64 blocks, 16 for each worker; 1500 ports are 24 of them.
+sed -i '/^  static:/,+1d; s/ports: 1024-65535/ports: 20032-24127/' "$LAB_DIR/isthmus.yaml"
+sed -i 's/^  workers: 4/  workers: 4\n  ports-per-block: 64\n  max-blocks-per-subscriber: 60/' "$LAB_DIR/isthmus.yaml"
+must "the gateway serves" lab_gateway
+step "1500 UDP flows of it" many_ports_of_one
+step "nothing was refused" is_none POOL_EXHAUSTED
+step "the pool has all its blocks still" blocks_are 64
+must "the gateway ends" lab_gateway_stop
+
 section "A pool of 64 ports, asked for four workers"
-sed -i '/^  static:/,+1d; s/ports: 1024-65535/ports: 8064-8127/; s/^  workers: 4/  workers: 4\n  ports-per-block: 64/' "$LAB_DIR/isthmus.yaml"
+sed -i 's/ports: 20032-24127/ports: 8064-8127/' "$LAB_DIR/isthmus.yaml"
 must "the gateway serves" lab_gateway
 step "one worker has it all" workers_run 1
 step "a download" download

@@ -13,10 +13,16 @@
 
 #define CREW_MAX 4
 #define RING_MAX 256
+#define CREW_OUT(k)                                                                                          \
+	{                                                                                                    \
+		.send = crew_capture, .ctx = (k), .hand_over = crew_hand_over, .lend = crew_lend             \
+	}
 
 /* A packet on its way to another worker, with memory of its own. */
 struct passage {
-	unsigned to;
+	unsigned to, from;
+	bool is_loan;
+	struct state_loan loan;
 	struct pkt p;
 	struct nat64_handover h;
 	struct craft bytes;
@@ -31,7 +37,8 @@ struct crew {
 	struct passage *ring;
 	unsigned head, tail;
 	bool is_ring_full; /* refuse everything */
-	unsigned handed;
+	unsigned handed, lent;
+	unsigned at; /* the worker that is running */
 };
 
 static inline bool crew_hand_over(
@@ -46,6 +53,7 @@ static inline bool crew_hand_over(
 	struct passage *to = &k->ring[k->tail++ % RING_MAX];
 
 	to->to = worker;
+	to->is_loan = false;
 	to->h = *h;
 	to->p = *p;
 	to->p.head = to->bytes.memory;
@@ -53,6 +61,23 @@ static inline bool crew_hand_over(
 	to->p.end = to->bytes.memory + sizeof(to->bytes.memory);
 	bytes_copy(to->p.data, p->data, p->len);
 	k->handed++;
+	return true;
+}
+
+static inline bool crew_lend(void *ctx, unsigned worker, const struct state_loan *m)
+{
+	struct crew *k = ctx;
+
+	if (k->is_ring_full)
+		return false;
+	REQUIRE(worker < k->len && worker != k->at && k->tail - k->head < RING_MAX);
+	struct passage *to = &k->ring[k->tail++ % RING_MAX];
+
+	to->to = worker;
+	to->from = k->at;
+	to->is_loan = true;
+	to->loan = *m;
+	k->lent++;
 	return true;
 }
 
@@ -65,13 +90,31 @@ static inline void crew_capture(void *ctx, const struct pkt *p)
 
 static inline void crew_deliver(struct crew *k)
 {
-	struct nat64_out out = { .send = crew_capture, .ctx = k, .hand_over = crew_hand_over };
+	struct nat64_out out = CREW_OUT(k);
 
 	while (k->head != k->tail) {
 		struct passage *at = &k->ring[k->head % RING_MAX];
 
-		(void)nat64_take_over(k->n[at->to], &at->p, &at->h, k->b->now, &out);
+		k->at = at->to;
+		if (at->is_loan)
+			nat64_lend(k->n[at->to], at->from, &at->loan, k->b->now, &out);
+		else
+			(void)nat64_take_over(k->n[at->to], &at->p, &at->h, k->b->now, &out);
 		k->head++;
+	}
+}
+
+/* Every worker's time passes; what they say to each other is delivered. */
+static inline void crew_tick(struct crew *k)
+{
+	struct nat64_out out = CREW_OUT(k);
+
+	for (k->at = 0; k->at < k->len;) {
+		unsigned i = k->at;
+
+		(void)nat64_tick(k->n[i], k->b->now, &out);
+		crew_deliver(k);
+		k->at = i + 1;
 	}
 }
 
@@ -115,7 +158,7 @@ static inline void crew_free(struct crew *k)
 /* Gives b->in to a worker, and delivers; what comes out is captured behind what was. */
 static inline enum verdict crew_put_more(struct crew *k, unsigned worker)
 {
-	struct nat64_out out = { .send = crew_capture, .ctx = k, .hand_over = crew_hand_over };
+	struct nat64_out out = CREW_OUT(k);
 	struct bench *b = k->b;
 	struct pkt p = {
 		.head = b->in.memory,
@@ -123,6 +166,7 @@ static inline enum verdict crew_put_more(struct crew *k, unsigned worker)
 		.len = (uint32_t)b->in.len,
 		.end = b->in.memory + sizeof(b->in.memory),
 	};
+	k->at = worker;
 	enum verdict verdict = nat64_packet(k->n[worker], &p, b->now, &out);
 
 	crew_deliver(k);

@@ -492,3 +492,129 @@ TEST(who_follows_a_packet_sees_it_once_at_the_worker_that_translates_it)
 	}
 	crew_free(k);
 }
+
+/* --- what workers lend each other --- */
+
+static uint64_t refused(const struct crew *k)
+{
+	return crew_drops(k, DROP_POOL_EXHAUSTED) + crew_drops(k, DROP_SESSIONS_FULL);
+}
+
+/* A flow of the client of net @net, tried as often as its host would; whether it got through. */
+static bool flow_opens(struct crew *k, unsigned net, uint16_t port)
+{
+	const struct craft_ip ip = { .src = client_of(net), .dst = SERVER6 };
+
+	for (unsigned tries = 0; tries < 3; tries++) {
+		craft_udp(&k->b->in, &ip, port, 53, 20);
+		(void)crew_put(k, net % k->len);
+		if (k->b->sent > 0)
+			return k->b->v[0].version == 4;
+		crew_tick(k);
+	}
+	return false;
+}
+
+static uint32_t blocks_lent(const struct crew *k)
+{
+	struct state_stats stats;
+	uint32_t sum = 0;
+
+	for (unsigned i = 0; i < k->len; i++) {
+		state_stats(nat64_state(k->n[i]), &stats);
+		sum += stats.blocks_lent;
+	}
+	return sum;
+}
+
+TEST(a_subscriber_of_one_worker_may_have_the_blocks_of_all)
+{
+	for (unsigned len = 1; len <= CREW_MAX; len++) {
+		struct bench *b = config_of_crew();
+
+		b->cfg.state.pool[0].hi = 1024 + 64 * 40 - 1;
+		b->cfg.state.max_blocks_per_subscriber = 1000;
+		b->cfg.state.max_sessions = 10000;
+		struct crew *k = crew_new(b, len);
+		unsigned opened = 0;
+
+		while (opened < 64 * 40 && flow_opens(k, 3, (uint16_t)(2000 + opened)))
+			opened++;
+		CHECK_INT(opened, 64 * 40);
+		CHECK_INT(blocks_lent(k), 40);
+		CHECK_INT(refused(k), 0);
+		CHECK(len == 1 || k->lent > 0);
+
+		/* Now there is nothing anywhere, and the sender is told so. */
+		CHECK(!flow_opens(k, 3, 60000));
+		CHECK(refused(k) > 0);
+		for (unsigned i = 0; i < k->len; i++)
+			CHECK(nat64_validate(k->n[i]));
+		crew_free(k);
+	}
+}
+
+TEST(nobody_is_refused_while_any_worker_has_a_free_block)
+{
+	struct bench *b = config_of_crew();
+
+	b->cfg.state.pool[0].hi = 1024 + 64 * 40 - 1;
+	b->cfg.state.max_blocks_per_subscriber = 1;
+	struct crew *k = crew_new(b, CREW_MAX);
+
+	/* Forty subscribers for forty blocks, however unevenly they hash. */
+	for (unsigned net = 0; net < 40; net++)
+		CHECK(flow_opens(k, net, 40000));
+	CHECK_INT(blocks_lent(k), 40);
+	CHECK_INT(refused(k), 0);
+
+	/* A block that is moved answers from the IPv4 side too, at any worker. */
+	for (unsigned net = 0; net < 40; net++) {
+		REQUIRE(flow_opens(k, net, 40000));
+		uint16_t port = k->b->v[0].sport;
+
+		craft_udp(&k->b->in, &to_pool, 53, port, 33);
+		(void)crew_put(k, (net + 1) % CREW_MAX);
+		check_reply(k, net);
+	}
+	crew_free(k);
+}
+
+TEST(the_sessions_of_one_subscriber_may_come_near_the_gateways_limit_and_all_together_never_pass_it)
+{
+	struct bench *b = config_of_crew();
+
+	b->cfg.state.max_sessions = 400;
+	b->cfg.state.max_blocks_per_subscriber = 1000;
+	struct crew *k = crew_new(b, CREW_MAX);
+	unsigned opened = 0;
+
+	while (opened < 500 && flow_opens(k, 3, (uint16_t)(2000 + opened)))
+		opened++;
+	CHECK_INT(opened, 400);
+	CHECK(crew_drops(k, DROP_SESSIONS_FULL) > 0);
+	crew_free(k);
+}
+
+TEST(what_cannot_be_sent_to_another_worker_stays_where_it_is)
+{
+	struct bench *b = config_of_crew();
+
+	b->cfg.state.pool[0].hi = 1024 + 64 * 40 - 1;
+	b->cfg.state.max_blocks_per_subscriber = 1;
+	struct crew *k = crew_new(b, 2);
+	struct nat64_out out = CREW_OUT(k);
+	struct state_loan ask = { .is_ask = true };
+
+	ask.ask.blocks[0] = LOAN_URGENT;
+	ask.ask.sessions = LOAN_URGENT;
+	k->is_ring_full = true;
+	k->at = 0;
+	nat64_lend(k->n[0], 1, &ask, b->now, &out);
+	k->is_ring_full = false;
+	CHECK(nat64_validate(k->n[0]));
+	for (unsigned net = 0; net < 40; net++)
+		CHECK(flow_opens(k, net, 40000));
+	CHECK_INT(blocks_lent(k), 40);
+	crew_free(k);
+}
