@@ -3,7 +3,7 @@
  *
  * Clients choose their addresses and ports, so every table keyed by them uses SipHash-1-3 with a secret key: without
  * the key nobody can aim at one slot. One round per word and three at the end is the variant that Linux (hsiphash) and
- * the Rust library use for tables; it is not used for anything else.
+ * the Rust library use for tables. Beside them it makes one interface identifier, from a secret (dataplane/uplink.c).
  */
 #ifndef ISTHMUS_BASE_HASH_H
 #define ISTHMUS_BASE_HASH_H

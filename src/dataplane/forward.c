@@ -25,8 +25,8 @@ struct family {
 };
 
 static const struct family families[] = {
-	{ "ipv4", "accept_redirects", "0" },
 	{ "ipv6", NULL, NULL },
+	{ "ipv4", "accept_redirects", "0" },
 };
 
 struct forward_walk {
@@ -113,7 +113,7 @@ static int fault_of_forwarding(const struct fault *f, int r, const char *setting
 	return fault_say(f, r, "cannot set %s: %s", setting, strerror(-r));
 }
 
-int forward_on(struct netlink *n, struct journal *j, const struct fault *f)
+int forward_on(struct netlink *n, struct journal *j, enum forward_families which, const struct fault *f)
 {
 	struct forward_walk w = { .journal = j };
 	int r = 0;
@@ -124,7 +124,7 @@ int forward_on(struct netlink *n, struct journal *j, const struct fault *f)
 		r = w.error;
 	if (r < 0)
 		return fault_of_forwarding(f, r, "net.ipv6.conf.*.accept_ra");
-	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
+	for (size_t i = 0; i < (which == FORWARD_IPV6 ? 1 : ARRAY_LEN(families)); i++) {
 		char setting[40];
 
 		w.family = &families[i];

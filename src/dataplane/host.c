@@ -7,7 +7,8 @@
  * queues are closed. So there is one way to undo, used at exit, after a step that failed, and at the next
  * start after a kill -9.
  *
- *	journal -> pool check -> device -> routes -> ARP -> reserved ports -> steering -> forwarding -> receive offloads
+ *	journal -> pool check -> device -> routes -> ARP -> reserved ports -> steering -> clat -> forwarding
+ *	-> receive offloads
  *
  * Forwarding is nearly last: until then nothing is passed on half-way. A pool of the host's own address (shared)
  * needs the reserved ports, so that the host's own sockets get none of the range by the kernel's choice, and
@@ -34,6 +35,7 @@
 #include "dataplane/host.h"
 
 #include "base/log.h"
+#include "dataplane/clat.h"
 #include "dataplane/coalesce.h"
 #include "dataplane/fault.h"
 #include "dataplane/forward.h"
@@ -74,6 +76,7 @@ struct host {
 	int words;		  /* queue.h; -1 with one queue */
 	struct routes routes;	  /* that lead to the device */
 	struct state_config pool; /* that the host is arranged for; its entries only */
+	struct default_link4 clat_route;
 	struct host_status status;
 };
 
@@ -161,8 +164,10 @@ static int queues_steer(struct host *h, const struct host_plan *plan, const stru
 	return r == 0 ? 0 : fault_say(f, r, "cannot make memory for several workers: %s", strerror(-r));
 }
 
-static int device_configure(struct host *h, const struct fault *f)
+static int device_configure(struct host *h, const struct host_plan *plan, const struct fault *f)
 {
+	struct addr4 address = plan->clat ? plan->clat->address : DEVICE_ADDRESS;
+	enum addr_scope scope = plan->clat ? ADDR_SCOPE_GLOBAL : ADDR_SCOPE_HOST;
 	unsigned mtu = 0;
 	int r = mtu_choose(h, &mtu);
 
@@ -170,7 +175,7 @@ static int device_configure(struct host *h, const struct fault *f)
 	if (r == 0)
 		r = netlink_link_set(h->netlink, h->index, mtu, false, LINK_AUTO6_NONE);
 	if (r == 0)
-		r = netlink_addr4_add(h->netlink, h->index, DEVICE_ADDRESS, ADDR_SCOPE_HOST);
+		r = netlink_addr4_add(h->netlink, h->index, address, scope);
 	if (r == 0)
 		r = netlink_link_set(h->netlink, h->index, mtu, true, LINK_AUTO6_KEEP);
 	if (r < 0)
@@ -188,7 +193,7 @@ static int device_up(struct host *h, const struct host_plan *plan, const struct 
 		r = queues_steer(h, plan, f);
 	if (r == 0)
 		r = forward_device(h->status.device, f);
-	return r == 0 ? device_configure(h, f) : r;
+	return r == 0 ? device_configure(h, plan, f) : r;
 }
 
 /* --- routes --- */
@@ -210,6 +215,15 @@ static int siit_routes_of(const struct siit_config *c, struct routes *ret)
 	return r;
 }
 
+static int clat_routes(const struct host_clat *c, struct routes *ret)
+{
+	int r = c->has_ipv6 ? routes_want6(ret, (struct prefix6){ c->ipv6, 128 }) : 0;
+
+	for (unsigned i = 0; i < c->nets_len && r == 0; i++)
+		r = routes_want6(ret, c->nets[i]);
+	return r;
+}
+
 /* Everything that must be routed to the device: one place to add to. */
 static int routes_of(const struct host_plan *plan, struct routes *ret)
 {
@@ -220,7 +234,9 @@ static int routes_of(const struct host_plan *plan, struct routes *ret)
 		r = routes_want6(ret, plan->nat64->prefixes[i]);
 	for (unsigned i = 0; i < pool->pool_len && r == 0; i++)
 		r = pool->pool[i].is_shared ? 0 : routes_want4(ret, pool->pool[i].prefix);
-	return r == 0 ? siit_routes_of(&plan->nat64->siit, ret) : r;
+	if (r == 0)
+		r = siit_routes_of(&plan->nat64->siit, ret);
+	return r == 0 && plan->clat ? clat_routes(plan->clat, ret) : r;
 }
 
 static struct routes_device routes_device_of(const struct host *h)
@@ -298,9 +314,23 @@ static int steering_up(struct host *h, const struct host_plan *plan, const struc
 	return r;
 }
 
+static struct clat_request clat_of(struct host *h, const struct host_plan *plan)
+{
+	return (struct clat_request){ h->netlink, h->journal, plan->clat, h->index, &h->clat_route };
+}
+
+static int clat_up(struct host *h, const struct host_plan *plan, const struct fault *f)
+{
+	struct clat_request q = clat_of(h, plan);
+
+	return plan->clat ? clat_widen(&q, f) : 0;
+}
+
 static int forwarding_up(struct host *h, const struct host_plan *plan, const struct fault *f)
 {
-	return forward_on(h->netlink, h->journal, f);
+	bool is_router4 = !plan->clat || plan->clat->nets_len > 0;
+
+	return forward_on(h->netlink, h->journal, is_router4 ? FORWARD_BOTH : FORWARD_IPV6, f);
 }
 
 /* Trains of datagrams would be cut again on the way into a device that does not take them. */
@@ -330,6 +360,8 @@ static void changes_undo(struct netlink *n, struct journal *j)
 			steer_down(n, &changes[i]);
 		else if (changes[i].kind == CHANGE_PROXY)
 			onlink_undo(n, &changes[i]);
+		else if (changes[i].kind == CHANGE_CLAT)
+			clat_undo(n, &changes[i]);
 		else
 			coalesce_undo(&changes[i]);
 	}
@@ -386,6 +418,7 @@ static int (*const steps[])(struct host *h, const struct host_plan *plan, const 
 	arp_up,
 	ports_up,
 	steering_up,
+	clat_up,
 	forwarding_up,
 	coalescing_up,
 };
@@ -423,6 +456,7 @@ static int (*const widening[])(struct host *h, const struct host_plan *plan, con
 	arp_up,
 	ports_up,
 	steering_up,
+	clat_up,
 };
 
 /* What host_narrow() does, one kind of thing each; 0 or -errno with a sentence. */
@@ -473,7 +507,16 @@ static int steering_down(struct host *h, const struct host_plan *plan, const str
 	return r < 0 ? fault_say(f, r, "the journal cannot be rewritten: %s", strerror(-r)) : 0;
 }
 
+static int clat_down(struct host *h, const struct host_plan *plan, const struct fault *f)
+{
+	struct clat_request q = clat_of(h, plan);
+	int r = plan->clat ? clat_narrow(&q) : 0;
+
+	return r < 0 ? fault_say(f, r, "the journal cannot be rewritten: %s", strerror(-r)) : 0;
+}
+
 static int (*const narrowing[])(struct host *h, const struct host_plan *plan, const struct fault *f) = {
+	clat_down,
 	steering_down,
 	ports_down,
 	arp_down,

@@ -31,10 +31,22 @@ MUST_CHECK int host_facts(struct host_facts *ret);
 /** host_interface_addr4() - the primary IPv4 address of an interface; 0, -ENODEV, -EADDRNOTAVAIL or another -errno */
 MUST_CHECK int host_interface_addr4(const char *ifname, struct addr4 *ret);
 
+/* A customer-side translator on this host. What of it changes while the host runs: the uplink and the IPv6 address. */
+struct host_clat {
+	struct addr4 address;	  /* of the programs on this host */
+	char uplink[IF_NAMESIZE]; /* "": not known yet */
+	bool has_ipv6;		  /* else it is not known yet */
+	struct addr6 ipv6;	  /* that stands for @address on the uplink, and is nobody's */
+	const struct prefix6
+		*nets; /* that stand for IPv4 networks behind this host, and lead here; borrowed */
+	unsigned nets_len;
+};
+
 struct host_plan {
 	char device[IF_NAMESIZE];
 	const struct nat64_config
 		*nat64; /* borrowed: prefixes and mappings to route, pool to route or to steer */
+	const struct host_clat *clat; /* NULL: none; borrowed */
 	unsigned queues;		  /* TUN queues, one per worker */
 	struct coalesce_plan coalesce;
 	const char *journal;	    /* where changes are written down; see host_up(). NULL: nowhere */

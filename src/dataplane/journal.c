@@ -36,6 +36,7 @@ static const char *const kind_names[CHANGE_COUNT] = {
 	[CHANGE_FILTER] = "filter",
 	[CHANGE_FEATURE] = "feature",
 	[CHANGE_NAPI] = "napi",
+	[CHANGE_CLAT] = "clat",
 };
 
 static void change_free(struct change *c)

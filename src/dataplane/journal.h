@@ -18,6 +18,7 @@ enum change_kind {
 			  too */
 	CHANGE_FEATURE, /* subject: interface; before: its index; after: the offload (ethtool -k) that we switched on */
 	CHANGE_NAPI, /* subject: path below /sys/class/net; before, after: values */
+	CHANGE_CLAT, /* subject: uplink; before: its index; after: the customer-side translator's IPv6 address */
 	CHANGE_COUNT
 };
 
