@@ -96,9 +96,9 @@ static struct conf *read_new(const struct supervisor *s, struct reply *asker)
 }
 
 /* send_conf() - send a role a configuration to take; false if it cannot be sent */
-static bool send_conf(struct process *p, const struct conf *c)
+static bool send_conf(const struct supervisor *s, struct process *p, const struct conf *c)
 {
-	int fd = supervisor_config_fd(c);
+	int fd = supervisor_config_fd(s, c);
 
 	if (fd < 0)
 		return false;
@@ -110,16 +110,16 @@ static bool send_conf(struct process *p, const struct conf *c)
 /* widen_host() - what the new configuration needs of the host, beside what the old one has; false with @fault filled */
 static bool widen_host(struct supervisor *s, const struct conf *c, char *fault, size_t size)
 {
-	char journal[sizeof(c->control.socket) + 16];
-	struct host_plan plan = supervisor_host_plan(c, journal, sizeof(journal));
+	struct plan_room room;
+	struct host_plan plan = supervisor_host_plan(s, c, &room);
 
 	return !s->host || host_widen(s->host, &plan, fault, size) == 0;
 }
 
 static void narrow_host(struct supervisor *s)
 {
-	char journal[sizeof(s->conf->control.socket) + 16];
-	struct host_plan plan = supervisor_host_plan(s->conf, journal, sizeof(journal));
+	struct plan_room room;
+	struct host_plan plan = supervisor_host_plan(s, s->conf, &room);
 
 	if (s->host)
 		host_narrow(s->host, &plan);
@@ -130,7 +130,7 @@ static void finish(struct reload *r)
 	struct supervisor *s = r->s;
 
 	for (unsigned i = 0; r->has_refusal && i < ROLE_COUNT; i++) {
-		if (r->has_taken[i] && !send_conf(s->roles[i], s->conf))
+		if (r->has_taken[i] && !send_conf(s, s->roles[i], s->conf))
 			process_kill(s->roles[i]); /* its next start has the old configuration */
 	}
 	if (r->has_refusal) {
@@ -144,8 +144,10 @@ static void finish(struct reload *r)
 		if (r->asker)
 			reply_end(r->asker);
 	}
-	narrow_host(s);
 	s->reload = NULL;
+	if (s->clat)
+		clat_follow_look(s->clat);
+	narrow_host(s);
 	reload_free(r);
 }
 
@@ -187,7 +189,7 @@ static void ask_roles(struct reload *r)
 		process_info(r->s->roles[i], &info);
 		if (info.state != PROCESS_READY)
 			continue;
-		r->is_asked[i] = send_conf(r->s->roles[i], r->conf);
+		r->is_asked[i] = send_conf(r->s, r->s->roles[i], r->conf);
 		if (!r->is_asked[i])
 			add_refusal(r, info.name, "it does not take messages");
 	}

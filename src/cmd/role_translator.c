@@ -6,10 +6,12 @@
  * touches a table itself: it asks the worker to copy some rows between two packets (worker_call()) and
  * formats the copies here.
  */
+#include "cmd/clat_config.h"
 #include "cmd/role.h"
 #include "cmd/show_trace.h"
 #include "cmd/show_translator.h"
 
+#include "base/log.h"
 #include "ctl/reply.h"
 
 #include <errno.h>
@@ -18,6 +20,71 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* --- what the workers do --- */
+
+/* The configuration, with what was found out since. */
+static void config_make(struct translator *t, const struct conf *c)
+{
+	struct prefix6 prefix;
+
+	*t->config = c->nat64;
+	if (t->discovery)
+		t->config->siit = clat_config(
+			&c->clat, discovery_prefix(t->discovery, &prefix) ? &prefix : NULL, t->mappings);
+}
+
+struct update {
+	const struct nat64_config *config;
+	int err;
+};
+
+static void update_worker(void *ctx, struct nat64 *n)
+{
+	struct update *u = ctx;
+
+	u->err = nat64_update(n, u->config);
+}
+
+MUST_CHECK static int update_one(struct translator *t, unsigned i, const struct nat64_config *c)
+{
+	struct update u = { .config = c };
+
+	worker_call(t->workers[i], update_worker, &u);
+	return u.err;
+}
+
+/* All or none: those that have taken it get back what @before says. */
+static int workers_update(struct translator *t, const struct conf *c, const struct conf *before)
+{
+	unsigned taken = 0;
+	int err = 0;
+
+	config_make(t, c);
+	while (taken < t->workers_len && err == 0) {
+		err = update_one(t, taken, t->config);
+		taken += err == 0;
+	}
+	if (err == 0)
+		return 0;
+	config_make(t, before);
+	while (taken > 0)
+		(void)!update_one(t, --taken, t->config);
+	return err;
+}
+
+/* The workers run by then: the search begins with the event loop. */
+static void on_prefix_changed(void *ctx)
+{
+	struct translator *t = ctx;
+	int err = workers_update(t, t->conf, t->conf);
+
+	if (err < 0)
+		log_error("clat: the translator refuses the prefix: %s; it goes on with the one before",
+			strerror(-err));
+}
+
+/* --- life --- */
 
 /*
  * The descriptors begin with the TUN queues, the only character devices among them; of several workers the words that
@@ -39,12 +106,49 @@ static unsigned words_at(unsigned queues)
 	return queues > 1 ? queues + 1 : queues;
 }
 
+/* The last two descriptors, for clat (ctl/channel.h). */
+#define CLAT_SOCKETS 2
+
+static int translator_discover(struct translator *t, const struct role_start *s)
+{
+	struct discovery_plan plan = {
+		.loop = s->loop,
+		.clat = &s->conf->clat,
+		.adverts = s->fds[s->fds_len - 2],
+		.queries = s->fds[s->fds_len - 1],
+		.changed = on_prefix_changed,
+		.ctx = t,
+	};
+
+	t->mappings = calloc(CLAT_MAPPINGS_MAX, sizeof(*t->mappings));
+	return t->mappings ? discovery_new(&plan, &t->discovery) : -ENOMEM;
+}
+
+static void translator_stop(void *ctx);
+
+static int translator_prepare(struct translator *t, const struct role_start *s)
+{
+	unsigned queues = t->workers_len;
+	int err = 0;
+
+	t->config = calloc(1, sizeof(*t->config));
+	if (!t->config)
+		return -ENOMEM;
+	if (s->conf->has_clat)
+		err = translator_discover(t, s);
+	if (err < 0)
+		return err;
+	config_make(t, s->conf);
+	return crew_new(t->config, s->fds, queues, queues > 1 ? s->fds[words_at(queues) - 1] : -1, &t->crew);
+}
+
 static int translator_start(const struct role_start *s, void **ret_ctx, struct role_fault *fault)
 {
-	unsigned queues = queues_in(s);
+	unsigned queues = queues_in(s), sockets = s->conf->has_clat ? CLAT_SOCKETS : 0;
 
-	if (queues < 1 || queues > TRANSLATOR_WORKERS_MAX || s->fds_len < words_at(queues)) {
-		snprintf(fault->text, sizeof(fault->text), "%u TUN queues came with the start message",
+	if (queues < 1 || queues > TRANSLATOR_WORKERS_MAX || s->fds_len < words_at(queues) + sockets) {
+		snprintf(fault->text, sizeof(fault->text),
+			"%u descriptors came with the start message, %u of them TUN queues", s->fds_len,
 			queues);
 		return -EBADMSG;
 	}
@@ -55,13 +159,12 @@ static int translator_start(const struct role_start *s, void **ret_ctx, struct r
 	t->conf = s->conf;
 	t->since = clock_now();
 	t->workers_len = queues;
-	int err = crew_new(
-		&t->conf->nat64, s->fds, queues, queues > 1 ? s->fds[words_at(queues) - 1] : -1, &t->crew);
+	int err = translator_prepare(t, s);
 
 	if (err < 0) {
 		snprintf(fault->text, sizeof(fault->text), "cannot prepare %u workers: %s", queues,
 			strerror(-err));
-		free(t);
+		translator_stop(t);
 		return err;
 	}
 	*ret_ctx = t;
@@ -86,46 +189,19 @@ static int translator_serve(void *ctx, struct role_fault *fault)
 	return 0;
 }
 
-struct update {
-	const struct nat64_config *config;
-	int err;
-};
-
-static void update_worker(void *ctx, struct nat64 *n)
-{
-	struct update *u = ctx;
-
-	u->err = nat64_update(n, u->config);
-}
-
-MUST_CHECK static int update_one(struct translator *t, unsigned i, const struct nat64_config *c)
-{
-	struct update u = { .config = c };
-
-	worker_call(t->workers[i], update_worker, &u);
-	return u.err;
-}
-
 static int translator_reload(void *ctx, const struct conf *c, struct role_fault *fault)
 {
 	struct translator *t = ctx;
+	int err = workers_update(t, c, t->conf);
 
-	unsigned taken = 0;
-	int err = 0;
-
-	while (taken < t->workers_len && err == 0) {
-		err = update_one(t, taken, &c->nat64);
-		taken += err == 0;
-	}
 	if (err < 0) {
-		/* All or none: those that have taken it get back what they had. */
-		while (taken > 0)
-			(void)!update_one(t, --taken, &t->conf->nat64);
 		snprintf(fault->text, sizeof(fault->text), "the translator refuses the change: %s",
 			strerror(-err));
 		return err;
 	}
 	t->conf = c;
+	if (t->discovery)
+		discovery_update(t->discovery, &c->clat);
 	return 0;
 }
 
@@ -134,6 +210,9 @@ static void translator_stop(void *ctx)
 	struct translator *t = ctx;
 
 	crew_free(t->crew);
+	discovery_free(t->discovery);
+	free(t->mappings);
+	free(t->config);
 	free(t);
 }
 

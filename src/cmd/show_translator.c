@@ -447,18 +447,20 @@ void show_status(void *ctx, const json_t *args, int fd)
 
 	if (reply_start(t->loop, fd, NULL, NULL, NULL, &r) < 0)
 		return;
-	reply_row(r,
-		json_pack("{s:s, s:I, s:f, s:I, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
-			"role", "translator", "pid", (json_int_t)getpid(), "uptime_s",
-			seconds_of(clock_now() - t->since), "workers", (json_int_t)t->workers_len, "sessions",
-			by_proto(sums.stats.sessions), "bindings", by_proto(sums.stats.bindings),
-			"max_sessions", (json_int_t)sums.stats.max_sessions, "subscribers",
-			(json_int_t)sums.stats.subscribers, "blocks", (json_int_t)sums.stats.blocks,
-			"blocks_lent", (json_int_t)sums.stats.blocks_lent, "pkts_64",
-			(json_int_t)sum_pkts(c, DIR_64), "pkts_46", (json_int_t)sum_pkts(c, DIR_46),
-			"bytes_64", (json_int_t)sum_bytes(c, DIR_64), "bytes_46",
-			(json_int_t)sum_bytes(c, DIR_46), "dropped", (json_int_t)sum_drops(c), "memory_bytes",
-			(json_int_t)sums.stats.bytes_of_memory));
+	reply_row(
+		r, json_pack("{s:s, s:I, s:f, s:I, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
+			     "s:I, s:o}",
+			   "role", "translator", "pid", (json_int_t)getpid(), "uptime_s",
+			   seconds_of(clock_now() - t->since), "workers", (json_int_t)t->workers_len,
+			   "sessions", by_proto(sums.stats.sessions), "bindings",
+			   by_proto(sums.stats.bindings), "max_sessions", (json_int_t)sums.stats.max_sessions,
+			   "subscribers", (json_int_t)sums.stats.subscribers, "blocks",
+			   (json_int_t)sums.stats.blocks, "blocks_lent", (json_int_t)sums.stats.blocks_lent,
+			   "pkts_64", (json_int_t)sum_pkts(c, DIR_64), "pkts_46",
+			   (json_int_t)sum_pkts(c, DIR_46), "bytes_64", (json_int_t)sum_bytes(c, DIR_64),
+			   "bytes_46", (json_int_t)sum_bytes(c, DIR_46), "dropped", (json_int_t)sum_drops(c),
+			   "memory_bytes", (json_int_t)sums.stats.bytes_of_memory, "clat",
+			   t->discovery ? discovery_row(t->discovery) : json_null()));
 	reply_end(r);
 }
 

@@ -2,6 +2,7 @@
 #ifndef ISTHMUS_CMD_SHOW_TRANSLATOR_H
 #define ISTHMUS_CMD_SHOW_TRANSLATOR_H
 
+#include "cmd/discovery.h"
 #include "conf/conf.h"
 #include "dataplane/crew.h"
 #include "loop/loop.h"
@@ -18,6 +19,9 @@ struct translator {
 	unsigned workers_len;
 	struct crew *crew;
 	struct worker *workers[TRANSLATOR_WORKERS_MAX]; /* of the crew; once they run */
+	struct discovery *discovery;			/* NULL: no section clat */
+	struct nat64_config *config; /* what the workers have: that of @conf, and what was found; owned */
+	struct eam *mappings;	     /* of @config, for clat; owned */
 };
 
 /* Commands: @ctx is a struct translator; see struct role_command. */

@@ -121,6 +121,34 @@ static void print_supervisor(const json_t *s)
 	print_roles(json_object_get(s, "roles"));
 }
 
+/* print_clat() - what the supervisor arranged, and what the translator found; either may be missing */
+static void print_clat(const json_t *host, const json_t *network)
+{
+	char valid[FIGURE_TEXT];
+
+	if (!json_is_object(host))
+		return;
+	printf("clat\n" LABEL "%s of this host is %s on %s\n", "address", row_text(host, "address"),
+		row_text(host, "ipv6")[0] ? row_text(host, "ipv6") : "nothing yet",
+		row_text(host, "uplink")[0] ? row_text(host, "uplink") : "no uplink yet");
+	for (size_t i = 0; i < json_array_size(json_object_get(host, "lan")); i++) {
+		const json_t *lan = json_array_get(json_object_get(host, "lan"), i);
+
+		printf(LABEL "%s is %s\n", "network", row_text(lan, "ipv4"), row_text(lan, "ipv6"));
+	}
+	if (!json_is_object(network))
+		return;
+	if (!row_text(network, "prefix")[0]) {
+		printf(LABEL "no prefix is known\n", "NAT64");
+		return;
+	}
+	printf(LABEL "%s, by %s%s%s", "NAT64", row_text(network, "prefix"), row_text(network, "from"),
+		row_text(network, "router")[0] ? " of " : "", row_text(network, "router"));
+	if (json_is_number(json_object_get(network, "valid_s")))
+		printf(", valid for %s", figure_duration(row_real(network, "valid_s"), valid));
+	printf("\n");
+}
+
 static unsigned long long sum_protos(const json_t *by_proto)
 {
 	return row_count(by_proto, "tcp") + row_count(by_proto, "udp") + row_count(by_proto, "icmp");
@@ -225,6 +253,7 @@ static void print_picture(const struct picture *p, bool is_json)
 		return;
 	}
 	print_supervisor(p->supervisor);
+	print_clat(json_object_get(p->supervisor, "clat"), json_object_get(p->translator, "clat"));
 	print_translator(p->translator);
 	print_resolver(p->resolver);
 }

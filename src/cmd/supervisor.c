@@ -50,15 +50,18 @@ static const char *const role_names[ROLE_COUNT] = {
 	[ROLE_TRANSLATOR] = "translator", [ROLE_RESOLVER] = "resolver", [ROLE_MONITOR] = "monitor"
 };
 
-int supervisor_config_fd(const struct conf *c)
+int supervisor_config_fd(const struct supervisor *s, const struct conf *c)
 {
+	struct conf filled = *c;
 	char *text = NULL;
 	size_t len = 0;
 	FILE *f = open_memstream(&text, &len);
 
 	if (!f)
 		return -ENOMEM;
-	int err = conf_print(c, f);
+	if (s->clat && c->has_clat)
+		filled.clat = clat_fill(s->clat, &c->clat);
+	int err = conf_print(&filled, f);
 	if (fclose(f) != 0 && err == 0)
 		err = -ENOMEM;
 	if (err == 0)
@@ -258,21 +261,56 @@ static unsigned workers_of(const struct conf *c)
 	return owners_fit(&c->nat64.state, n);
 }
 
-struct host_plan supervisor_host_plan(const struct conf *c, char *journal, size_t size)
+static void plan_clat(const struct supervisor *s, const struct conf_clat *c, struct plan_room *room)
 {
-	struct host_plan plan = { .device = HOST_DEVICE_DEFAULT, .nat64 = &c->nat64, .journal = journal };
+	struct conf_clat filled = clat_fill(s->clat, c);
+	bool has_uplink = strcmp(filled.uplink, CONF_INTERFACE_AUTO) != 0;
+
+	room->clat = (struct host_clat){ .address = c->address,
+		.has_ipv6 = !filled.ipv6.is_auto,
+		.ipv6 = filled.ipv6.value,
+		.nets = room->nets,
+		.nets_len = c->lan_len };
+	text_copy(room->clat.uplink, sizeof(room->clat.uplink), has_uplink ? filled.uplink : "");
+	for (unsigned i = 0; i < c->lan_len; i++)
+		room->nets[i] = c->lan[i].v6;
+}
+
+struct host_plan supervisor_host_plan(
+	const struct supervisor *s, const struct conf *c, struct plan_room *room)
+{
+	struct host_plan plan = {
+		.device = HOST_DEVICE_DEFAULT, .nat64 = &c->nat64, .journal = room->journal
+	};
 
 	plan.queues = workers_of(c);
 	plan.without_queue_program = getenv(NO_QUEUE_PROGRAM) != NULL;
 	plan.coalesce = (struct coalesce_plan){ c->udp_gro, c->gro_wait_us };
-	journal_path(c, journal, size);
+	journal_path(c, room->journal, sizeof(room->journal));
+	if (s->clat && c->has_clat) {
+		plan_clat(s, &c->clat, room);
+		plan.clat = &room->clat;
+	}
 	return plan;
+}
+
+static int clat_up(struct supervisor *s)
+{
+	return s->conf->has_clat ? clat_follow_new(s, &s->clat) : 0;
+}
+
+static void clat_down(struct supervisor *s)
+{
+	clat_follow_free(s->clat);
+	s->clat = NULL;
 }
 
 static int host_stage_up(struct supervisor *s)
 {
-	char fault[512] = "", journal[sizeof(s->conf->control.socket) + 16];
-	struct host_plan plan = supervisor_host_plan(s->conf, journal, sizeof(journal));
+	char fault[512] = "";
+	struct plan_room room;
+	struct host_plan plan = supervisor_host_plan(s, s->conf, &room);
+	int *fds = s->fds[ROLE_TRANSLATOR];
 
 	if (!conf_has_translator(s->conf))
 		return 0;
@@ -284,9 +322,13 @@ static int host_stage_up(struct supervisor *s)
 	unsigned len = plan.queues;
 
 	for (unsigned i = 0; i < len; i++)
-		s->fds[ROLE_TRANSLATOR][i] = host_queue(s->host, i);
+		fds[i] = host_queue(s->host, i);
 	if (host_words(s->host) >= 0)
-		s->fds[ROLE_TRANSLATOR][len++] = host_words(s->host);
+		fds[len++] = host_words(s->host);
+	if (s->clat) {
+		clat_follow_sockets(s->clat, fds + len);
+		len += 2;
+	}
 	s->fds_len[ROLE_TRANSLATOR] = len;
 	if (plan.queues < s->conf->workers)
 		log_info("the pool has port blocks for %u workers, %u were asked for", plan.queues,
@@ -331,7 +373,7 @@ static int role_config_fd(void *ctx)
 {
 	struct supervisor *s = ctx;
 
-	return supervisor_config_fd(s->conf);
+	return supervisor_config_fd(s, s->conf);
 }
 
 /* roles_are() - whether every role that exists is in this state */
@@ -373,6 +415,8 @@ static void on_role_changed(void *ctx)
 		return;
 	}
 	reload_changed(s);
+	if (s->clat)
+		clat_follow_ready(s->clat);
 	if (has_failed_role(s)) {
 		s->status = STATUS_FAILED;
 		begin_stop(s);
@@ -452,6 +496,7 @@ static const struct {
 	{ "event loop", loop_up, loop_down },
 	{ "signals", signals_up, signals_down },
 	{ "control socket", control_up, control_down },
+	{ "clat", clat_up, clat_down },
 	{ "host", host_stage_up, host_stage_down },
 	{ "DNS sockets", sockets_up, dns_sockets_close },
 	{ "metrics socket", metrics_up, metrics_socket_close },

@@ -28,7 +28,8 @@ struct supervisor {
 	struct loop_watch *patience; /* until roles that do not stop are killed */
 	struct control *control;
 	struct reload *reload; /* NULL: none under way */
-	struct host *host;     /* NULL: no nat64 section */
+	struct clat_follow *clat; /* NULL: no clat section */
+	struct host *host;	  /* NULL: nothing to translate */
 	struct resolver_socket sockets[DNS64_LISTEN_MAX];
 	unsigned sockets_len; /* opened so far */
 	bool has_metrics_socket;
@@ -46,14 +47,45 @@ struct supervisor {
  * status */
 int supervisor_run(const char *config_path);
 
+/* What a plan of the host points to. */
+struct plan_room {
+	char journal[sizeof(((struct conf *)0)->control.socket) + 16];
+	struct host_clat clat;
+	struct prefix6 nets[CONF_CLAT_LANS_MAX];
+};
+
 /**
  * supervisor_host_plan() - what a configuration asks of the host
- * @journal:	@size bytes, filled with the path of the host's journal; as long-lived as the plan
+ * @room:	filled; as long-lived as the plan
  */
-struct host_plan supervisor_host_plan(const struct conf *c, char *journal, size_t size);
+struct host_plan supervisor_host_plan(
+	const struct supervisor *s, const struct conf *c, struct plan_room *room);
 
-/** supervisor_config_fd() - a sealed memory file with a configuration as text, or -errno */
-MUST_CHECK int supervisor_config_fd(const struct conf *c);
+/** supervisor_config_fd() - a sealed memory file with a configuration, and what was found for it, or -errno */
+MUST_CHECK int supervisor_config_fd(const struct supervisor *s, const struct conf *c);
+
+/* --- supervisor_clat.c: what is auto in the section clat, found and followed --- */
+
+struct clat_follow; /* opaque */
+
+/** clat_follow_new() - open the sockets for the search for the prefix, and begin to follow; 0 or -errno, logged */
+MUST_CHECK int clat_follow_new(struct supervisor *s, struct clat_follow **ret);
+void clat_follow_free(struct clat_follow *f); /* NULL is fine */
+
+/** clat_follow_sockets() - the two sockets of the translator, in their order (ctl/channel.h); owned by @f */
+void clat_follow_sockets(const struct clat_follow *f, int ret[static 2]);
+
+/** clat_follow_look() - look whether the host has changed, and take over if so; also after a reload */
+void clat_follow_look(struct clat_follow *f);
+
+/** clat_follow_ready() - a role became ready; the translator may have missed something while it started */
+void clat_follow_ready(struct clat_follow *f);
+
+/** clat_fill() - the section with what was found in the place of what is auto; what was not found stays auto */
+struct conf_clat clat_fill(const struct clat_follow *f, const struct conf_clat *c);
+
+/** clat_follow_row() - for `status` (docs/control.md); NULL without memory */
+json_t *clat_follow_row(const struct clat_follow *f);
 
 /* --- supervisor_status.c --- */
 

@@ -49,6 +49,45 @@ struct conf_errors {
 	unsigned len;
 };
 
+#define CONF_CLAT_LANS_MAX 16
+#define CONF_CLAT_RESOLVERS_MAX 8
+
+/* Where a customer-side translator looks for the prefix, as a mask. */
+enum conf_discover { CONF_DISCOVER_ADVERT = 1, CONF_DISCOVER_DNS = 2 };
+
+/* Whom to ask for ipv4only.arpa. */
+struct conf_resolver {
+	bool is_system; /* the servers of the host's resolv.conf; else @at */
+	struct dns_endpoint at;
+	unsigned scope; /* index of the interface of a link-local address; 0: none */
+};
+
+/* A value that is written down, or that is found while the gateway runs. */
+struct conf_auto_prefix6 {
+	bool is_auto;
+	struct prefix6 value; /* if not */
+};
+
+struct conf_auto_addr6 {
+	bool is_auto;
+	struct addr6 value; /* if not */
+};
+
+/* The customer side of 464XLAT (RFC 6877). */
+struct conf_clat {
+	struct conf_auto_prefix6 prefix; /* of the NAT64 */
+	struct addr4 address;		 /* that programs on this host use */
+	struct conf_auto_addr6 ipv6;	 /* that @address has on the other side */
+	char uplink[CONF_POOL_IFNAME];	 /* CONF_INTERFACE_AUTO: of the IPv6 default route */
+	struct eam lan
+		[CONF_CLAT_LANS_MAX]; /* IPv4 networks behind this host, and the prefixes that stand for them */
+	unsigned lan_len;
+	unsigned discover; /* mask of enum conf_discover */
+	struct conf_resolver resolvers[CONF_CLAT_RESOLVERS_MAX];
+	unsigned resolvers_len;
+	bool allow_non_global; /* the well-known prefix may stand for private IPv4 (RFC 6052 s3.1) */
+};
+
 enum conf_fastpath { CONF_FASTPATH_AUTO, CONF_FASTPATH_OFF };
 
 /* Where the configuration came from, for messages of conf_resolve(). */
@@ -60,8 +99,8 @@ struct conf_origin {
 };
 
 struct conf {
-	bool has_nat64, has_siit,
-		has_dns64; /* a section may be switched off by leaving it out of a file that has others */
+	bool has_nat64, has_siit, has_dns64,
+		has_clat; /* a section may be switched off by leaving it out of a file that has others */
 	struct nat64_config nat64;
 	struct conf_pool_source pool_source[POOL_ENTRIES_MAX]; /* parallel to nat64.state.pool */
 	struct static_binding *statics;			       /* owned; nat64.state.statics points here */
@@ -72,6 +111,7 @@ struct conf {
 	unsigned gro_wait_us; /* how long they may hold packets for that; 0: as they did before */
 	bool ftp_alg; /* false in this version */
 	struct dns64_config dns64;
+	struct conf_clat clat;
 	struct conf_control control;
 	struct conf_log log;
 	struct conf_errors warnings; /* of parsing and resolving; owned */
@@ -116,8 +156,18 @@ const char *conf_changes_needing_restart(const struct conf *old, const struct co
 /** conf_has_translator() - whether anything is to be translated, so that a device and packet threads are needed */
 static inline bool conf_has_translator(const struct conf *c)
 {
-	return c->has_nat64 || c->has_siit;
+	return c->has_nat64 || c->has_siit || c->has_clat;
 }
+
+/**
+ * clat_take_resolv() - the name servers of a resolv.conf, for clat.resolvers
+ * @text:	of the file; NULL: none
+ * @index_of:	the index of an interface of that name, 0 if there is none
+ *
+ * What cannot be read is left out. Return: how many.
+ */
+unsigned clat_take_resolv(const char *text, unsigned (*index_of)(const char *interface),
+	struct conf_resolver ret[static CONF_CLAT_RESOLVERS_MAX]);
 
 /** conf_free() - free a configuration; NULL is fine */
 void conf_free(struct conf *c);

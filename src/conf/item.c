@@ -352,6 +352,11 @@ static bool is_server_address(const struct dns_endpoint *e)
 	return (e->a6.hi != 0 || e->a6.lo != 0) && e->a6.hi >> 56 != 0xff && e->a6.hi >> 54 != 0xfe80 >> 6;
 }
 
+bool server_parse(const char *text, struct dns_endpoint *ret)
+{
+	return parse_endpoint(text, text + strlen(text), DNS_PORT, ret);
+}
+
 static bool read_tls(const char *text, struct upstream *u, char *why)
 {
 	const char *server = text + strlen(TLS_SCHEME);

@@ -36,4 +36,7 @@ struct conf_ports {
  */
 MUST_CHECK bool number_parse(const char *text, uint64_t max, uint64_t *ret);
 
+/** server_parse() - the address of a name server, with a port or without; false, with *ret untouched, if it is none */
+MUST_CHECK bool server_parse(const char *text, struct dns_endpoint *ret);
+
 #endif

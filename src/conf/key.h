@@ -66,6 +66,7 @@ extern const struct conf_section conf_sections[CONF_SECTIONS];
 
 extern const struct conf_keys conf_nat64_keys, conf_lifetime_keys, conf_pool_keys, conf_static_keys;
 extern const struct conf_keys conf_siit_keys, conf_mapping_keys, conf_icmp_source_keys;
+extern const struct conf_keys conf_clat_keys, conf_clat_lan_keys;
 extern const struct conf_keys conf_dns64_keys, conf_control_keys, conf_log_keys;
 
 /** key_name() - the last part of a key's path, as it is written in the file */

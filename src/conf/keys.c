@@ -5,6 +5,7 @@
  * an operator would write it and read by the same code.
  */
 #include "base/bytes.h"
+#include "conf/clat.h"
 #include "conf/key.h"
 #include "conf/plan.h"
 #include "conf/pool.h"
@@ -489,11 +490,17 @@ const struct conf_section conf_sections[CONF_SECTIONS] = {
 		.presence_at = AT(has_dns64),
 		.finish = plan_check_dns64,
 		.help = "The resolver that synthesizes AAAA records." },
+	{ .name = "clat",
+		.keys = { conf_clat_rows, CONF_CLAT_KEYS },
+		.is_optional = true,
+		.presence_at = AT(has_clat),
+		.finish = clat_check,
+		.help = "The customer side of 464XLAT: IPv4 for this host, and for networks behind it, "
+			"through a NAT64 "
+			"elsewhere." },
 	{ .name = "control",
 		.keys = KEYS(control_rows),
 		.help = "The control socket, metrics and the status page." },
 	{ .name = "log", .keys = KEYS(log_rows), .help = "The log." },
-	{ .name = "clat",
-		.later = "the customer side of 464XLAT comes in a later version, remove the section" },
 	{ .name = "relay", .later = "the layer 7 relays come in a later version, remove the section" },
 };

@@ -167,6 +167,23 @@ static char *nameserver_of(char *line)
 	return strtok_r(NULL, " \t\r", &save);
 }
 
+void resolv_each(const char *text, void (*each)(void *ctx, const char *word), void *ctx)
+{
+	for (const char *at = text; at && *at;) {
+		size_t len = strcspn(at, "\n");
+		char line[RESOLV_LINE_MAX];
+		size_t kept = len < sizeof(line) ? len : sizeof(line) - 1;
+
+		bytes_copy(line, at, kept);
+		line[kept] = '\0';
+		char *word = nameserver_of(line);
+
+		if (word)
+			each(ctx, word);
+		at += len + (at[len] == '\n');
+	}
+}
+
 static bool is_known(const struct dns64_config *d, const struct dns_endpoint *e)
 {
 	for (unsigned i = 0; i < d->upstream_len; i++)
@@ -182,8 +199,9 @@ struct resolv {
 	unsigned line; /* of the key, for messages */
 };
 
-static void take_nameserver(struct resolv *v, const char *word)
+static void take_nameserver(void *ctx, const char *word)
 {
+	struct resolv *v = ctx;
 	struct dns64_config *d = &v->r->c->dns64;
 	struct upstream u = { 0 };
 	char why[ITEM_WHY], own[ITEM_TEXT];
@@ -236,19 +254,7 @@ void upstream_take_resolv(
 	unsigned before = r->faults;
 
 	r->c->dns64.upstream_len = 0;
-	for (const char *at = text; at && *at;) {
-		size_t len = strcspn(at, "\n");
-		char line[RESOLV_LINE_MAX];
-		size_t kept = len < sizeof(line) ? len : sizeof(line) - 1;
-
-		bytes_copy(line, at, kept);
-		line[kept] = '\0';
-		char *word = nameserver_of(line);
-
-		if (word)
-			take_nameserver(&v, word);
-		at += len + (at[len] == '\n');
-	}
+	resolv_each(text, take_nameserver, &v);
 	if (!text)
 		reading_fault(r, v.line, "%s, which lists the system's name servers, cannot be read, " REMEDY,
 			name);

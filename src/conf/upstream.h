@@ -17,6 +17,9 @@ const struct dns_endpoint *upstream_own_listen(
 /** upstream_check() - a fault for each listed server that is ourselves */
 void upstream_check(struct conf_reading *r, const struct addr4 *host4);
 
+/** resolv_each() - call @each with what stands behind `nameserver` in each line of a resolv.conf; @text may be NULL */
+void resolv_each(const char *text, void (*each)(void *ctx, const char *word), void *ctx);
+
 /**
  * upstream_take_resolv() - read the nameserver lines of a resolv.conf
  * @name:	of that file, for messages

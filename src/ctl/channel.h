@@ -20,7 +20,8 @@
 enum channel_type {
 	/*
 	 * supervisor to role, first message. fds[0]: memory file with the effective configuration (YAML of
-	 * conf_print()). Then for the translator: one TUN queue per worker; for the resolver: per listen
+	 * conf_print()). Then for the translator: one TUN queue per worker, and with the section clat a
+	 * raw ICMPv6 socket for router advertisements and a UDP socket for DNS questions; for the resolver: per listen
 	 * address in the order of dns64.listen a UDP socket and a listening TCP socket; for the monitor: the
 	 * listening socket of control.metrics.
 	 */

@@ -46,7 +46,7 @@ struct host_plan {
 	char device[IF_NAMESIZE];
 	const struct nat64_config
 		*nat64; /* borrowed: prefixes and mappings to route, pool to route or to steer */
-	const struct host_clat *clat; /* NULL: none; borrowed */
+	const struct host_clat *clat;	  /* NULL: none; borrowed */
 	unsigned queues;		  /* TUN queues, one per worker */
 	struct coalesce_plan coalesce;
 	const char *journal;	    /* where changes are written down; see host_up(). NULL: nowhere */

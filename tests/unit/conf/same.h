@@ -157,15 +157,35 @@ static inline bool same_dns64(const struct dns64_config *a, const struct dns64_c
 	       a->allow_non_global == b->allow_non_global;
 }
 
+static inline bool same_clat(const struct conf_clat *a, const struct conf_clat *b)
+{
+	for (unsigned i = 0; i < a->lan_len; i++)
+		if (!same_prefix4(a->lan[i].v4, b->lan[i].v4) || !same_prefix6(a->lan[i].v6, b->lan[i].v6))
+			return false;
+	for (unsigned i = 0; i < a->resolvers_len; i++)
+		if (a->resolvers[i].is_system != b->resolvers[i].is_system ||
+			a->resolvers[i].scope != b->resolvers[i].scope ||
+			!same_endpoint(&a->resolvers[i].at, &b->resolvers[i].at))
+			return false;
+	return a->prefix.is_auto == b->prefix.is_auto && same_prefix6(a->prefix.value, b->prefix.value) &&
+	       addr4_eq(a->address, b->address) && a->ipv6.is_auto == b->ipv6.is_auto &&
+	       addr6_eq(a->ipv6.value, b->ipv6.value) && strcmp(a->uplink, b->uplink) == 0 &&
+	       a->lan_len == b->lan_len && a->discover == b->discover &&
+	       a->resolvers_len == b->resolvers_len && a->allow_non_global == b->allow_non_global;
+}
+
 static inline bool same_conf(const struct conf *a, const struct conf *b)
 {
-	if (a->has_nat64 != b->has_nat64 || a->has_siit != b->has_siit || a->has_dns64 != b->has_dns64)
+	if (a->has_nat64 != b->has_nat64 || a->has_siit != b->has_siit || a->has_dns64 != b->has_dns64 ||
+		a->has_clat != b->has_clat)
 		return false;
 	if (a->has_siit && !same_siit(&a->nat64.siit, &b->nat64.siit))
 		return false;
 	if (a->has_nat64 && !same_nat64(a, b))
 		return false;
 	if (a->has_dns64 && !same_dns64(&a->dns64, &b->dns64))
+		return false;
+	if (a->has_clat && !same_clat(&a->clat, &b->clat))
 		return false;
 	return strcmp(a->control.socket, b->control.socket) == 0 &&
 	       a->control.metrics.is_on == b->control.metrics.is_on &&

@@ -69,8 +69,10 @@ static const struct fault_case section_cases[] = {
 		"f.yaml:1: file: the file is no mapping, write sections such as nat64: and dns64:" },
 	{ "a word", "nat64\n",
 		"f.yaml:1: file: the file is no mapping, write sections such as nat64: and dns64:" },
-	{ "clat", "nat64:\nclat:\n",
-		"f.yaml:2: clat: the customer side of 464XLAT comes in a later version, remove the section" },
+	{ "clat beside nat64", "nat64:\nclat:\n",
+		"f.yaml:2: clat: one host cannot be a NAT64 and the client of one, remove the section nat64 "
+		"or the "
+		"section clat" },
 	{ "relay", "nat64:\nrelay: {}\n",
 		"f.yaml:2: relay: the layer 7 relays come in a later version, remove the section" },
 	{ "only a later section", "relay:\n",
@@ -79,7 +81,7 @@ static const struct fault_case section_cases[] = {
 		"f.yaml:2: dns46: the section is not known, did you mean dns64?" },
 	{ "far section", "nat64:\nrouting:\n",
 		"f.yaml:2: routing: the section is not known, the sections are nat64, siit, dns64, "
-		"control and log" },
+		"clat, control and log" },
 	{ "key at the outermost level", "nat64:\nlisten: [\"[::]:53\"]\n",
 		"f.yaml:2: listen: a key stands where a section belongs, indent it under dns64:" },
 	{ "section twice", "nat64:\ndns64:\nnat64:\n",
