@@ -19,7 +19,7 @@ static const struct {
 		"configuration file (default: " CONFIG_PATH_DEFAULT ", or built in)", 'c' },
 	[OPTION_SOCKET] = { "socket", "PATH",
 		"control socket of the daemon (default: as the configuration says)", 's' },
-	[OPTION_PROTO] = { "proto", "tcp|udp|icmp", "only this protocol", 'p' },
+	[OPTION_PROTO] = { "proto", "tcp|udp|icmp|sctp|...", "only this protocol", 'p' },
 	[OPTION_CLIENT] = { "client", "ADDR", "only this IPv6 client, or the clients of this prefix", 0 },
 	[OPTION_LIMIT] = { "limit", "N", "at most N rows", 'n' },
 	[OPTION_ALL] = { "all", NULL, "counters that are zero, too", 'a' },

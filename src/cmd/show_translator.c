@@ -33,6 +33,7 @@ struct row {
 struct filter {
 	bool has_proto;
 	enum proto proto;
+	uint16_t number; /* of PROTO_OTHER: this protocol; 0: all of them */
 	bool has_client;
 	struct prefix6 client;
 	struct addr4 address; /* who only */
@@ -56,7 +57,7 @@ struct listing {
 
 static bool filter_takes(const struct filter *f, const struct binding *b)
 {
-	if (f->has_proto && f->proto != b->proto)
+	if (f->has_proto && (f->proto != b->proto || (f->number != 0 && f->number != b->out_port)))
 		return false;
 	return !f->has_client || prefix6_contains(f->client, b->in);
 }
@@ -169,14 +170,36 @@ static double seconds_of(nsec ns)
 	return (double)(ns / MSEC) / 1000;
 }
 
+#define END_TEXT (ENDPOINT6_TEXT > ENDPOINT4_TEXT ? ENDPOINT6_TEXT : ENDPOINT4_TEXT)
+
+/* What a binding is about, as text: a protocol that is bound by address has a name of its own, and no ports. */
+struct ends {
+	const char *proto;
+	char name[PROTOCOL_TEXT], client[END_TEXT], via[END_TEXT];
+};
+
+static void ends_format(const struct binding *b, struct ends *ret)
+{
+	if (b->proto == PROTO_OTHER) {
+		ret->proto = protocol_text((uint8_t)b->out_port, ret->name);
+		addr6_text(b->in, ret->client);
+		addr4_text(b->out, ret->via);
+		return;
+	}
+	ret->proto = proto_name(b->proto);
+	endpoint6_text(b->in, b->in_port, ret->client);
+	endpoint4_text(b->out, b->out_port, ret->via);
+}
+
 static json_t *format_binding(const struct listing *l, const struct row *r)
 {
 	const struct binding *b = &r->binding;
-	char client[ENDPOINT6_TEXT], via[ENDPOINT4_TEXT], prefix[PREFIX6_TEXT];
+	char prefix[PREFIX6_TEXT];
+	struct ends ends;
 
-	return json_pack("{s:s, s:s, s:s, s:b, s:I, s:s}", "proto", proto_name(b->proto), "client",
-		endpoint6_text(b->in, b->in_port, client), "via", endpoint4_text(b->out, b->out_port, via),
-		"static", b->is_static, "sessions", (json_int_t)b->sessions, "prefix",
+	ends_format(b, &ends);
+	return json_pack("{s:s, s:s, s:s, s:b, s:I, s:s}", "proto", ends.proto, "client", ends.client, "via",
+		ends.via, "static", b->is_static, "sessions", (json_int_t)b->sessions, "prefix",
 		prefix6_text(l->t->conf->nat64.prefixes[b->prefix], prefix));
 }
 
@@ -184,13 +207,14 @@ static json_t *format_session(const struct listing *l, const struct row *r)
 {
 	const struct binding *b = &r->binding;
 	const struct session *s = &r->session;
-	char client[ENDPOINT6_TEXT], via[ENDPOINT4_TEXT], remote[ENDPOINT4_TEXT], prefix[PREFIX6_TEXT];
+	char remote[ENDPOINT4_TEXT], prefix[PREFIX6_TEXT];
 	nsec left = s->expires > l->now ? s->expires - l->now : 0;
+	struct ends ends;
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:f, s:f, s:I, s:I, s:I, s:I, s:s}", "proto",
-		proto_name(b->proto), "client", endpoint6_text(b->in, b->in_port, client), "via",
-		endpoint4_text(b->out, b->out_port, via), "remote",
-		b->proto == PROTO_ICMP ? addr4_text(s->remote, remote)
+	ends_format(b, &ends);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:f, s:f, s:I, s:I, s:I, s:I, s:s}", "proto", ends.proto,
+		"client", ends.client, "via", ends.via, "remote",
+		b->proto >= PROTO_ICMP ? addr4_text(s->remote, remote)
 				       : endpoint4_text(s->remote, s->remote_port, remote),
 		"state", s->tcp == TCP_NONE ? NULL : tcp_state_name(s->tcp), "expires_s", seconds_of(left),
 		"age_s", seconds_of(l->now - s->created), "pkts_64", (json_int_t)s->pkts_64, "pkts_46",
@@ -241,6 +265,24 @@ static void listing_more(void *ctx, struct reply *r)
 	}
 }
 
+/* A kind of protocols ("other" are all that are bound by address), or one of the latter; false if it is neither. */
+static bool filter_proto(const char *proto, struct filter *ret)
+{
+	uint8_t number;
+
+	for (enum proto p = 0; p < PROTO_KINDS; p++) {
+		if (strcmp(proto, proto_name(p)) == 0) {
+			ret->proto = p;
+			return true;
+		}
+	}
+	if (!protocol_parse(proto, &number) || !state_can_carry(number))
+		return false;
+	ret->proto = PROTO_OTHER;
+	ret->number = number;
+	return true;
+}
+
 /* filter_parse() - the arguments of a listing; a sentence fragment about what is wrong, or NULL */
 static const char *filter_parse(const json_t *args, struct filter *ret)
 {
@@ -249,14 +291,9 @@ static const char *filter_parse(const json_t *args, struct filter *ret)
 	const json_t *limit = json_object_get(args, "limit");
 
 	*ret = (struct filter){ .limit = INT64_MAX };
-	for (enum proto p = 0; proto && p < PROTO_COUNT; p++) {
-		if (strcmp(proto, proto_name(p)) == 0) {
-			ret->has_proto = true;
-			ret->proto = p;
-		}
-	}
-	if (proto && !ret->has_proto)
-		return "proto must be tcp, udp or icmp";
+	ret->has_proto = proto;
+	if (proto && !filter_proto(proto, ret))
+		return "proto must be tcp, udp, icmp, other, or a protocol as in nat64.protocols";
 	if (client && prefix6_parse(client, &ret->client) < 0)
 		return "client must be an IPv6 address or prefix";
 	ret->has_client = client;
@@ -364,7 +401,7 @@ static void add_words(uint64_t *to, const uint64_t *from, size_t words)
 
 static void add_stats(struct state_stats *to, const struct state_stats *s)
 {
-	for (enum proto p = 0; p < PROTO_COUNT; p++) {
+	for (enum proto p = 0; p < PROTO_KINDS; p++) {
 		to->bindings[p] += s->bindings[p];
 		to->sessions[p] += s->sessions[p];
 	}
@@ -403,18 +440,18 @@ static struct sums sum_all(struct translator *t)
 /* Of all protocols, with and without state. */
 static uint64_t sum_pkts(const struct nat64_counters *c, enum direction d)
 {
-	uint64_t sum = c->stateless_pkts[d][PROTO_OTHER];
+	uint64_t sum = 0;
 
-	for (enum proto p = 0; p < PROTO_COUNT; p++)
+	for (enum proto p = 0; p < PROTO_KINDS; p++)
 		sum += c->pkts[d][p] + c->stateless_pkts[d][p];
 	return sum;
 }
 
 static uint64_t sum_bytes(const struct nat64_counters *c, enum direction d)
 {
-	uint64_t sum = c->stateless_bytes[d][PROTO_OTHER];
+	uint64_t sum = 0;
 
-	for (enum proto p = 0; p < PROTO_COUNT; p++)
+	for (enum proto p = 0; p < PROTO_KINDS; p++)
 		sum += c->bytes[d][p] + c->stateless_bytes[d][p];
 	return sum;
 }
@@ -432,10 +469,11 @@ static uint64_t sum_drops(const struct nat64_counters *c)
 	return sum;
 }
 
-static json_t *by_proto(const uint32_t v[PROTO_COUNT])
+static json_t *by_proto(const uint32_t v[PROTO_KINDS])
 {
-	return json_pack("{s:I, s:I, s:I}", "tcp", (json_int_t)v[PROTO_TCP], "udp", (json_int_t)v[PROTO_UDP],
-		"icmp", (json_int_t)v[PROTO_ICMP]);
+	return json_pack("{s:I, s:I, s:I, s:I}", "tcp", (json_int_t)v[PROTO_TCP], "udp",
+		(json_int_t)v[PROTO_UDP], "icmp", (json_int_t)v[PROTO_ICMP], "other",
+		(json_int_t)v[PROTO_OTHER]);
 }
 
 void show_status(void *ctx, const json_t *args, int fd)
@@ -499,7 +537,7 @@ static void translated_rows(struct reply *r, const struct nat64_counters *c)
 	char name[64], text[96];
 
 	for (enum direction d = 0; d < DIR_COUNT; d++) {
-		for (enum proto p = 0; p < PROTO_COUNT; p++) {
+		for (enum proto p = 0; p < PROTO_KINDS; p++) {
 			snprintf(name, sizeof(name), "pkts_%s_%s", direction[d], proto_name(p));
 			snprintf(text, sizeof(text), "%s packets translated %s", proto_name(p), towards[d]);
 			counter_row(r, "translated", name, c->pkts[d][p], text, "");

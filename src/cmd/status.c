@@ -151,16 +151,18 @@ static void print_clat(const json_t *host, const json_t *network)
 
 static unsigned long long sum_protos(const json_t *by_proto)
 {
-	return row_count(by_proto, "tcp") + row_count(by_proto, "udp") + row_count(by_proto, "icmp");
+	return row_count(by_proto, "tcp") + row_count(by_proto, "udp") + row_count(by_proto, "icmp") +
+	       row_count(by_proto, "other");
 }
 
 static void print_protos(const char *label, const json_t *by_proto)
 {
-	char all[FIGURE_TEXT], tcp[FIGURE_TEXT], udp[FIGURE_TEXT], icmp[FIGURE_TEXT];
+	char all[FIGURE_TEXT], tcp[FIGURE_TEXT], udp[FIGURE_TEXT], icmp[FIGURE_TEXT], other[FIGURE_TEXT];
 
-	printf(LABEL "%s (TCP %s, UDP %s, ICMP %s)", label, figure_count(sum_protos(by_proto), all),
+	printf(LABEL "%s (TCP %s, UDP %s, ICMP %s, other %s)", label, figure_count(sum_protos(by_proto), all),
 		figure_count(row_count(by_proto, "tcp"), tcp), figure_count(row_count(by_proto, "udp"), udp),
-		figure_count(row_count(by_proto, "icmp"), icmp));
+		figure_count(row_count(by_proto, "icmp"), icmp),
+		figure_count(row_count(by_proto, "other"), other));
 }
 
 static void print_direction(const json_t *t, const char *label, const char *pkts, const char *bytes)

@@ -166,7 +166,8 @@ static void tile_of(FILE *to, const char *name, uint64_t part, uint64_t whole, c
 
 static uint64_t sum_protos(const json_t *by_proto)
 {
-	return row_count(by_proto, "tcp") + row_count(by_proto, "udp") + row_count(by_proto, "icmp");
+	return row_count(by_proto, "tcp") + row_count(by_proto, "udp") + row_count(by_proto, "icmp") +
+	       row_count(by_proto, "other");
 }
 
 /* silent() - the first process that should answer and does not; NULL if all do */
@@ -248,7 +249,8 @@ static void print_traffic(const struct snapshot_part *p, FILE *to)
 
 static void print_tables(const struct snapshot_part *p, FILE *to)
 {
-	static const char *const protos[][2] = { { "tcp", "TCP" }, { "udp", "UDP" }, { "icmp", "ICMP" } };
+	static const char *const protos[][2] = { { "tcp", "TCP" }, { "udp", "UDP" }, { "icmp", "ICMP" },
+		{ "other", "other" } };
 	const json_t *sessions = json_object_get(p->status, "sessions");
 	const json_t *bindings = json_object_get(p->status, "bindings");
 	char a[FIGURE_TEXT], b[FIGURE_TEXT];

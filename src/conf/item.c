@@ -291,6 +291,75 @@ static bool read_endpoint6(const char *text, void *to, char why[static ITEM_WHY]
 	return true;
 }
 
+/* A place of a static binding: protocols without ports are written without one, and get port 0. */
+static bool read_outside(const char *text, void *to, char why[static ITEM_WHY])
+{
+	struct dns_endpoint e = { .is4 = true };
+
+	if (!addr4_parse(text, &e.a4))
+		return read_endpoint4(text, to, why);
+	*(struct dns_endpoint *)to = e;
+	return true;
+}
+
+static bool read_inside(const char *text, void *to, char why[static ITEM_WHY])
+{
+	struct dns_endpoint e = { .is4 = false };
+
+	if (!addr6_parse(text, &e.a6))
+		return read_endpoint6(text, to, why);
+	*(struct dns_endpoint *)to = e;
+	return true;
+}
+
+#define PROTOCOLS_SHOWN "sctp, dccp, gre, esp, udplite"
+
+static bool read_protocol(const char *text, void *to, char why[static ITEM_WHY])
+{
+	uint8_t number;
+
+	if (!protocol_parse(text, &number))
+		return wrong(why,
+			"\"" SHOWN "\" is no protocol, write one of " PROTOCOLS_SHOWN
+			", or a number from 2 to 255",
+			text);
+	if (!state_can_carry(number))
+		return wrong(why,
+			"protocol %u cannot be carried by address, as it has ports or is a header of IPv6, "
+			"write one "
+			"of " PROTOCOLS_SHOWN ", or another number",
+			number);
+	*(uint8_t *)to = number;
+	return true;
+}
+
+static void write_protocol(const void *from, char text[static ITEM_TEXT])
+{
+	char buf[PROTOCOL_TEXT];
+
+	text_copy(text, ITEM_TEXT, protocol_text(*(const uint8_t *)from, buf));
+}
+
+static bool read_static_protocol(const char *text, void *to, char why[static ITEM_WHY])
+{
+	struct conf_protocol *p = to;
+	uint8_t number;
+
+	for (enum proto i = 0; i < PROTO_COUNT; i++) {
+		if (strcmp(text, proto_name(i)) == 0) {
+			*p = (struct conf_protocol){ .proto = i };
+			return true;
+		}
+	}
+	if (!protocol_parse(text, &number) || !state_can_carry(number))
+		return wrong(why,
+			"\"" SHOWN "\" is no protocol, write one of tcp, udp, icmp, " PROTOCOLS_SHOWN
+			", or a number from 2 to 255",
+			text);
+	*p = (struct conf_protocol){ .proto = PROTO_OTHER, .number = number };
+	return true;
+}
+
 #define METRICS_OFF "off"
 
 static bool read_metrics(const char *text, void *to, char why[static ITEM_WHY])
@@ -498,6 +567,10 @@ const struct conf_item item_prefix = { sizeof(struct dns_prefix), read_prefix, w
 const struct conf_item item_endpoint = { sizeof(struct dns_endpoint), read_endpoint, write_endpoint };
 const struct conf_item item_endpoint4 = { sizeof(struct dns_endpoint), read_endpoint4, write_endpoint };
 const struct conf_item item_endpoint6 = { sizeof(struct dns_endpoint), read_endpoint6, write_endpoint };
+const struct conf_item item_outside = { sizeof(struct dns_endpoint), read_outside, write_endpoint };
+const struct conf_item item_inside = { sizeof(struct dns_endpoint), read_inside, write_endpoint };
+const struct conf_item item_protocol = { sizeof(uint8_t), read_protocol, write_protocol };
+const struct conf_item item_static_protocol = { sizeof(struct conf_protocol), read_static_protocol, NULL };
 const struct conf_item item_ports = { sizeof(struct conf_ports), read_ports, write_ports };
 const struct conf_item item_upstream = { sizeof(struct upstream), read_upstream, write_upstream };
 const struct conf_item item_interface = { CONF_POOL_IFNAME, read_interface, write_text };

@@ -22,11 +22,20 @@ extern const struct conf_item item_address6; /* struct addr6, of a host; auto is
 extern const struct conf_item item_prefix;   /* struct dns_prefix: of either family */
 extern const struct conf_item item_endpoint; /* struct dns_endpoint: address and port, of either family */
 extern const struct conf_item item_endpoint4, item_endpoint6; /* struct dns_endpoint of one family */
-extern const struct conf_item item_ports;		      /* struct conf_ports */
-extern const struct conf_item item_upstream;		      /* struct upstream */
-extern const struct conf_item item_interface;		      /* char[CONF_POOL_IFNAME] */
-extern const struct conf_item item_socket;		      /* char[108], an absolute path */
-extern const struct conf_item item_metrics;		      /* struct conf_metrics: an endpoint, or off */
+extern const struct conf_item item_outside, item_inside;      /* the same; a bare address has port 0 */
+extern const struct conf_item item_protocol;	    /* uint8_t: of a protocol that is bound by address */
+extern const struct conf_item item_static_protocol; /* struct conf_protocol; never printed */
+extern const struct conf_item item_ports;	    /* struct conf_ports */
+extern const struct conf_item item_upstream;	    /* struct upstream */
+extern const struct conf_item item_interface;	    /* char[CONF_POOL_IFNAME] */
+extern const struct conf_item item_socket;	    /* char[108], an absolute path */
+extern const struct conf_item item_metrics;	    /* struct conf_metrics: an endpoint, or off */
+
+/* The protocol of a static binding; number: of PROTO_OTHER. */
+struct conf_protocol {
+	enum proto proto;
+	uint8_t number;
+};
 
 struct conf_ports {
 	uint16_t lo, hi; /* both included; 1 <= lo <= hi */

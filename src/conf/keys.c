@@ -40,12 +40,6 @@ static const struct conf_choice fastpath_words[] = {
 	{ "tc", 0, FASTPATH_LATER },
 };
 
-static const struct conf_choice protocol_words[] = {
-	{ "tcp", PROTO_TCP, NULL },
-	{ "udp", PROTO_UDP, NULL },
-	{ "icmp", PROTO_ICMP, NULL },
-};
-
 static const struct conf_choice dnssec_words[] = {
 	{ "validate", true, NULL },
 	{ "off", false, NULL },
@@ -121,6 +115,13 @@ static const struct conf_key lifetime_rows[] = {
 		.of = "RFC 5508 REQ-2",
 		.standard = "1m",
 		.help = "How long an ICMP echo session lasts after its last packet." },
+	{ .path = "nat64.lifetimes.other",
+		.shape = &shape_duration,
+		.at = AT(nat64.state.lifetime[LIFETIME_OTHER]),
+		.min = 60,
+		.max = DAYS(30),
+		.standard = "5m",
+		.help = "How long a session of one of nat64.protocols lasts after its last packet." },
 	{ .path = "nat64.lifetimes.fragment",
 		.shape = &shape_duration,
 		.at = AT(nat64.state.lifetime[LIFETIME_FRAGMENT]),
@@ -184,15 +185,15 @@ const struct conf_keys conf_pool_keys = KEYS(pool_rows);
 
 static const struct conf_key static_rows[] = {
 	{ .path = "nat64.static[].protocol",
-		.shape = &shape_choice,
+		.shape = &shape_item,
 		.at = STATIC_AT(proto),
-		.of = CHOICES(protocol_words),
+		.of = &item_static_protocol,
 		.is_required = true,
-		.help = "tcp, udp or icmp." },
+		.help = "tcp, udp, icmp, or as in nat64.protocols." },
 	{ .path = "nat64.static[].outside",
 		.shape = &shape_item,
 		.at = STATIC_AT(outside),
-		.of = &item_endpoint4,
+		.of = &item_outside,
 		.is_required = true,
 		.help = "The IPv4 address and port (of icmp the identifier). The address is in the pool; the "
 			"port may "
@@ -200,7 +201,7 @@ static const struct conf_key static_rows[] = {
 	{ .path = "nat64.static[].inside",
 		.shape = &shape_item,
 		.at = STATIC_AT(inside),
-		.of = &item_endpoint6,
+		.of = &item_inside,
 		.is_required = true,
 		.help = "The IPv6 address and port (of icmp the identifier) of the host that is reached." },
 };
@@ -250,6 +251,23 @@ static const struct conf_key nat64_rows[] = {
 		.max = 65535,
 		.standard = "8",
 		.help = "How many blocks one subscriber may hold at a time." },
+	{ .path = "nat64.protocols",
+		.shape = &shape_list,
+		.at = AT(nat64.state.protocols),
+		.len_at = AT(nat64.state.protocols_len),
+		.max = STATE_PROTOCOLS_MAX,
+		.of = &item_protocol,
+		.standard = "[]",
+		.help = "Transport protocols beside TCP, UDP and ICMP that are translated, by address: a "
+			"host gets "
+			"an address of the pool for each." },
+	{ .path = "nat64.protocol-hosts-per-subscriber",
+		.shape = &shape_number,
+		.at = AT(nat64.state.hosts_per_subscriber),
+		.min = 1,
+		.max = STATE_HOSTS_MAX,
+		.standard = "1",
+		.help = "How many hosts of one subscriber may use each of nat64.protocols at a time." },
 	{ .path = "nat64.filtering",
 		.shape = &shape_choice,
 		.at = AT(nat64.state.filtering),

@@ -60,6 +60,25 @@ static void warn_denied_pool(struct conf_reading *r, unsigned i)
 		}
 }
 
+/* A list of protocols is of no use if every address is the host's own. */
+static void warn_no_address(struct conf_reading *r, const struct conf_node *n)
+{
+	const struct state_config *s = &r->c->nat64.state;
+
+	for (unsigned i = 0; i < s->pool_len; i++)
+		if (!r->c->pool_source[i].interface[0] && !s->pool[i].is_shared)
+			return;
+	if (s->protocols_len == 0)
+		return;
+	size_t back = path_enter(r, "nat64.protocols");
+
+	reading_warning(r, key_line(n, "protocols"),
+		"a protocol takes a whole address of the pool, and all of them are the host's own, so "
+		"nothing is "
+		"carried; add an address to nat64.pool that is not shared");
+	path_leave(r, back);
+}
+
 void plan_check_nat64(struct conf_reading *r, const struct conf_node *n)
 {
 	size_t back = path_enter(r, "nat64.pool");
@@ -71,6 +90,7 @@ void plan_check_nat64(struct conf_reading *r, const struct conf_node *n)
 		path_leave(r, member);
 	}
 	path_leave(r, back);
+	warn_no_address(r, n);
 	pool_check(r);
 }
 

@@ -155,6 +155,26 @@ const struct conf_shape shape_pool = { "a list of { address, ports } or { interf
 
 /* --- static bindings --- */
 
+/* A protocol with ports needs them, and one without cannot have them. */
+static void check_place(
+	struct conf_reading *r, const struct conf_node *n, const char *key, const struct static_draft *d)
+{
+	const struct conf_node *at = node_find(n, key);
+	bool is_outside = strcmp(key, "outside") == 0, has_ports = d->proto.proto != PROTO_OTHER;
+	size_t back = path_enter(r, key);
+
+	if ((is_outside ? d->outside.port : d->inside.port) == 0 && has_ports)
+		reading_fault(r, reading_line(r, at),
+			"\"%.80s\" is no %s address with a port, write one such as %s", at->text,
+			is_outside ? "IPv4" : "IPv6",
+			is_outside ? "\"192.0.2.2:2000\"" : "\"[2001:db8::5]:2000\"");
+	else if ((is_outside ? d->outside.port : d->inside.port) != 0 && !has_ports)
+		reading_fault(r, reading_line(r, at),
+			"this protocol is bound by address and has no ports here, write one such as %s",
+			is_outside ? "\"192.0.2.2\"" : "\"2001:db8::5\"");
+	path_leave(r, back);
+}
+
 static void read_static(struct conf_reading *r, const struct conf_node *n, struct static_binding *ret)
 {
 	struct static_draft d = { 0 };
@@ -168,11 +188,17 @@ static void read_static(struct conf_reading *r, const struct conf_node *n, struc
 		mapping_read(r, &conf_static_keys, n, &d);
 	if (r->faults != before)
 		return;
-	*ret = (struct static_binding){ .proto = (enum proto)d.proto,
+	check_place(r, n, "outside", &d);
+	check_place(r, n, "inside", &d);
+	if (r->faults != before)
+		return;
+	bool is_other = d.proto.proto == PROTO_OTHER;
+
+	*ret = (struct static_binding){ .proto = d.proto.proto,
 		.out = d.outside.a4,
-		.out_port = d.outside.port,
+		.out_port = is_other ? d.proto.number : d.outside.port,
 		.in = d.inside.a6,
-		.in_port = d.inside.port };
+		.in_port = is_other ? d.proto.number : d.inside.port };
 }
 
 static bool make_statics(struct conf_reading *r, unsigned len)
@@ -212,7 +238,14 @@ static void read_statics(
 
 static void print_static(const struct static_binding *b, FILE *to)
 {
-	char outside[ENDPOINT4_TEXT], inside[ENDPOINT6_TEXT];
+	char outside[ENDPOINT4_TEXT], inside[ENDPOINT6_TEXT], name[PROTOCOL_TEXT];
+
+	if (b->proto == PROTO_OTHER) {
+		fprintf(to, "{ protocol: %s, outside: \"%s\", inside: \"%s\" }\n",
+			protocol_text((uint8_t)b->out_port, name), addr4_text(b->out, outside),
+			addr6_text(b->in, inside));
+		return;
+	}
 
 	fprintf(to, "{ protocol: %s, outside: \"%s\", inside: \"%s\" }\n", proto_name(b->proto),
 		endpoint4_text(b->out, b->out_port, outside), endpoint6_text(b->in, b->in_port, inside));

@@ -25,7 +25,7 @@ struct pool_draft {
 
 /* One entry of nat64.static as it is written; base of conf_static_keys. */
 struct static_draft {
-	unsigned proto;
+	struct conf_protocol proto;
 	struct dns_endpoint outside, inside;
 };
 

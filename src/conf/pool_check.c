@@ -104,10 +104,40 @@ static void add_implied(
 	};
 }
 
+/* What is bound by address takes it whole, so it must be nobody else's. An interface's is the host's. */
+static void check_whole_address(struct conf_reading *r, const struct static_binding *b, unsigned line)
+{
+	const struct conf *c = r->c;
+	char text[ADDR4_TEXT];
+	bool is_known = false, is_shared = false;
+
+	for (unsigned i = 0; i < c->nat64.state.pool_len; i++) {
+		const struct pool_entry *e = &c->nat64.state.pool[i];
+
+		if (is_void(e))
+			return; /* it could not be read, and may be the one */
+		if (c->pool_source[i].interface[0] || !prefix4_contains(e->prefix, b->out))
+			continue;
+		is_known = true;
+		is_shared |= e->is_shared;
+	}
+	if (!is_known || is_shared)
+		reading_fault(r, line,
+			"outside %s is %s, and this protocol takes a whole address, write one of nat64.pool "
+			"that "
+			"is not shared",
+			addr4_text(b->out, text), is_known ? "the host's own" : "not in nat64.pool");
+}
+
 static void check_outside(struct conf_reading *r, unsigned i)
 {
 	const struct static_binding *b = &r->c->nat64.state.statics[i];
 	unsigned line = r->c->origin.static_lines[i], entry = 0;
+
+	if (b->proto == PROTO_OTHER) {
+		check_whole_address(r, b, line);
+		return;
+	}
 	enum place place = find_outside(r->c, b, &entry);
 	char text[ADDR4_TEXT];
 

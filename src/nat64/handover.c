@@ -10,6 +10,7 @@
  *	ICMPv6 error			owner of the subscriber that the packet inside was for: any router may send it
  *	IPv4 packet			owner of the block that the destination port or identifier is in
  *	ICMPv4 error			the same of the packet inside, which we sent
+ *	protocol without ports		owner of the protocol, both ways, and for errors about it
  *	IPv4 fragment			owner of the datagram: it finds out the ports; then owner of the block
  *	packet that turns around	as an IPv4 packet, which it has just become (RFC 6146 s3.8)
  *
@@ -24,7 +25,10 @@
 static unsigned owner_64(const struct owners *o, const struct pkt *p)
 {
 	bool is_error = p->v.kind == L4_ICMP_ERROR && p->has_inner;
+	const struct view *named = is_error ? &p->in : &p->v;
 
+	if (named->kind == L4_OTHER)
+		return owner_of_protocol(o, named->next);
 	return owner_of_subscriber(o, is_error ? p->in.dst6 : p->v.src6);
 }
 
@@ -41,11 +45,14 @@ static unsigned owner_46(const struct nat64 *n, const struct job *j)
 	case L4_ICMP_QUERY:
 		return owner_of_block(o, v->dst4, v->dport);
 	case L4_ICMP_ERROR:
+		if (j->p->has_inner && j->p->in.kind == L4_OTHER)
+			return owner_of_protocol(o, j->p->in.next);
 		if (j->p->has_inner && names_session(&j->p->in))
 			return owner_of_block(o, j->p->in.src4, j->p->in.sport);
 		break;
-	case L4_ICMP_OTHER:
 	case L4_OTHER:
+		return owner_of_protocol(o, v->next);
+	case L4_ICMP_OTHER:
 		break;
 	}
 	return n->cfg.state.worker;

@@ -36,7 +36,10 @@
  * Fragments. pipe_fragment.c gives each the ports of its datagram, which fragments.c knows, or stores it; then it goes
  * the way of all packets.
  *
- * Not done here. ALGs, protocols other than TCP, UDP and ICMP.
+ * Protocols without ports, those of nat64.protocols, go the same way by their addresses: a tuple has the protocol's number
+ * where a port would stand (@session_port), and a fragment needs no first one.
+ *
+ * Not done here. ALGs.
  *
  * Standards: RFC 6146, RFC 7915, RFC 6052 s3.1, RFC 5508, RFC 4443 s2.4, RFC 1812 s4.3.2.
  */

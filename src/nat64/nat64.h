@@ -14,16 +14,15 @@
 enum direction { DIR_64, DIR_46, DIR_COUNT };
 
 /* What a dropped packet was, as far as that could be seen: drops are counted apart by it. */
-#define DIR_UNKNOWN DIR_COUNT	/* neither IPv6 nor IPv4, or not even a header */
-#define PROTO_OTHER PROTO_COUNT /* another protocol, or none that could be read */
+#define DIR_UNKNOWN DIR_COUNT /* neither IPv6 nor IPv4, or not even a header */
 #define DROP_DIRS (DIR_COUNT + 1)
-#define DROP_PROTOS (PROTO_COUNT + 1)
+#define DROP_PROTOS PROTO_KINDS /* what could not be read counts as PROTO_OTHER */
 
 struct nat64_counters {
 	/* [DIR_64] of IPv6 packets, whatever became of them */
 	uint64_t drop[DROP_COUNT][DROP_DIRS][DROP_PROTOS];
-	uint64_t pkts[DIR_COUNT][PROTO_COUNT]; /* translated; packets inside a GSO train counted one by one */
-	uint64_t bytes[DIR_COUNT][PROTO_COUNT]; /* translated; length of the IP packets that came in */
+	uint64_t pkts[DIR_COUNT][PROTO_KINDS]; /* translated; packets inside a GSO train counted one by one */
+	uint64_t bytes[DIR_COUNT][PROTO_KINDS]; /* translated; length of the IP packets that came in */
 	uint64_t errors[DIR_COUNT];		/* ICMP errors translated */
 	uint64_t trains[DIR_COUNT];		/* GSO trains translated whole */
 	uint64_t hairpins;			/* packets turned around inside (RFC 6146 s3.8) */

@@ -146,9 +146,9 @@ static enum verdict flow_46(struct job *j)
 		.proto = view_proto(&p->v),
 		.tcp_flags = p->v.tcp_flags,
 		.src = p->v.src4,
-		.sport = p->v.sport,
+		.sport = session_port(&p->v, p->v.sport),
 		.dst = p->v.dst4,
-		.dport = p->v.dport,
+		.dport = session_port(&p->v, p->v.dport),
 	};
 
 	if (p->v.hop_limit < 2 && !(belongs_to_host(j) && !state_find46(n->state, &f, &m)))
@@ -188,9 +188,9 @@ static enum verdict error_46(struct job *j)
 	struct flow46 f = {
 		.proto = view_proto(in),
 		.src = in->dst4,
-		.sport = in->dport,
+		.sport = session_port(in, in->dport),
 		.dst = in->src4,
-		.dport = in->sport,
+		.dport = session_port(in, in->sport),
 	};
 	if (!state_find46(n->state, &f, &m))
 		return drop_or_pass(j, DROP_46_NO_SESSION);
@@ -236,6 +236,8 @@ enum verdict pipe_46(struct job *j)
 	case L4_ICMP_OTHER:
 		return drop_or_pass(j, icmp_other_reason(v));
 	case L4_OTHER:
+		if (is_pool_tuple(j->n, v->dst4, v, 0))
+			return flow_46(j);
 		break;
 	}
 	return drop_or_pass(j, DROP_PROTOCOL);

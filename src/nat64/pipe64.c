@@ -84,9 +84,9 @@ enum verdict job_finish64(struct job *j, const struct xlat_to4 *to)
  * A packet to the host's own address that is no hairpin would reach the host's services with the host itself as the
  * source, past every rule that trusts the host: a client must not get there (design.md section 5).
  */
-static bool is_own_host(const struct nat64 *n, const struct flow64 *f)
+static bool is_own_host(const struct nat64 *n, const struct flow64 *f, const struct view *v)
 {
-	return is_shared_address(n, f->dst) && state_pool_find(n->state, f->dst, f->dport) < 0;
+	return is_shared_address(n, f->dst) && !is_pool_tuple(n, f->dst, v, f->dport);
 }
 
 static enum verdict flow_64(struct job *j, struct flow64 *f)
@@ -100,10 +100,10 @@ static enum verdict flow_64(struct job *j, struct flow64 *f)
 	f->proto = view_proto(&p->v);
 	f->tcp_flags = p->v.tcp_flags;
 	f->src = p->v.src6;
-	f->sport = p->v.sport;
-	f->dport = p->v.dport;
+	f->sport = session_port(&p->v, p->v.sport);
+	f->dport = session_port(&p->v, p->v.dport);
 
-	if (is_own_host(n, f))
+	if (is_own_host(n, f, &p->v))
 		return job_drop(j, DROP_64_OWN_HOST);
 	enum drop_reason reason = UNLIKELY(n->tracing) ? recorder_take64(n->tracing, f, &p->v, &m)
 						       : state_take64(n->state, f, j->now, &m);
@@ -144,9 +144,9 @@ static enum verdict error_64(struct job *j, struct flow64 *f)
 	f->proto = view_proto(in);
 	f->prefix = inner_prefix;
 	f->src = in->dst6;
-	f->sport = in->dport;
+	f->sport = session_port(in, in->dport);
 	f->dst = inner_src;
-	f->dport = in->sport;
+	f->dport = session_port(in, in->sport);
 	if (!state_find64(j->n->state, f, &m))
 		return job_drop(j, DROP_64_NO_SESSION);
 	if (UNLIKELY(j->n->tracing))
@@ -196,6 +196,8 @@ enum verdict pipe_64(struct job *j)
 	case L4_ICMP_OTHER:
 		return job_drop(j, icmp_other_reason(&j->p->v));
 	case L4_OTHER:
+		if (state_carries(j->n->state, j->p->v.next))
+			return flow_64(j, &f);
 		break;
 	}
 	return job_drop(j, DROP_PROTOCOL);
@@ -211,6 +213,13 @@ COLD static enum verdict turn_around(struct job *j)
 	return pipe_46(j);
 }
 
+bool is_pool_tuple(const struct nat64 *n, struct addr4 dst, const struct view *v, uint16_t port)
+{
+	if (v->kind == L4_OTHER)
+		return state_carries(n->state, v->next) && state_binds_address(n->state, dst);
+	return state_pool_find(n->state, dst, port) >= 0;
+}
+
 enum verdict job_send4(struct job *j)
 {
 	const struct view *v = &j->p->v;
@@ -219,9 +228,9 @@ enum verdict job_send4(struct job *j)
 	/* An ICMP error carries no port of its own; the inner source, which is the outer destination, has
 	 * one. */
 	if (v->kind == L4_ICMP_ERROR)
-		is_ours = j->p->has_inner && state_pool_find(j->n->state, v->dst4, j->p->in.sport) >= 0;
+		is_ours = j->p->has_inner && is_pool_tuple(j->n, v->dst4, &j->p->in, j->p->in.sport);
 	else
-		is_ours = state_pool_find(j->n->state, v->dst4, v->dport) >= 0;
+		is_ours = is_pool_tuple(j->n, v->dst4, v, v->dport);
 	is_ours = is_ours || stateless_turns(j);
 	if (!is_ours || j->is_hairpin) {
 		j->out->send(j->out->ctx, j->p);

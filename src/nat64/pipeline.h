@@ -133,13 +133,22 @@ enum verdict job_pass(struct job *j);
 /**
  * names_session() - whether the packet inside an ICMP error says which session it belongs to (RFC 6146 s3.4)
  *
- * A fragment other than the first has no ports.
+ * A fragment other than the first has no ports, but a protocol that is bound by address needs none.
  */
 static inline bool names_session(const struct view *in)
 {
-	return in->frag_offset == 0 &&
-	       (in->kind == L4_TCP || in->kind == L4_UDP || in->kind == L4_ICMP_QUERY);
+	return in->kind == L4_OTHER || (in->frag_offset == 0 && (in->kind == L4_TCP || in->kind == L4_UDP ||
+									in->kind == L4_ICMP_QUERY));
 }
+
+/** session_port() - what stands for a port in the tables: of a protocol without ports its number */
+static inline uint16_t session_port(const struct view *v, uint16_t port)
+{
+	return v->kind == L4_OTHER ? v->next : port;
+}
+
+/** is_pool_tuple() - whether the pool lends what this IPv4 packet was sent to, as far as its protocol goes */
+bool is_pool_tuple(const struct nat64 *n, struct addr4 dst, const struct view *v, uint16_t port);
 
 /** train_segments() - how many packets on the wire a packet stands for: 1, or the segments of its GSO train
  */

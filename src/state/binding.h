@@ -9,8 +9,9 @@
 /* One cache line. */
 struct binding_slot {
 	_Alignas(MEMORY_LINE) struct binding b;
-	uint32_t block; /* lent block that b.out_port is in */
-	uint32_t seen;	/* the last state_update() that met it, if it is static */
+	uint32_t
+		block; /* lent block that b.out_port is in; of PROTO_OTHER the subscriber's next, see other.h */
+	uint32_t seen; /* the last state_update() that met it, if it is static */
 	uint32_t
 		only; /* its session if it is known to have one only, so that a packet need not search; else NONE */
 };
@@ -21,7 +22,7 @@ struct binding_table {
 	struct index by6; /* protocol, prefix, in, in_port */
 	struct index by4; /* protocol, out, out_port */
 	struct hash_key key;
-	uint32_t used[PROTO_COUNT];
+	uint32_t used[PROTO_KINDS];
 };
 
 bool bindings_init(struct binding_table *t, struct memory *m, uint32_t max, const struct hash_key *key);

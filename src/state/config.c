@@ -21,6 +21,8 @@ static const struct {
 	[LIFETIME_TCP_INCOMING_SYN] = { 6 * NSEC, 6 * NSEC },
 	/* RFC 6146 s4: ICMP_DEFAULT, RFC 5508 REQ-2 */
 	[LIFETIME_ICMP] = { 60 * NSEC, 60 * NSEC },
+	/* As UDP, which is what the RFCs say of a protocol whose states are not followed; SCTP's heartbeat is every 30 s. */
+	[LIFETIME_OTHER] = { 60 * NSEC, 300 * NSEC },
 	/* RFC 6146 s4: FRAGMENT_MIN */
 	[LIFETIME_FRAGMENT] = { 2 * NSEC, 2 * NSEC },
 };
@@ -37,6 +39,7 @@ void state_config_default(struct state_config *c)
 		.subscriber_len = 64,
 		.max_blocks_per_subscriber = 8,
 		.max_sessions = 1000000,
+		.hosts_per_subscriber = 1,
 		.filtering = FILTER_ENDPOINT_INDEPENDENT,
 	};
 	for (unsigned i = 0; i < LIFETIME_COUNT; i++)
@@ -91,7 +94,23 @@ static bool statics_validate(const struct state_config *c)
 	if (c->statics_len > c->max_sessions || (c->statics_len > 0 && !c->statics))
 		return false;
 	for (unsigned i = 0; i < c->statics_len; i++) {
-		if (c->statics[i].proto >= PROTO_COUNT)
+		const struct static_binding *b = &c->statics[i];
+
+		if (b->proto > PROTO_OTHER)
+			return false;
+		if (b->proto == PROTO_OTHER && (b->in_port != b->out_port || !state_can_carry(b->out_port)))
+			return false;
+	}
+	return true;
+}
+
+static bool protocols_validate(const struct state_config *c)
+{
+	if (c->protocols_len > STATE_PROTOCOLS_MAX ||
+		!is_between(c->hosts_per_subscriber, 1, STATE_HOSTS_MAX))
+		return false;
+	for (unsigned i = 0; i < c->protocols_len; i++) {
+		if (!state_can_carry(c->protocols[i]))
 			return false;
 	}
 	return true;
@@ -105,5 +124,5 @@ bool state_config_validate(const struct state_config *c)
 	       is_between(c->subscriber_len, 32, 128) && c->max_blocks_per_subscriber >= 1 &&
 	       is_between(c->max_sessions, SESSIONS_MIN, SESSIONS_MAX) &&
 	       c->filtering <= FILTER_ADDRESS_DEPENDENT && lifetimes_validate(c) && pool_validate(c) &&
-	       statics_validate(c);
+	       statics_validate(c) && protocols_validate(c);
 }

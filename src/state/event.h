@@ -26,12 +26,12 @@ enum state_event_kind {
 
 /* One event; at most a cache line, since a busy worker keeps many. Fields that a kind does not name are zero. */
 struct state_event {
-	nsec when;		 /* as the state was given the time */
-	struct addr6 in;	 /* the IPv6 host; of a block the subscriber's prefix */
-	struct addr4 out;	 /* the pool's address; not of a limit */
-	uint16_t out_port;	 /* of a block its first port */
-	uint16_t last_port;	 /* of a block */
-	struct addr4 remote;	 /* of a session */
+	nsec when;	     /* as the state was given the time */
+	struct addr6 in;     /* the IPv6 host; of a block the subscriber's prefix */
+	struct addr4 out;    /* the pool's address; not of a limit */
+	uint16_t out_port;   /* of a block its first port; of PROTO_OTHER the protocol's number, as in_port */
+	uint16_t last_port;  /* of a block */
+	struct addr4 remote; /* of a session */
 	uint16_t remote_port;	 /* of a session; 0 if it is of ICMP */
 	uint16_t in_port;	 /* of a binding or session */
 	uint8_t kind;		 /* enum state_event_kind */
@@ -46,7 +46,10 @@ struct state_event {
 /* How much is told. Each includes the ones before, but bindings are not told where sessions are (RFC 8158 s4.6.1). */
 enum state_detail { STATE_TELL_BLOCKS, STATE_TELL_BINDINGS, STATE_TELL_SESSIONS };
 
-/* Whom to tell; event NULL: nobody. Bindings that the operator wrote down are told whatever the detail. */
+/*
+ * Whom to tell; event NULL: nobody. Bindings that the operator wrote down are told whatever the detail, and those by
+ * address (PROTO_OTHER) with the blocks, since they have none.
+ */
 struct state_watch {
 	void (*event)(void *ctx, const struct state_event *e);
 	void *ctx;

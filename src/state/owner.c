@@ -63,9 +63,9 @@ static unsigned rule_of_block(const struct owners *o, struct addr4 out, uint32_t
 	return (out.v + number) % o->len;
 }
 
-unsigned owner_of_address(const struct owners *o, struct addr4 out)
+unsigned owner_of_protocol(const struct owners *o, uint8_t number)
 {
-	return out.v % o->len;
+	return number % o->len;
 }
 
 unsigned owner_of_datagram(

@@ -8,7 +8,7 @@
  *	subscriber	hash of its prefix
  *	block		address + block number, modulo the workers: each has an equal part of every address; but a
  *			block that is fixed to a subscriber (fixed.h) belongs to the subscriber's worker
- *	address		address modulo the workers: for protocols that are bound by address and have no ports
+ *	protocol	number modulo the workers: of those that have no ports, so that each finds all addresses of the pool
  *	datagram	hash of source, destination, identification and protocol: a later IPv4 fragment has no port
  *
  * and from what is known not to follow the rules: blocks that were moved. They stand in a hash table of 64-bit words that
@@ -87,8 +87,8 @@ unsigned owner_of_subscriber(const struct owners *o, struct addr6 in);
 /** owner_of_block() - the worker of the block that this port of this address is in, whether the pool has it or not */
 unsigned owner_of_block(const struct owners *o, struct addr4 out, uint16_t port);
 
-/** owner_of_address() - the worker of what is bound to a whole IPv4 address */
-unsigned owner_of_address(const struct owners *o, struct addr4 out);
+/** owner_of_protocol() - the worker of a protocol that is bound by address (PROTO_OTHER), in both directions */
+unsigned owner_of_protocol(const struct owners *o, uint8_t number);
 
 /** owner_of_datagram() - the worker that finds out the ports of an IPv4 datagram's fragments */
 unsigned owner_of_datagram(

@@ -38,6 +38,9 @@
  * static bindings in them, and of max_sessions a part; loan.c moves what one has to spare to where it is needed. Whoever
  * hands it packets asks the owner functions first.
  *
+ * Protocols without ports are bound by whole addresses and have their own way to one (other.c); sessions, filtering and
+ * expiry are the same.
+ *
  * TCP segments that match a binding but no session, and carry no SYN, are forwarded as RFC 6146 s3.5.2.2
  * (CLOSED) recommends: they get @loose, a session in state CLOSED that is in no table and is overwritten by
  * the next one. No binding, no forwarding.
@@ -57,6 +60,7 @@
  * Standards: RFC 6146 s3.1, s3.2, s3.5, s4; RFC 4787, 5382, 5508 (mapping, filtering, timers); RFC 6888
  * (blocks, limits); RFC 7857; RFC 6056.
  */
+#include "state/other.h"
 #include "state/owner.h"
 #include "state/tables.h"
 
@@ -90,6 +94,8 @@ static uint32_t find_static(const struct state *s, const struct static_binding *
 
 static int add_static(struct state *s, const struct static_binding *want)
 {
+	if (want->proto == PROTO_OTHER)
+		return other_add_static(s, want);
 	uint32_t row = pool_row_at(&s->pool, want->out, want->out_port);
 
 	if (row == NONE || binding_find6(&s->bindings, want->proto, 0, want->in, want->in_port) != NONE)
@@ -121,7 +127,10 @@ static bool is_mine(const struct state *s, const struct static_binding *b)
 {
 	const struct state_config *c = &s->config;
 
-	return !c->owners || owner_of_block(c->owners, b->out, b->out_port) == c->worker;
+	if (!c->owners)
+		return true;
+	return c->worker == (b->proto == PROTO_OTHER ? owner_of_protocol(c->owners, (uint8_t)b->out_port)
+						     : owner_of_block(c->owners, b->out, b->out_port));
 }
 
 static int add_statics(struct state *s, const struct state_config *c)
@@ -228,6 +237,9 @@ int state_update(struct state *s, const struct state_config *c)
 		!pool_is_same(&s->config, c) || !statics_are_same(s, c))
 		return -EBUSY;
 	s->config.filtering = c->filtering;
+	s->config.protocols_len = c->protocols_len;
+	bytes_copy(s->config.protocols, c->protocols, sizeof(s->config.protocols));
+	s->config.hosts_per_subscriber = c->hosts_per_subscriber;
 	s->config.max_blocks_per_subscriber = c->max_blocks_per_subscriber;
 	s->watch.to = c->watch;
 	bytes_copy(s->config.lifetime, c->lifetime, sizeof(s->config.lifetime));
@@ -236,10 +248,11 @@ int state_update(struct state *s, const struct state_config *c)
 
 /* --- sessions --- */
 
-static const uint8_t proto_lifetime[PROTO_COUNT] = {
+static const uint8_t proto_lifetime[PROTO_KINDS] = {
 	[PROTO_TCP] = TCP_KEEP, /* the machine says */
 	[PROTO_UDP] = LIFETIME_UDP,
 	[PROTO_ICMP] = LIFETIME_ICMP,
+	[PROTO_OTHER] = LIFETIME_OTHER,
 };
 
 /* A later time is left for the wheel to find out; an earlier one moves the session at once. */
@@ -310,7 +323,10 @@ void state_binding_drop(struct state *s, uint32_t id)
 	const struct binding *b = &s->bindings.at[id].b;
 
 	watch_binding(&s->watch, STATE_BINDING_ENDED, b);
-	subscriber_give_port(&s->subscribers, s->bindings.at[id].block, b->proto, b->out_port);
+	if (b->proto == PROTO_OTHER)
+		other_forget(s, id);
+	else
+		subscriber_give_port(&s->subscribers, s->bindings.at[id].block, b->proto, b->out_port);
 	binding_remove(&s->bindings, id);
 	s->bindings_expired++;
 }
@@ -326,14 +342,14 @@ static struct mapping mapping_of(const struct state *s, uint32_t id)
 struct arrival {
 	uint32_t binding;
 	struct addr4 remote;
-	uint16_t remote_port; /* 0 for ICMP (RFC 6146 s3.5.3) */
+	uint16_t remote_port; /* 0 for ICMP (RFC 6146 s3.5.3), and where there are no ports */
 	enum proto proto;
 	enum tcp_event event; /* of a TCP segment */
 };
 
 static uint16_t remote_port_of(enum proto proto, uint16_t port)
 {
-	return proto == PROTO_ICMP ? 0 : port;
+	return proto == PROTO_ICMP || proto == PROTO_OTHER ? 0 : port;
 }
 
 static struct mapping loose_mapping(struct state *s, const struct arrival *a, nsec now)
@@ -427,6 +443,8 @@ enum drop_reason state_binding_open(struct state *s, const struct flow64 *f, uin
 		return DROP_BINDINGS_FULL;
 	if (sub == NONE)
 		sub = subscriber_new(subs, f->src);
+	if (f->proto == PROTO_OTHER)
+		return other_open(s, f, sub, ret);
 	enum drop_reason r = subscriber_take_port(subs, sub, f->proto, f->sport, &block, &port);
 
 	if (r != DROP_NONE) {

@@ -23,6 +23,8 @@
 #define STATE_PREFIXES_MAX 8 /* entries of nat64.prefixes */
 #define STATE_MEMBERS_MAX 256 /* prefixes in all nat64.pool[].subscribers together */
 #define STATE_POOLS_MAX (POOL_ENTRIES_MAX + 1)
+#define STATE_PROTOCOLS_MAX 16 /* entries of nat64.protocols */
+#define STATE_HOSTS_MAX 16     /* of nat64.protocol-hosts-per-subscriber */
 
 struct index_bucket; /* opaque */
 struct owners;	     /* owner.h */
@@ -34,6 +36,7 @@ enum lifetime {
 	LIFETIME_TCP_TRANSITORY,   /* 4 min */
 	LIFETIME_TCP_INCOMING_SYN, /* 6 s */
 	LIFETIME_ICMP,		   /* 60 s */
+	LIFETIME_OTHER,		   /* 5 min; of protocols without ports */
 	LIFETIME_FRAGMENT,	   /* 2 s; not a session's, used by reassembly */
 	LIFETIME_COUNT
 };
@@ -74,7 +77,10 @@ struct pool_member {
 	uint8_t pool;
 };
 
-/* A binding that the operator wrote down (RFC 6146 s3.1 "manually configured"). Never expires. */
+/*
+ * A binding that the operator wrote down (RFC 6146 s3.1 "manually configured"). Never expires. Of PROTO_OTHER both ports are
+ * the protocol's number.
+ */
 struct static_binding {
 	enum proto proto;
 	struct addr4 out;
@@ -94,6 +100,12 @@ struct state_config {
 	unsigned subscriber_len;	    /* prefix length of a subscriber, 32 to 128 */
 	unsigned max_blocks_per_subscriber; /* at least 1 */
 	unsigned max_sessions;		    /* at least 16; bindings and subscribers are bounded by it too */
+	uint8_t protocols
+		[STATE_PROTOCOLS_MAX]; /* IANA numbers of those that are bound by address; see other.h */
+	unsigned protocols_len;
+	unsigned
+		hosts_per_subscriber; /* at most so many of a subscriber's hosts use each of them at a time; 1 to
+					  STATE_HOSTS_MAX */
 	enum filtering filtering;
 	nsec lifetime[LIFETIME_COUNT];
 	const struct static_binding *statics; /* borrowed for the call; may be NULL if statics_len is 0 */
@@ -138,7 +150,7 @@ struct binding {
 struct session {
 	uint32_t binding;     /* id, see state_binding() */
 	struct addr4 remote;  /* Z */
-	uint16_t remote_port; /* z; of an ICMP session 0 (RFC 6146 s3.5.3 has a 3-tuple) */
+	uint16_t remote_port; /* z; of ICMP (RFC 6146 s3.5.3 has a 3-tuple) and of PROTO_OTHER 0 */
 	bool is_filtered;     /* V4 INIT by a SYN that filtering holds back; see state_take46() */
 	enum tcp_state tcp;
 	nsec expires; /* absolute */
@@ -155,7 +167,7 @@ struct flow64 {
 	struct addr6 src;
 	uint16_t sport;
 	struct addr4 dst;
-	uint16_t dport; /* of an ICMP query the identifier, as sport */
+	uint16_t dport; /* of an ICMP query the identifier, of PROTO_OTHER the protocol's number, as sport */
 };
 
 /* What an IPv4 packet asks for. */
@@ -194,7 +206,8 @@ MUST_CHECK int state_new(const struct state_config *c, const uint8_t seed[32], n
 void state_free(struct state *s);
 
 /**
- * state_update() - change what may change without touching flows: lifetimes, filtering, max_blocks_per_subscriber, watch
+ * state_update() - change what may change without touching flows: lifetimes, filtering, max_blocks_per_subscriber,
+ * protocols, hosts_per_subscriber, watch
  *
  * Sessions get the new lifetime at their next packet.
  *
@@ -213,7 +226,8 @@ MUST_CHECK int state_update(struct state *s, const struct state_config *c);
  * A TCP segment without SYN needs a binding; see struct mapping for the one that has no session.
  *
  * Spec: RFC 6146 s3.5.1.1, s3.5.2.2, s3.5.3, s3.5.1; RFC 4787 REQ-1, REQ-3, REQ-4; RFC 5382 REQ-1; RFC 5508 REQ-1
- * Drops: TCP_NOT_SYN, POOL_EXHAUSTED, NO_POOL, SUBSCRIBER_BLOCKS, SESSIONS_FULL, BINDINGS_FULL, SUBSCRIBERS_FULL
+ * Drops: TCP_NOT_SYN, POOL_EXHAUSTED, NO_POOL, SUBSCRIBER_BLOCKS, SESSIONS_FULL, BINDINGS_FULL, SUBSCRIBERS_FULL; of
+ *	   PROTO_OTHER PROTOCOL, PROTOCOL_NO_ADDRESS, PROTOCOL_HOSTS
  * Cost: two bounded hash look-ups for an established flow; allocates nothing.
  */
 MUST_CHECK enum drop_reason state_take64(
@@ -281,6 +295,15 @@ void state_fetch_ahead(const struct state *s, const struct state_ahead *a);
 /** state_binding_of64(), state_binding_of46() - the binding of a packet, whether or not it has a session; or NULL */
 const struct binding *state_binding_of64(const struct state *s, const struct flow64 *f);
 const struct binding *state_binding_of46(const struct state *s, const struct flow46 *f);
+
+/** state_can_carry() - whether this IANA number may be in the list: neither one with ports, nor one that IPv6 reads itself */
+bool state_can_carry(unsigned number);
+
+/** state_carries() - whether this protocol is in the configuration's list, or has a static binding */
+bool state_carries(const struct state *s, uint8_t number);
+
+/** state_binds_address() - whether other protocols are bound on this address: it is in the pool, and not the host's own */
+bool state_binds_address(const struct state *s, struct addr4 a);
 
 /** state_pool_find() - the pool entry that holds this address and port, or -1 */
 int state_pool_find(const struct state *s, struct addr4 a, uint16_t port);
@@ -365,7 +388,7 @@ bool state_lease_at(const struct state *s, struct addr4 a, uint16_t port, struct
 uint32_t state_tell_held(struct state *s, uint32_t from, nsec now);
 
 struct state_stats {
-	uint32_t bindings[PROTO_COUNT], sessions[PROTO_COUNT];
+	uint32_t bindings[PROTO_KINDS], sessions[PROTO_KINDS];
 	uint32_t tcp[TCP_STATE_COUNT]; /* TCP sessions by state */
 	uint32_t subscribers, blocks, blocks_lent;
 	uint32_t max_sessions, max_bindings, max_subscribers;

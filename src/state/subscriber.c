@@ -30,6 +30,7 @@ uint32_t subscriber_new(struct subscriber_table *t, struct addr6 in)
 	*sub = (struct subscriber){
 		.prefix = addr6_truncate(in, t->pool->config->subscriber_len),
 		.pool = fixed_pool_of(t->pool->config, in),
+		.others = NONE,
 		.all = NONE,
 	};
 	for (unsigned class = 0; class < PORT_CLASS_COUNT; class ++) {
@@ -44,7 +45,7 @@ void subscriber_drop_idle(struct subscriber_table *t, uint32_t id)
 {
 	const struct subscriber *sub = &t->at[id];
 
-	if (sub->blocks > 0 || sub->statics > 0)
+	if (sub->blocks > 0 || sub->statics > 0 || sub->others != NONE)
 		return;
 	index_remove(&t->index, subscriber_hash(t, sub->prefix), id);
 	slots_give(&t->slots, id);

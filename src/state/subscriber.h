@@ -12,6 +12,7 @@ struct subscriber {
 	uint8_t pool;	  /* that its blocks come from */
 	uint32_t statics; /* static bindings into the prefix: they keep it, and its address, alive */
 	uint32_t blocks;  /* how many it holds */
+	uint32_t others;  /* first of its dynamic bindings by address, or NONE; see other.h */
 	uint32_t all;	  /* first block of all, the newest; or NONE */
 	uint32_t room[PORT_CLASS_COUNT][PROTO_COUNT]; /* first block of the class with a free port, or NONE */
 };
@@ -34,7 +35,7 @@ uint32_t subscriber_find(const struct subscriber_table *t, struct addr6 in);
 /** subscriber_new() - the address has no subscriber yet, and the table is not full */
 uint32_t subscriber_new(struct subscriber_table *t, struct addr6 in);
 
-/** subscriber_drop_idle() - forget the subscriber if it holds no block and no static binding */
+/** subscriber_drop_idle() - forget the subscriber if it holds no block, no binding by address and no static binding */
 void subscriber_drop_idle(struct subscriber_table *t, uint32_t id);
 
 /**

@@ -28,7 +28,8 @@ struct state {
 	uint32_t filtered_max;
 	uint32_t sessions_max; /* this worker's part of the gateway's max_sessions */
 	uint32_t seen;	       /* number of the last state_update() */
-	uint32_t by_proto[PROTO_COUNT];
+	uint32_t by_proto[PROTO_KINDS];
+	uint64_t static_protocols[4]; /* bit set of IANA numbers that have a static binding */
 	uint32_t by_tcp[TCP_STATE_COUNT];
 	uint64_t bindings_made, sessions_made, bindings_expired, sessions_expired, probes;
 	uint64_t blocks_given; /* to other workers */

@@ -5,6 +5,7 @@
  * Each check_*() walks one structure and compares it with the others, so that a number that only one of them
  * has forgotten shows.
  */
+#include "state/other.h"
 #include "state/tables.h"
 
 #include <stdlib.h>
@@ -18,12 +19,25 @@ static bool check_index(const struct index *x)
 
 /* --- bindings --- */
 
+/* Of a protocol without ports: the address is lent as a whole, and the subscriber knows of it. */
+static bool check_other(const struct state *s, uint32_t id)
+{
+	const struct binding *b = &s->bindings.at[id].b;
+	uint32_t sub = subscriber_find(&s->subscribers, b->in);
+	uint32_t at = sub == NONE || b->is_static ? id : s->subscribers.at[sub].others;
+
+	for (uint32_t n = 0; at != NONE && at != id && n < s->bindings.slots.used; n++)
+		at = s->bindings.at[at].block;
+	return sub != NONE && at == id && state_can_carry(b->out_port) && b->in_port == b->out_port &&
+	       state_binds_address(s, b->out);
+}
+
 static bool check_binding(const struct state *s, uint32_t id, uint32_t sessions)
 {
 	const struct binding_slot *at = &s->bindings.at[id];
 	const struct binding *b = &at->b;
 
-	if (b->proto >= PROTO_COUNT || b->prefix >= STATE_PREFIXES_MAX || b->sessions != sessions)
+	if (b->proto >= PROTO_KINDS || b->prefix >= STATE_PREFIXES_MAX || b->sessions != sessions)
 		return false;
 	if (sessions == 0 && !b->is_static)
 		return false;
@@ -35,6 +49,8 @@ static bool check_binding(const struct state *s, uint32_t id, uint32_t sessions)
 	if (binding_find6(&s->bindings, b->proto, b->prefix, b->in, b->in_port) != id ||
 		binding_find4(&s->bindings, b->proto, b->out, b->out_port) != id)
 		return false;
+	if (b->proto == PROTO_OTHER)
+		return check_other(s, id);
 	if (!slots_is_live(&s->pool.slots, at->block) ||
 		port_is_free(&s->pool, at->block, b->proto, b->out_port))
 		return false;
@@ -53,7 +69,7 @@ static bool check_binding(const struct state *s, uint32_t id, uint32_t sessions)
 static bool check_bindings(const struct state *s, const uint32_t *sessions, uint32_t *ports)
 {
 	const struct binding_table *t = &s->bindings;
-	uint32_t used[PROTO_COUNT] = { 0 }, statics = 0;
+	uint32_t used[PROTO_KINDS] = { 0 }, statics = 0;
 
 	if (!slots_validate(&t->slots) || !check_index(&t->by4) || !check_index(&t->by6))
 		return false;
@@ -63,7 +79,8 @@ static bool check_bindings(const struct state *s, const uint32_t *sessions, uint
 		if (!check_binding(s, id, sessions[id]))
 			return false;
 		used[t->at[id].b.proto]++;
-		ports[t->at[id].block]++;
+		if (t->at[id].b.proto != PROTO_OTHER)
+			ports[t->at[id].block]++;
 		statics += t->at[id].b.is_static;
 	}
 	return bytes_equal(used, t->used, sizeof(used)) && t->by4.len == t->slots.used &&
@@ -104,13 +121,13 @@ static bool check_session(const struct state *s, uint32_t id)
 
 	return session_find(&s->sessions, e->binding, e->remote, e->remote_port) == id && check_peer(s, id) &&
 	       (proto == PROTO_TCP ? has_machine : e->tcp == TCP_NONE) &&
-	       (proto != PROTO_ICMP || e->remote_port == 0);
+	       ((proto != PROTO_ICMP && proto != PROTO_OTHER) || e->remote_port == 0);
 }
 
 static bool check_sessions(const struct state *s, uint32_t *per_binding)
 {
 	const struct session_table *t = &s->sessions;
-	uint32_t by_proto[PROTO_COUNT] = { 0 }, by_tcp[TCP_STATE_COUNT] = { 0 }, filtered = 0, groups = 0;
+	uint32_t by_proto[PROTO_KINDS] = { 0 }, by_tcp[TCP_STATE_COUNT] = { 0 }, filtered = 0, groups = 0;
 
 	if (!slots_validate(&t->slots) || !check_index(&t->index) || !check_index(&t->peers))
 		return false;
@@ -305,6 +322,21 @@ static bool check_lease(const struct state *s, const struct subscriber *sub, con
 	       addr6_eq(fixed.subscriber.addr, sub->prefix);
 }
 
+/* How many bindings by address the subscriber's list has; NONE if one of them should not be there. */
+static uint32_t others_length(const struct state *s, uint32_t sub)
+{
+	uint32_t n = 0;
+
+	for (uint32_t id = s->subscribers.at[sub].others; id != NONE; id = s->bindings.at[id].block) {
+		const struct binding *b = state_binding(s, id);
+
+		if (!b || b->proto != PROTO_OTHER || b->is_static || ++n > s->bindings.slots.used ||
+			subscriber_find(&s->subscribers, b->in) != sub)
+			return NONE;
+	}
+	return n;
+}
+
 /* Every list holds only blocks that belong in it, so equal lengths say that none is missing. */
 static bool check_subscriber(const struct state *s, uint32_t id)
 {
@@ -313,8 +345,8 @@ static bool check_subscriber(const struct state *s, uint32_t id)
 
 	if (sub->pool != fixed_pool_of(&s->config, sub->prefix) ||
 		subscriber_find(&s->subscribers, sub->prefix) != id ||
-		(sub->blocks == 0 && sub->statics == 0) || !sub->has_addr ||
-		list_length(s, id, sub->all, BLOCK_LIST_ALL) != sub->blocks)
+		(sub->blocks == 0 && sub->statics == 0 && sub->others == NONE) || !sub->has_addr ||
+		others_length(s, id) == NONE || list_length(s, id, sub->all, BLOCK_LIST_ALL) != sub->blocks)
 		return false;
 	if (sub->all != NONE && !addr4_eq(s->pool.rows[s->pool.blocks[sub->all].row].addr, sub->addr))
 		return false;

@@ -39,9 +39,16 @@ static struct state_event event_of(
 	};
 }
 
+/* A binding by address has no block that would tell of it. */
+static bool is_told(const struct watcher *w, const struct binding *b)
+{
+	return b->is_static || w->to.detail == STATE_TELL_BINDINGS ||
+	       (b->proto == PROTO_OTHER && w->to.detail == STATE_TELL_BLOCKS);
+}
+
 void watch_binding(const struct watcher *w, enum state_event_kind kind, const struct binding *b)
 {
-	if (LIKELY(!w->to.event) || (w->to.detail != STATE_TELL_BINDINGS && !b->is_static))
+	if (LIKELY(!w->to.event) || !is_told(w, b))
 		return;
 	struct state_event e = event_of(w, kind, b);
 

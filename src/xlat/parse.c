@@ -484,8 +484,9 @@ enum proto view_proto(const struct view *v)
 		[L4_TCP] = PROTO_TCP,
 		[L4_UDP] = PROTO_UDP,
 		[L4_ICMP_QUERY] = PROTO_ICMP,
+		[L4_OTHER] = PROTO_OTHER,
 	};
 
-	ASSERT(v->kind == L4_TCP || v->kind == L4_UDP || v->kind == L4_ICMP_QUERY);
+	ASSERT(v->kind != L4_ICMP_ERROR && v->kind != L4_ICMP_OTHER);
 	return protos[v->kind];
 }

@@ -124,7 +124,7 @@ struct pkt {
  */
 MUST_CHECK enum drop_reason pkt_parse(struct pkt *p);
 
-/** pkt_proto() - TCP, UDP or ICMP of a view whose kind is TCP, UDP or an ICMP query */
+/** view_proto() - the protocol of a view whose kind is TCP, UDP, an ICMP query or OTHER */
 enum proto view_proto(const struct view *v);
 
 /** pkt_validate() - whether the invariants of struct pkt, its offload state and its views hold */

@@ -46,17 +46,27 @@ static void check_mapping(const struct run *r, const struct mapping *m)
 	const struct binding *b = m->binding;
 
 	check(state_binding(r->s, m->session->binding) == b);
-	check(state_pool_find(r->s, b->out, b->out_port) >= 0);
+	if (b->proto == PROTO_OTHER)
+		check(state_binds_address(r->s, b->out) && state_carries(r->s, (uint8_t)b->out_port));
+	else
+		check(state_pool_find(r->s, b->out, b->out_port) >= 0);
 	check(m->session->expires >= r->now || m->session->tcp != TCP_NONE);
 	check(tcp_state_name(m->session->tcp) != NULL);
+}
+
+/* SCTP, GRE, or one that is not in the list. */
+static uint16_t number_of(uint8_t byte)
+{
+	static const uint8_t numbers[] = { 132, 47, 132, 50 };
+
+	return numbers[byte & 3];
 }
 
 static struct flow64 read_flow64(struct run *r)
 {
 	uint8_t kind = byte(r), ports = byte(r);
-
-	return (struct flow64){
-		.proto = (enum proto)(kind % PROTO_COUNT),
+	struct flow64 f = {
+		.proto = (enum proto)(kind % PROTO_KINDS),
 		.prefix = kind >> 7,
 		.tcp_flags = byte(r),
 		.src = { UINT64_C(0x20010db800000000) | (kind >> 2 & 7), 1 },
@@ -64,6 +74,10 @@ static struct flow64 read_flow64(struct run *r)
 		.dst = { 0xc6336400 | (kind >> 5 & 3) },
 		.dport = ports >> 6,
 	};
+
+	if (f.proto == PROTO_OTHER)
+		f.sport = f.dport = number_of(ports);
+	return f;
 }
 
 static void op_64(struct run *r)
@@ -83,13 +97,16 @@ static void op_46(struct run *r)
 {
 	uint8_t kind = byte(r), port = byte(r);
 	struct flow46 f = {
-		.proto = (enum proto)(kind % PROTO_COUNT),
+		.proto = (enum proto)(kind % PROTO_KINDS),
 		.tcp_flags = byte(r),
 		.src = { 0xc6336400 | (kind >> 2 & 7) },
 		.sport = kind >> 6,
 		.dst = { 0xc0000200 | (kind >> 5 & 3) },
 		.dport = (uint16_t)(1000 + port),
 	};
+
+	if (f.proto == PROTO_OTHER)
+		f.sport = f.dport = number_of(port);
 	struct mapping m;
 
 	if (state_take46(r->s, &f, r->now, &m) == DROP_NONE)
@@ -167,7 +184,8 @@ static void op_look(struct run *r)
 	for (uint32_t at = 0, next; at != STATE_END; at = next)
 		live += state_next_session(r->s, at, &next) != STATE_END;
 	state_stats(r->s, &st);
-	check(live == st.sessions[PROTO_TCP] + st.sessions[PROTO_UDP] + st.sessions[PROTO_ICMP]);
+	check(live == st.sessions[PROTO_TCP] + st.sessions[PROTO_UDP] + st.sessions[PROTO_ICMP] +
+			      st.sessions[PROTO_OTHER]);
 	for (uint32_t i = 0; state_pool_row(r->s, i, &row); i++)
 		check(row.blocks_lent <= row.blocks);
 }
@@ -194,6 +212,10 @@ static void configure(struct run *r)
 	r->c.filtering = a >> 5 & 1 ? FILTER_ADDRESS_DEPENDENT : FILTER_ENDPOINT_INDEPENDENT;
 	r->c.max_sessions = 16 + b % 64;
 	r->c.subscriber_len = a >> 6 & 1 ? 64 : 62;
+	r->c.protocols[0] = 132;
+	r->c.protocols[1] = 47;
+	r->c.protocols_len = 2;
+	r->c.hosts_per_subscriber = 1 + (b & 1);
 	r->c.statics = statics;
 	r->c.statics_len = a >> 7 ? ARRAY_LEN(statics) : 0;
 }

@@ -74,7 +74,8 @@ def metric_of(row):
     group, name = row["group"], row["name"]
     if group in ("translated", "icmp"):
         labels, parts = [], []
-        words = {"64": "direction", "46": "direction", "tcp": "protocol", "udp": "protocol", "icmp": "protocol"}
+        words = {"64": "direction", "46": "direction", "tcp": "protocol", "udp": "protocol", "icmp": "protocol",
+                 "other": "protocol"}
         for part in name.split("_"):
             if part in words:
                 labels.append((words[part], part))

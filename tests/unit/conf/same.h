@@ -64,7 +64,10 @@ static inline bool same_state(const struct state_config *a, const struct state_c
 	return a->members_len == b->members_len && a->ports_per_block == b->ports_per_block &&
 	       a->subscriber_len == b->subscriber_len &&
 	       a->max_blocks_per_subscriber == b->max_blocks_per_subscriber &&
-	       a->max_sessions == b->max_sessions && a->filtering == b->filtering && same_statics(a, b);
+	       a->max_sessions == b->max_sessions && a->protocols_len == b->protocols_len &&
+	       memcmp(a->protocols, b->protocols, a->protocols_len) == 0 &&
+	       a->hosts_per_subscriber == b->hosts_per_subscriber && a->filtering == b->filtering &&
+	       same_statics(a, b);
 }
 
 static inline bool same_nat64(const struct conf *a, const struct conf *b)

@@ -226,7 +226,7 @@ static const struct fault_case lifetime_cases[] = {
 		"ms, such as 5m" },
 	{ "unknown", "nat64:\n  lifetimes: { tcp: 5m }\n",
 		"f.yaml:2: nat64.lifetimes.tcp: the key is not known, the keys here are udp, "
-		"tcp-established, tcp-transitory, tcp-incoming-syn, icmp, fragment" },
+		"tcp-established, tcp-transitory, tcp-incoming-syn, icmp, other, fragment" },
 	{ "empty", "nat64:\n  lifetimes: { udp: \"\" }\n",
 		"f.yaml:2: nat64.lifetimes.udp: \"\" is no time, write numbers with the units d, h, m, s, "
 		"ms, such as 5m" },
@@ -382,9 +382,60 @@ static const struct fault_case static_cases[] = {
 	{ "missing", STATIC "{ protocol: tcp }\n",
 		"f.yaml:4: nat64.static[0].outside: the key is missing, write outside: and a value\n"
 		"f.yaml:4: nat64.static[0].inside: the key is missing, write inside: and a value" },
-	{ "protocol",
-		STATIC "{ protocol: sctp, outside: \"192.0.2.2:8080\", inside: \"[2001:db8::5]:80\" }\n",
-		"f.yaml:4: nat64.static[0].protocol: \"sctp\" is not known, write one of tcp, udp, icmp" },
+	{ "protocol", STATIC "{ protocol: tpc, outside: \"192.0.2.2:8080\", inside: \"[2001:db8::5]:80\" }\n",
+		"f.yaml:4: nat64.static[0].protocol: \"tpc\" is no protocol, write one of tcp, udp, icmp, "
+		"sctp, "
+		"dccp, gre, esp, udplite, or a number from 2 to 255" },
+	{ "protocol that only IPv6 has",
+		STATIC "{ protocol: 44, outside: \"192.0.2.2\", inside: \"2001:db8::5\" }\n",
+		"f.yaml:4: nat64.static[0].protocol: \"44\" is no protocol, write one of tcp, udp, icmp, "
+		"sctp, "
+		"dccp, gre, esp, udplite, or a number from 2 to 255" },
+	{ "ports of a protocol that has none",
+		STATIC "{ protocol: gre, outside: \"192.0.2.2:8080\", inside: \"[2001:db8::5]:80\" }\n",
+		"f.yaml:4: nat64.static[0].outside: this protocol is bound by address and has no ports here, "
+		"write "
+		"one such as \"192.0.2.2\"\n"
+		"f.yaml:4: nat64.static[0].inside: this protocol is bound by address and has no ports here, "
+		"write "
+		"one such as \"2001:db8::5\"" },
+	{ "inside without a port",
+		STATIC "{ protocol: udp, outside: \"192.0.2.2:8080\", inside: \"2001:db8::5\" }\n",
+		"f.yaml:4: nat64.static[0].inside: \"2001:db8::5\" is no IPv6 address with a port, write one "
+		"such "
+		"as \"[2001:db8::5]:2000\"" },
+	{ "whole address outside of the pool",
+		STATIC "{ protocol: gre, outside: 192.0.2.3, inside: \"2001:db8::5\" }\n",
+		"f.yaml:4: nat64.static[0]: outside 192.0.2.3 is not in nat64.pool, and this protocol takes "
+		"a whole "
+		"address, write one of nat64.pool that is not shared" },
+	{ "whole address of the host",
+		"nat64:\n  pool: [{ address: 192.0.2.2, shared: true }]\n  static:\n    - { protocol: esp, "
+		"outside: "
+		"192.0.2.2, inside: \"2001:db8::5\" }\n",
+		"f.yaml:4: nat64.static[0]: outside 192.0.2.2 is the host's own, and this protocol takes a "
+		"whole "
+		"address, write one of nat64.pool that is not shared" },
+	{ "whole address twice",
+		STATIC "{ protocol: gre, outside: 192.0.2.2, inside: \"2001:db8::5\" }\n"
+		       "    - { protocol: 47, outside: 192.0.2.2, inside: \"2001:db8::6\" }\n",
+		"f.yaml:5: nat64.static[1]: it has the outside of nat64.static[0], write another" },
+	{ "list: a protocol with ports", "nat64:\n  protocols: [sctp, 17]\n",
+		"f.yaml:2: nat64.protocols[1]: protocol 17 cannot be carried by address, as it has ports or "
+		"is a "
+		"header of IPv6, write one of sctp, dccp, gre, esp, udplite, or another number" },
+	{ "list: no protocol", "nat64:\n  protocols: [ah, 256]\n",
+		"f.yaml:2: nat64.protocols[0]: \"ah\" is no protocol, write one of sctp, dccp, gre, esp, "
+		"udplite, or "
+		"a number from 2 to 255\n"
+		"f.yaml:2: nat64.protocols[1]: \"256\" is no protocol, write one of sctp, dccp, gre, esp, "
+		"udplite, or "
+		"a number from 2 to 255" },
+	{ "no port of tcp",
+		STATIC "{ protocol: tcp, outside: \"192.0.2.2:8080\", inside: \"2001:db8::5\" }\n",
+		"f.yaml:4: nat64.static[0].inside: \"2001:db8::5\" is no IPv6 address with a port, write one "
+		"such "
+		"as \"[2001:db8::5]:2000\"" },
 	{ "families swapped",
 		STATIC "{ protocol: tcp, outside: \"[2001:db8::5]:80\", inside: \"192.0.2.2:80\" }\n",
 		"f.yaml:4: nat64.static[0].outside: \"[2001:db8::5]:80\" is no IPv4 address with a port, "

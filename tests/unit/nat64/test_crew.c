@@ -179,6 +179,44 @@ TEST(icmp_errors_find_the_owner_of_the_packet_inside)
 	crew_free(k);
 }
 
+TEST(a_protocol_without_ports_has_one_worker_for_all_subscribers)
+{
+	struct bench *config = config_of_crew();
+
+	config->cfg.state.protocols[0] = 47;
+	config->cfg.state.protocols_len = 1;
+	struct crew *k = crew_new(config, 3);
+
+	for (unsigned w = 0; w < 3; w++) {
+		const struct craft_ip out = { .src = client_of(1), .dst = SERVER6 };
+		const struct craft_ip router4 = { .src = "203.0.113.1", .dst = POOL };
+
+		craft_udp(&k->b->in, &out, 1, 2, 20);
+		craft_data(&k->b->in)[6] = 47;
+		(void)crew_put(k, w);
+		REQUIRE(k->b->sent == 1);
+		check_addr4(k->b->v[0].src4, POOL);
+		struct craft inner = k->b->out[0];
+
+		/* An error about it, and the same bytes with the addresses turned round as a reply. */
+		craft_error(&k->b->in, &router4, ICMP4_TIME_EXCEEDED, 0, 0, craft_data(&inner), inner.len);
+		(void)crew_put(k, (w + 1) % 3);
+		REQUIRE(k->b->sent == 1);
+		check_addr6(k->b->v[0].dst6, client_of(1));
+		k->b->in = inner;
+		uint8_t *p = craft_data(&k->b->in), keep[4];
+
+		bytes_copy(keep, p + 12, 4);
+		bytes_move(p + 12, p + 16, 4);
+		bytes_copy(p + 16, keep, 4);
+		(void)crew_put(k, (w + 2) % 3);
+		REQUIRE(k->b->sent == 1);
+		check_addr6(k->b->v[0].dst6, client_of(1));
+	}
+	CHECK_INT(crew_drops(k, DROP_46_NO_SESSION) + crew_drops(k, DROP_46_NO_BINDING), 0);
+	crew_free(k);
+}
+
 /* --- turning around --- */
 
 /* From the client of net @a to what net @b has outside, at worker @w; what comes out is for b. */

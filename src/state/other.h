@@ -1,0 +1,28 @@
+/*
+ * other.h - protocols without ports, bound by whole addresses: (number, IPv6 address) <-> (number, pool address)
+ *
+ * See other.c for the theory. Bindings and sessions stand in the tables of all protocols, under PROTO_OTHER and with the
+ * IANA number where others have a port.
+ */
+#ifndef ISTHMUS_STATE_OTHER_H
+#define ISTHMUS_STATE_OTHER_H
+
+#include "state/tables.h"
+
+/**
+ * other_open() - make the binding of a flow that has none: see state_binding_open()
+ * @subscriber:	of f->src; forgotten on failure if it holds nothing else
+ *
+ * Drops: PROTOCOL (not in the list), PROTOCOL_HOSTS, PROTOCOL_NO_ADDRESS
+ * Cost: at most ADDRESS_TRIES look-ups; allocates nothing.
+ */
+MUST_CHECK enum drop_reason other_open(
+	struct state *s, const struct flow64 *f, uint32_t subscriber, uint32_t *ret);
+
+/** other_add_static() - enter a static binding; -EINVAL if its address is not lent by address, or taken. Start-up only. */
+MUST_CHECK int other_add_static(struct state *s, const struct static_binding *want);
+
+/** other_forget() - a dynamic binding is about to go: its subscriber has one less, and goes too if that was all */
+void other_forget(struct state *s, uint32_t binding);
+
+#endif
