@@ -10,8 +10,8 @@
  * the other one translates it in the ring's memory (@take_over). A full ring drops, and the drop is counted. Workers that
  * sleep are woken once after a burst (bell.h). Between two workers there is nothing else.
  *
- * A worker is not tied to a processor: a packet that local processes send is best translated where it was sent, and the
- * scheduler knows what else runs (docs/performance.md has the measurement).
+ * A worker is not tied to a processor: the gateway shares them with the resolver, with interrupts and with whatever else
+ * the host does, and the scheduler knows of all that.
  *
  * Calls. Another thread that wants to look at the tables puts a @call into the worker's only slot and waits
  * on its semaphore; the worker reads the slot between two bursts. On the path of a packet this is one load.

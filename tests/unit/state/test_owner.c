@@ -116,6 +116,7 @@ TEST(the_parts_of_the_workers_make_up_the_pool_exactly)
 				rows[i].addresses_len, rows[i].lo, rows[i].hi, rows[i].ports_per_block);
 
 			test_row(rows[i].name);
+			k.c.max_sessions = 64; /* no packet comes, so small tables do */
 			crew_start(&k, len);
 			check_parts(&k);
 			crew_end(&k);
