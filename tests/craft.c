@@ -108,6 +108,15 @@ void craft_tcp(struct craft *c, const struct craft_ip *ip, uint16_t sport, uint1
 	put16(tcp + 16, 0xffff - slow_sum(pseudo_sum(p, l4_len, 6), tcp, l4_len));
 }
 
+void craft_tcp_sum(struct craft *c)
+{
+	uint8_t *p = craft_data(c);
+	size_t header = p[0] >> 4 == 6 ? 40 : 20, l4_len = c->len - header;
+
+	put16(p + header + 16, 0);
+	put16(p + header + 16, 0xffff - slow_sum(pseudo_sum(p, l4_len, 6), p + header, l4_len));
+}
+
 static void finish_icmp(struct craft *c, uint8_t *icmp, size_t l4_len)
 {
 	uint8_t *p = craft_data(c);

@@ -38,6 +38,8 @@ void craft_udp(
 	struct craft *c, const struct craft_ip *ip, uint16_t sport, uint16_t dport, size_t payload_len);
 void craft_tcp(struct craft *c, const struct craft_ip *ip, uint16_t sport, uint16_t dport, uint8_t flags,
 	size_t payload_len);
+/** craft_tcp_sum() - put the right checksum into a TCP packet that was changed; IPv4 options are not expected */
+void craft_tcp_sum(struct craft *c);
 void craft_echo(struct craft *c, const struct craft_ip *ip, bool is_reply, uint16_t id, uint16_t seq,
 	size_t payload_len);
 /** craft_error() - an ICMP error with @inner_len bytes of @inner inside; @rest is the word after the checksum

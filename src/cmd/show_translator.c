@@ -584,6 +584,42 @@ static void translated_rows(struct reply *r, const struct nat64_counters *c)
 		"RFC 6146 s3.5.2.2");
 }
 
+static void ftp_rows(struct reply *r, const struct nat64_counters *c)
+{
+	static const struct {
+		const char *name, *text, *spec;
+	} events[FTP_EVENT_COUNT] = {
+		[FTP_DID_EPSV] = { "epsv", "EPSV commands that became PASV", "RFC 6384 s6" },
+		[FTP_DID_EPRT] = { "eprt", "EPRT commands that became PORT, with a port opened",
+			"RFC 6384 s7.2" },
+		[FTP_DID_227] = { "passive", "replies to PASV that became replies to EPSV", "RFC 6384 s6" },
+		[FTP_DID_ANSWER] = { "answered", "commands answered here; the server got NOOP",
+			"RFC 6384 s12" },
+		[FTP_DID_REFUSE_TELNET] = { "telnet_refused", "Telnet options refused", "RFC 6384 s5" },
+		[FTP_DID_FAIL_227] = { "passive_unusable", "replies to PASV without a usable address",
+			"RFC 6384 s6" },
+		[FTP_DID_FAIL_NOOP] = { "noop_refused", "NOOPs that were not answered with 200",
+			"RFC 6384 s12" },
+		[FTP_DID_NO_PORT] = { "no_port", "EPRT commands refused: no port to be had",
+			"RFC 6384 s7.2" },
+		[FTP_DID_AUTH] = { "transparent_auth", "connections left alone from where AUTH was accepted",
+			"RFC 6384 s5" },
+		[FTP_DID_NOT_FTP] = { "transparent_not_ftp",
+			"connections left alone: the client does not speak FTP", "" },
+		[FTP_DID_OVERRUN] = { "transparent_overrun",
+			"connections left alone: too many commands wait for replies", "" },
+	};
+
+	counter_row(r, "ftp", "followed", c->ftp_followed,
+		"control connections followed from their beginning", "RFC 6384 s5");
+	counter_row(r, "ftp", "not_followed", c->ftp_not_followed,
+		"the same, but left alone: too many at a time, in all or of one subscriber", "");
+	counter_row(r, "ftp", "acks", c->ftp_acks,
+		"acknowledgments sent for a part of a line that is held back", "RFC 6384 s5");
+	for (unsigned i = 0; i < FTP_EVENT_COUNT; i++)
+		counter_row(r, "ftp", events[i].name, c->ftp[i], events[i].text, events[i].spec);
+}
+
 /* What of a drop counter came which way and was of which protocol; what has no direction has no protocol either. */
 static json_t *drops_by(const struct nat64_counters *c, enum drop_reason reason)
 {
@@ -617,6 +653,7 @@ void show_counters(void *ctx, const json_t *args, int fd)
 	if (reply_start(t->loop, fd, NULL, NULL, NULL, &r) < 0)
 		return;
 	translated_rows(r, &sums.counters);
+	ftp_rows(r, &sums.counters);
 	for (enum drop_reason reason = DROP_NONE + 1; reason < DROP_COUNT; reason++)
 		drop_row(r, &sums.counters, reason);
 	reply_end(r);

@@ -109,7 +109,6 @@ struct conf {
 	enum conf_fastpath fastpath;
 	bool udp_gro;	      /* the interfaces may join datagrams */
 	unsigned gro_wait_us; /* how long they may hold packets for that; 0: as they did before */
-	bool ftp_alg; /* false in this version */
 	struct dns64_config dns64;
 	struct conf_clat clat;
 	struct conf_control control;

@@ -329,10 +329,11 @@ static const struct conf_key nat64_rows[] = {
 			"(RFC 7915 s4.5)." },
 	{ .path = "nat64.ftp-alg",
 		.shape = &shape_flag,
-		.at = AT(ftp_alg),
-		.of = "the FTP gateway comes in a later version, write false or remove the key",
-		.standard = "false",
-		.help = "Translate the addresses inside FTP control connections (RFC 6384)." },
+		.at = AT(nat64.ftp_alg),
+		.standard = "true",
+		.help = "Let IPv6 clients use FTP servers that know only IPv4: change EPSV and EPRT on "
+			"control connections to "
+			"port 21 (RFC 6384)." },
 	{ .path = "nat64.workers",
 		.shape = &shape_number,
 		.at = AT(workers),

@@ -57,6 +57,7 @@ struct nat64_config {
 	unsigned prefixes_len;
 	struct prefix4 deny[NAT64_DENY_MAX]; /* IPv4 destinations never translated to */
 	unsigned deny_len;
+	bool ftp_alg;		  /* follow FTP control connections that begin (RFC 6384) */
 	bool allow_non_global;	  /* the well-known prefix may stand for private IPv4 (RFC 6052 s3.1) */
 	unsigned lowest_ipv6_mtu; /* as that of siit_config */
 	enum udp_zero udp_zero;

@@ -39,12 +39,13 @@
  * Protocols without ports, those of nat64.protocols, go the same way by their addresses: a tuple has the protocol's number
  * where a port would stand (@session_port), and a fragment needs no first one.
  *
- * Not done here. ALGs.
+ * FTP control connections go through ftp.c before they are translated; it is the only ALG.
  *
  * Standards: RFC 6146, RFC 7915, RFC 6052 s3.1, RFC 5508, RFC 4443 s2.4, RFC 1812 s4.3.2.
  */
 #include "nat64/drops.h"
 #include "nat64/fragments.h"
+#include "nat64/ftp.h"
 #include "nat64/held_syn.h"
 #include "nat64/recorder.h"
 
@@ -139,6 +140,8 @@ int nat64_new(const struct nat64_config *c, const uint8_t seed[32], nsec now, st
 		n->recorder = calloc(1, sizeof(*n->recorder));
 		r = n->recorder ? 0 : -ENOMEM;
 	}
+	if (r == 0)
+		r = ftp_new(&key, &n->ftp);
 	if (r < 0) {
 		nat64_free(n);
 		return r;
@@ -154,6 +157,7 @@ void nat64_free(struct nat64 *n)
 	free(n->recorder);
 	held_syns_free(n->held_syns);
 	fragments_free(n->fragments);
+	ftp_free(n->ftp);
 	state_free(n->state);
 	free(n);
 }
@@ -257,9 +261,11 @@ nsec nat64_tick(struct nat64 *n, nsec now, const struct nat64_out *out)
 
 	lend_ask(n, now, out);
 	nsec syns = held_syns_expire(n, now, out);
+	nsec ftp = ftp_expire(n, now);
 	nsec next = fragments < state ? fragments : state;
 
-	return syns < next ? syns : next;
+	next = syns < next ? syns : next;
+	return ftp < next ? ftp : next;
 }
 
 void nat64_drop(struct nat64 *n, enum drop_reason reason, const struct pkt *p)
@@ -284,7 +290,7 @@ const struct state *nat64_state(const struct nat64 *n)
 
 bool nat64_validate(const struct nat64 *n)
 {
-	return state_validate(n->state) && fragments_validate(n->fragments);
+	return state_validate(n->state) && fragments_validate(n->fragments) && ftp_validate(n->ftp);
 }
 
 unsigned train_segments(const struct pkt *p)

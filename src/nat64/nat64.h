@@ -9,6 +9,7 @@
 
 #include "nat64/config.h"
 #include "state/loan.h"
+#include "nat64/ftp_event.h"
 #include "xlat/pkt.h"
 
 enum direction { DIR_64, DIR_46, DIR_COUNT };
@@ -41,6 +42,10 @@ struct nat64_counters {
 	uint64_t passed;	  /* given back to the host */
 	uint64_t handed_over, taken_over; /* packets that came to another worker than their own */
 	uint64_t probes;		  /* TCP probes sent */
+	uint64_t ftp[FTP_EVENT_COUNT];	  /* on FTP control connections */
+	uint64_t ftp_followed;		  /* FTP control connections whose beginning was seen */
+	uint64_t ftp_not_followed;	  /* the same, but one too many at a time */
+	uint64_t ftp_acks;		  /* acknowledgments sent for bytes that are held back */
 };
 
 struct nat64; /* opaque */

@@ -1,5 +1,6 @@
 /* pipe46.c - an IPv4 packet becomes an IPv6 packet: RFC 6146 s3.4 to s3.7 */
 #include "nat64/fragments.h"
+#include "nat64/ftp.h"
 #include "nat64/held_syn.h"
 #include "nat64/recorder.h"
 #include "nat64/stateless.h"
@@ -172,6 +173,9 @@ static enum verdict flow_46(struct job *j)
 			.dport = m.binding->in_port,
 		},
 	};
+	if (UNLIKELY(f.sport == FTP_PORT) && f.proto == PROTO_TCP &&
+		(reason = ftp_46(j, &f, &m)) != DROP_NONE)
+		return job_drop(j, reason);
 	return job_finish46(j, &to);
 }
 

@@ -1,4 +1,5 @@
 /* pipe64.c - an IPv6 packet becomes an IPv4 packet: RFC 6146 s3.4 to s3.8 */
+#include "nat64/ftp.h"
 #include "nat64/recorder.h"
 #include "nat64/stateless.h"
 
@@ -122,6 +123,9 @@ static enum verdict flow_64(struct job *j, struct flow64 *f)
 			.dport = f->proto == PROTO_ICMP ? m.binding->out_port : f->dport,
 		},
 	};
+	if (UNLIKELY(f->dport == FTP_PORT) && f->proto == PROTO_TCP &&
+		(reason = ftp_64(j, f, &m)) != DROP_NONE)
+		return job_drop(j, reason);
 	return job_finish64(j, &to);
 }
 

@@ -12,6 +12,7 @@
 
 struct fragments;
 struct held_syns;
+struct ftp;
 struct recorder;
 struct trace;
 struct datagram;
@@ -21,6 +22,7 @@ struct nat64 {
 	struct state *state;
 	struct fragments *fragments;
 	struct held_syns *held_syns;
+	struct ftp *ftp;
 	struct nat64_counters count;
 	struct recorder *tracing;  /* NULL but while a packet is followed (recorder.h) */
 	struct recorder *recorder; /* owned */

@@ -1,4 +1,4 @@
-/* header.h - writing the fixed IPv4, IPv6 and fragment headers; private to xlat */
+/* header.h - writing the fixed IPv4, IPv6 and fragment headers, for xlat and for packets that nat64 makes itself */
 #ifndef ISTHMUS_XLAT_HEADER_H
 #define ISTHMUS_XLAT_HEADER_H
 

@@ -83,7 +83,7 @@ static inline bool same_nat64(const struct conf *a, const struct conf *b)
 	return x->prefixes_len == y->prefixes_len && x->deny_len == y->deny_len &&
 	       x->allow_non_global == y->allow_non_global && x->lowest_ipv6_mtu == y->lowest_ipv6_mtu &&
 	       x->udp_zero == y->udp_zero && same_pool(a, b) && same_state(&x->state, &y->state) &&
-	       a->workers == b->workers && a->fastpath == b->fastpath && a->ftp_alg == b->ftp_alg;
+	       a->workers == b->workers && a->fastpath == b->fastpath && x->ftp_alg == y->ftp_alg;
 }
 
 static inline bool same_prefixes4(const struct prefix4 *a, const struct prefix4 *b, unsigned len)

@@ -175,9 +175,8 @@ static const struct fault_case nat64_cases[] = {
 		"f.yaml:2: nat64.workers: \"0\" is no number from 1 to 64, write 1 or auto" },
 	{ "xdp", "nat64:\n  fastpath: xdp\n",
 		"f.yaml:2: nat64.fastpath: the eBPF fast path comes in a later version, write auto or off" },
-	{ "ftp-alg", "nat64:\n  ftp-alg: true\n",
-		"f.yaml:2: nat64.ftp-alg: the FTP gateway comes in a later version, write false or remove "
-		"the key" },
+	{ "ftp-alg", "nat64:\n  ftp-alg: on\n",
+		"f.yaml:2: nat64.ftp-alg: \"on\" is neither true nor false, write one of them" },
 	{ "flag", "nat64:\n  allow-non-global: yes\n",
 		"f.yaml:2: nat64.allow-non-global: \"yes\" is neither true nor false, write one of them" },
 	{ "deny host bits", "nat64:\n  deny: [10.0.0.1/8]\n",

@@ -158,7 +158,8 @@ static void make_nat64(struct maker *m)
 	if (below(m, 2))
 		make_prefixes4(m, "deny", 20);
 	if (below(m, 2))
-		say(m, "  allow-non-global: %s\n  ftp-alg: false\n", PICK(m, "true", "false"));
+		say(m, "  allow-non-global: %s\n  ftp-alg: %s\n", PICK(m, "true", "false"),
+			PICK(m, "true", "false"));
 	if (below(m, 2))
 		say(m, "  workers: %s\n  fastpath: %s\n", PICK(m, "auto", "1", "7"), PICK(m, "auto", "off"));
 }

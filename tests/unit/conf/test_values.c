@@ -67,7 +67,7 @@ static void check_default_nat64(const struct conf *c)
 	CHECK_INT(c->nat64.deny_len, 5);
 	check_prefix4(c->nat64.deny[0], "0.0.0.0/8");
 	check_prefix4(c->nat64.deny[4], "240.0.0.0/4");
-	CHECK(!c->nat64.allow_non_global && !c->ftp_alg);
+	CHECK(!c->nat64.allow_non_global && c->nat64.ftp_alg);
 	CHECK_INT(c->workers, 0);
 	/* The two modules that know the contract's values have to agree. */
 	state_config_default(&standard);
