@@ -19,7 +19,10 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#define RING_BYTES (256 * 1024)
+#define RING_BYTES (256 * 1024) /* of many workers: there are as many rings as pairs */
+#define RING_BYTES_FEW                                                                                       \
+	(1024 * 1024) /* of up to RING_FEW: some 500 full packets, while the other one waits for a processor */
+#define RING_FEW 8    /* workers */
 
 struct crew {
 	struct nat64_config cfg; /* with owners in it */
@@ -113,9 +116,11 @@ static int owners_make(struct crew *k)
 
 static int rings_make(struct crew *k)
 {
+	uint32_t bytes = k->len <= RING_FEW ? RING_BYTES_FEW : RING_BYTES;
+
 	for (unsigned from = 0; from < k->len; from++) {
 		for (unsigned to = 0; to < k->len; to++) {
-			int r = from == to ? 0 : ring_new(RING_BYTES, &k->rings[from][to]);
+			int r = from == to ? 0 : ring_new(bytes, &k->rings[from][to]);
 
 			if (r < 0)
 				return r;
