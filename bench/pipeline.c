@@ -7,6 +7,7 @@
  *	  --packets N		at least so many packets per pass (1,000,000)
  *	  --per-binding N	sessions that share a binding (1, the worst case)
  *	  --burst N		packets that come together, 1 to NAT64_BURST_MAX (which is the default)
+ *	  --log			tell every session to a ring of the binding log, which is emptied outside of the measurement
  *	  --huge		ask the kernel for huge pages for the tables
  *
  * Purpose. The numbers say where a packet's time goes and what many sessions cost: a session that is not in the cache
@@ -24,6 +25,7 @@
 
 #include "addr/embed.h"
 #include "base/clock.h"
+#include "bindlog/events.h"
 #include "nat64/nat64.h"
 #include "xlat/xlat.h"
 
@@ -45,6 +47,7 @@
 #define HEADROOM 128
 #define LATER (8000 * NSEC) /* longer than any lifetime */
 #define FEW 1000u
+#define LOG_EVENTS (1u << 21) /* more than the events of a pass */
 #define MANY 1000000u
 #define NAME_WIDTH 30
 
@@ -53,6 +56,7 @@ struct bench {
 	uint32_t sessions, repeats; /* a pass sends every session's packet so many times */
 	struct shape shape;
 	bool wants_huge;
+	struct events *ring; /* NULL: nothing is logged */
 	uint32_t *order;
 	struct frame *frames;
 	struct flow64 *flows64;
@@ -307,16 +311,31 @@ static void pass_again(struct bench *b)
 	measured(b, b->path->loop);
 }
 
+/* None may be lost: a full ring is cheaper than one that takes an event. */
+static void empty_ring(struct bench *b)
+{
+	struct state_event e;
+
+	while (b->ring && events_take(b->ring, &e))
+		continue;
+	if (b->ring && events_lost(b->ring) > 0)
+		fail(b, "the ring is too small");
+}
+
 static void pass_new(struct bench *b)
 {
 	measured(b, loop_nat64);
+	empty_ring(b);
 	loop_expire(b);
+	empty_ring(b);
 }
 
 static void pass_expire(struct bench *b)
 {
 	loop_nat64(b);
+	empty_ring(b);
 	measured(b, loop_expire);
+	empty_ring(b);
 }
 
 static const struct path paths[] = {
@@ -465,6 +484,8 @@ static void bench_begin(struct bench *b)
 	for (uint32_t i = 0; i < n; i++)
 		b->order[i] = i;
 	shuffle(b);
+	if (b->ring)
+		c.state.watch = (struct state_watch){ events_put, b->ring, STATE_TELL_SESSIONS };
 	if (b->path->world == WORLD_NAT64 && nat64_new(&c, seed, b->now, &b->nat64) < 0)
 		fail(b, "nat64_new() failed");
 	if (b->path->world == WORLD_STATE) {
@@ -495,6 +516,7 @@ struct options {
 	uint32_t sessions, packets, per_binding, burst;
 	const char *only;
 	bool wants_huge;
+	struct events *ring; /* of --log */
 };
 
 static int compare(const void *a, const void *b)
@@ -521,6 +543,7 @@ static double measure(const struct path *p, const struct options *o, uint32_t se
 		.path = p,
 		.sessions = sessions,
 		.wants_huge = o->wants_huge,
+		.ring = o->ring,
 		.burst = o->burst,
 		.repeats = sessions < o->packets ? o->packets / sessions : 1,
 		.shape = { .proto = p->proto, .l4_len = SMALL_L4, .per_binding = o->per_binding },
@@ -676,6 +699,7 @@ int main(int argc, char **argv)
 		{ "per-binding", required_argument, NULL, 'b' },
 		{ "burst", required_argument, NULL, 'u' },
 		{ "huge", no_argument, NULL, 'h' },
+		{ "log", no_argument, NULL, 'w' },
 		{ "list", no_argument, NULL, 'l' },
 		{ 0 },
 	};
@@ -700,6 +724,10 @@ int main(int argc, char **argv)
 			break;
 		case 'h':
 			o.wants_huge = true;
+			break;
+		case 'w':
+			if (events_new(LOG_EVENTS, &o.ring) < 0)
+				fail(NULL, "no memory for the log");
 			break;
 		case 'l':
 			print_list();

@@ -31,6 +31,8 @@ static const struct {
 	[OPTION_COUNT_OF] = { "count", "N", "end after N packets", 0 },
 	[OPTION_SECONDS] = { "seconds", "N", "end after N seconds", 0 },
 	[OPTION_BY] = { "by", "KEYS", "a line for each direction, protocol, or direction,protocol", 'b' },
+	[OPTION_AT] = { "at", "TIME", "at that time, by the binding log", 0 },
+	[OPTION_LOG] = { "log", "FILE", "binding log to read (default: as the configuration says)", 0 },
 	[OPTION_PREFIX] = { "prefix", "PREFIX", "translation prefix (default: 64:ff9b::/96)", 0 },
 };
 

@@ -36,6 +36,8 @@ enum option_id {
 	OPTION_PORT,
 	OPTION_COUNT_OF,
 	OPTION_SECONDS,
+	OPTION_AT,
+	OPTION_LOG,
 	OPTION_COUNT
 };
 
@@ -96,6 +98,7 @@ int command_do_pool(const struct options *o);
 int command_do_who(const struct options *o);
 int command_do_trace(const struct options *o);
 int command_do_explain(const struct options *o);
+int command_who_at(const struct options *o); /* who, with --at */
 int command_do_counters(const struct options *o);
 int command_do_reload(const struct options *o);
 

@@ -89,15 +89,21 @@ const struct command main_commands[] = {
 	{
 		.name = "who",
 		.operands = "ADDRESS:PORT",
-		.summary = "Show which subscriber has an IPv4 address and port at this moment",
+		.summary = "Show which subscriber has an IPv4 address and port, now or at some time",
 		.text = "The first row is the block of ports that the subscriber has; below it, the bindings "
 			"that use "
 			"the\n"
-			"very port. Who had it earlier is not kept.\n"
+			"very port. With --at, the binding log says who had it then (log.bindings in the "
+			"configuration),\n"
+			"rotated files included; the daemon is not asked. TIME is UTC with a Z, or local "
+			"time.\n"
 			"\n"
-			"Example:\n"
-			"  isthmus who 192.0.2.2:2000\n",
-		.takes = ASKING,
+			"Examples:\n"
+			"  isthmus who 192.0.2.2:2000\n"
+			"  isthmus who 192.0.2.2:2000 --at 2026-11-25T14:03:05Z\n"
+			"  isthmus who 192.0.2.2:2000 --at '2026-11-25 15:03:05' --log "
+			"/srv/log/bindings.log\n",
+		.takes = ASKING | TAKES(OPTION_AT) | TAKES(OPTION_LOG),
 		.operands_min = 1,
 		.operands_max = 1,
 		.run = command_do_who,

@@ -208,5 +208,9 @@ int command_do_who(const struct options *o)
 	static const struct listing l = { "who", "translator", who_columns, who_row,
 		"Nobody: the port is not in the pool, or it is not lent now." };
 
+	if (option_is_set(o, OPTION_AT))
+		return command_who_at(o);
+	if (option_is_set(o, OPTION_LOG))
+		return command_usage_error("isthmus who", "--log wants --at: what is now, the daemon knows");
 	return show(o, &l);
 }

@@ -114,11 +114,18 @@ static void on_request(struct process *p, struct channel_msg *m)
 	p->plan.requested(p->plan.ctx, m->payload, m->len, m->fds[0]);
 }
 
+static void on_sink(struct process *p, struct channel_msg *m)
+{
+	if (p->plan.sink_wanted && p->state == PROCESS_READY)
+		p->plan.sink_wanted(p->plan.ctx, m->payload);
+}
+
 /* A role says these things and nothing else. */
 static void (*const on_message[CHANNEL_TYPE_COUNT])(struct process *p, struct channel_msg *m) = {
 	[CHANNEL_READY] = on_ready,
 	[CHANNEL_RELOADED] = on_reloaded,
 	[CHANNEL_REQUEST] = on_request,
+	[CHANNEL_SINK] = on_sink,
 };
 
 static void on_channel(void *ctx, unsigned ready)

@@ -39,6 +39,7 @@ struct process_plan {
 	void (*reloaded)(void *ctx, const char *name, const char *fault); /* CHANNEL_RELOADED; "" if taken */
 	/* CHANNEL_REQUEST with its connection, which is taken over; NULL: this role has nothing to ask */
 	void (*requested)(void *ctx, const char *line, size_t len, int fd);
+	void (*sink_wanted)(void *ctx, const char *name); /* CHANNEL_SINK; NULL: this role has no log */
 	void *ctx;
 };
 

@@ -219,6 +219,8 @@ void reload_begin(struct supervisor *s, struct reply *asker)
 			s->reload ? "another reload is under way" : "the service is starting or stopping");
 		return;
 	}
+	/* Whatever becomes of the configuration: who has rotated the file must not be kept waiting. */
+	binding_log_reopen(s);
 	char fault[512] = "";
 	struct conf *c = read_new(s, asker);
 	if (!c)

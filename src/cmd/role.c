@@ -155,11 +155,20 @@ static void on_stop(struct role *r, struct channel_msg *m)
 	loop_stop(r->loop);
 }
 
+static void on_sink(struct role *r, struct channel_msg *m)
+{
+	if (!r->ops->take_sink || m->fds_len != 1)
+		return;
+	m->fds_len = 0;
+	r->ops->take_sink(r->ctx, m->payload, m->fds[0]);
+}
+
 /* What a serving role does with a message; all other types are a fault of the supervisor. */
 static void (*const on_message[CHANNEL_TYPE_COUNT])(struct role *r, struct channel_msg *m) = {
 	[CHANNEL_RELOAD] = on_reload,
 	[CHANNEL_REQUEST] = on_request,
 	[CHANNEL_STOP] = on_stop,
+	[CHANNEL_SINK] = on_sink,
 };
 
 static void message_close(struct channel_msg *m)

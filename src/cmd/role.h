@@ -59,6 +59,8 @@ struct role_ops {
 	 * the old one stays, and @fault says why.
 	 */
 	int (*reload)(void *ctx, const struct conf *c, struct role_fault *fault);
+	/** take_sink() - CHANNEL_SINK: a descriptor, taken over, for a sink of the binding log; NULL if there is none */
+	void (*take_sink)(void *ctx, const char *name, int fd);
 	/** stop() - free everything; called exactly once if start() succeeded */
 	void (*stop)(void *ctx);
 

@@ -10,6 +10,7 @@
 #include "cmd/role.h"
 #include "cmd/show_trace.h"
 #include "cmd/show_translator.h"
+#include "cmd/translator_log.h"
 
 #include "base/log.h"
 #include "ctl/reply.h"
@@ -167,6 +168,13 @@ static int translator_start(const struct role_start *s, void **ret_ctx, struct r
 		translator_stop(t);
 		return err;
 	}
+	err = translator_log_new(t);
+	if (err < 0) {
+		snprintf(fault->text, sizeof(fault->text), "the binding log cannot be made: %s",
+			strerror(-err));
+		translator_stop(t);
+		return err;
+	}
 	*ret_ctx = t;
 	return 0;
 }
@@ -175,10 +183,15 @@ static int translator_start(const struct role_start *s, void **ret_ctx, struct r
 static int translator_serve(void *ctx, struct role_fault *fault)
 {
 	struct translator *t = ctx;
+	int err = translator_log_start(t);
 
+	if (err < 0)
+		return err;
 	unsigned failed = 0;
-	int err = crew_start(t->crew, &failed);
 
+	for (unsigned i = 0; i < t->workers_len; i++)
+		crew_watch(t->crew, i, translator_log_watch(t, i));
+	err = crew_start(t->crew, &failed);
 	if (err < 0) {
 		snprintf(fault->text, sizeof(fault->text), "worker %u cannot start: %s", failed,
 			strerror(-err));
@@ -210,6 +223,7 @@ static void translator_stop(void *ctx)
 	struct translator *t = ctx;
 
 	crew_free(t->crew);
+	translator_log_stop(t);
 	discovery_free(t->discovery);
 	free(t->mappings);
 	free(t->config);
@@ -233,6 +247,7 @@ static const struct role_ops ops = {
 	.start = translator_start,
 	.serve = translator_serve,
 	.reload = translator_reload,
+	.take_sink = translator_log_take,
 	.stop = translator_stop,
 	.commands = commands,
 };

@@ -9,6 +9,7 @@
  */
 #include "cmd/show_translator.h"
 
+#include "cmd/translator_log.h"
 #include "ctl/reply.h"
 
 #include <errno.h>
@@ -656,5 +657,6 @@ void show_counters(void *ctx, const json_t *args, int fd)
 	ftp_rows(r, &sums.counters);
 	for (enum drop_reason reason = DROP_NONE + 1; reason < DROP_COUNT; reason++)
 		drop_row(r, &sums.counters, reason);
+	translator_log_rows(t, r);
 	reply_end(r);
 }

@@ -11,6 +11,8 @@
 
 #define TRANSLATOR_WORKERS_MAX 64
 
+struct translator_log; /* opaque */
+
 /* The control side of the translator's process. */
 struct translator {
 	struct loop *loop;
@@ -22,6 +24,7 @@ struct translator {
 	struct discovery *discovery;			/* NULL: no section clat */
 	struct nat64_config *config; /* what the workers have: that of @conf, and what was found; owned */
 	struct eam *mappings;	     /* of @config, for clat; owned */
+	struct translator_log *log;  /* NULL: the binding log is off */
 };
 
 /* Commands: @ctx is a struct translator; see struct role_command. */

@@ -367,6 +367,11 @@ static int metrics_up(struct supervisor *s)
 	return 0;
 }
 
+/* Descriptors go to the translator as it asks for them; nothing is kept here. */
+static void binding_log_down(struct supervisor *s)
+{
+}
+
 /* --- roles --- */
 
 static int role_config_fd(void *ctx)
@@ -441,6 +446,11 @@ static void on_role_requested(void *ctx, const char *line, size_t len, int fd)
 	control_request(s->control, line, len, fd);
 }
 
+static void on_sink_wanted(void *ctx, const char *name)
+{
+	binding_log_wanted(ctx, name);
+}
+
 static int role_new(struct supervisor *s, enum role_id id)
 {
 	struct process_plan plan = {
@@ -451,6 +461,7 @@ static int role_new(struct supervisor *s, enum role_id id)
 		.changed = on_role_changed,
 		.reloaded = on_role_reloaded,
 		.requested = id == ROLE_MONITOR ? on_role_requested : NULL,
+		.sink_wanted = id == ROLE_TRANSLATOR ? on_sink_wanted : NULL,
 		.ctx = s,
 	};
 
@@ -500,6 +511,7 @@ static const struct {
 	{ "host", host_stage_up, host_stage_down },
 	{ "DNS sockets", sockets_up, dns_sockets_close },
 	{ "metrics socket", metrics_up, metrics_socket_close },
+	{ "binding log", binding_log_check, binding_log_down },
 	{ "roles", roles_up, roles_down },
 };
 

@@ -37,6 +37,7 @@ struct supervisor {
 	int fds[ROLE_COUNT][CHANNEL_FDS_MAX]; /* what each role is given; owned by host and sockets */
 	unsigned fds_len[ROLE_COUNT];
 	struct process *roles[ROLE_COUNT]; /* NULL: switched off by the configuration */
+	unsigned sinks_faulty; /* of the binding log: mask of those that could not be opened the last time */
 	nsec started;
 	bool is_ready; /* all roles have been ready once */
 	bool is_stopping;
@@ -128,6 +129,15 @@ void reload_free(struct reload *r);
  */
 MUST_CHECK int dns_sockets_open(struct supervisor *s);
 void dns_sockets_close(struct supervisor *s);
+
+/* --- binding_log.c --- */
+
+/** binding_log_check() - see whether the file of the binding log can be opened; on failure the log says why */
+MUST_CHECK int binding_log_check(struct supervisor *s);
+/** binding_log_wanted() - the translator wants a descriptor for this sink of the binding log */
+void binding_log_wanted(struct supervisor *s, const char *name);
+/** binding_log_reopen() - give the translator the file anew: somebody may have rotated it */
+void binding_log_reopen(struct supervisor *s);
 
 /* --- metrics_socket.c --- */
 

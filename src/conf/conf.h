@@ -10,6 +10,7 @@
 #define ISTHMUS_CONF_CONF_H
 
 #include "base/log.h"
+#include "bindlog/bindlog.h"
 #include "dns64/config.h"
 #include "nat64/config.h"
 
@@ -27,7 +28,7 @@ struct conf_pool_source {
 	bool is_implied; /* a single port that a static binding needs beside the pool's ranges */
 };
 
-/* Where metrics and the status page are served over HTTP, if anywhere. */
+/* An address and port, if there is any: where metrics are served over HTTP, where the collector is. */
 struct conf_metrics {
 	bool is_on;
 	struct dns_endpoint at;
@@ -38,9 +39,24 @@ struct conf_control {
 	struct conf_metrics metrics;
 };
 
+#define CONF_LOG_PATH 256 /* bytes of the path of a log, the terminating zero included */
+
+/* The binding log (docs/binding-log.md); its detail is in nat64.state.watch, whose business it is. */
+struct conf_bindings {
+	unsigned sinks; /* mask of 1 << enum bindlog_sink; 0: off */
+	char path[CONF_LOG_PATH];
+	unsigned buffer;	       /* events of one worker; a power of two */
+	char syslog[108];	       /* path; sun_path's size */
+	struct conf_metrics collector; /* is_on: there is one */
+	bool is_tcp;
+	unsigned domain;
+	nsec refresh;
+};
+
 struct conf_log {
 	enum log_level level;
 	unsigned sinks; /* mask of enum log_sink */
+	struct conf_bindings bindings;
 };
 
 /* Everything found wrong; one line each, `file:line: key: what is wrong, what would be right`. */

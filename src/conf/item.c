@@ -384,6 +384,31 @@ static void write_metrics(const void *from, char text[static ITEM_TEXT])
 		text_copy(text, ITEM_TEXT, METRICS_OFF);
 }
 
+#define COLLECTOR_NONE "none"
+
+static bool read_collector(const char *text, void *to, char why[static ITEM_WHY])
+{
+	struct conf_metrics m = { .is_on = strcmp(text, COLLECTOR_NONE) != 0 };
+
+	if (m.is_on && !parse_endpoint(text, text + strlen(text), 0, &m.at))
+		return wrong(why,
+			"\"" SHOWN
+			"\" is no address with a port, write one such as \"192.0.2.50:4739\", or none",
+			text);
+	*(struct conf_metrics *)to = m;
+	return true;
+}
+
+static void write_collector(const void *from, char text[static ITEM_TEXT])
+{
+	const struct conf_metrics *m = from;
+
+	if (m->is_on)
+		write_endpoint(&m->at, text);
+	else
+		text_copy(text, ITEM_TEXT, COLLECTOR_NONE);
+}
+
 /* --- upstreams --- */
 
 #define TLS_SCHEME "tls://"
@@ -533,23 +558,35 @@ static bool read_interface(const char *text, void *to, char why[static ITEM_WHY]
 	return true;
 }
 
-static bool read_socket(const char *text, void *to, char why[static ITEM_WHY])
+static bool read_path(const char *text, const char *example, char *to, size_t room, char why[static ITEM_WHY])
 {
-	size_t room = sizeof(((struct conf_control *)0)->socket);
-
 	if (text[0] != '/')
-		return wrong(why,
-			"\"" SHOWN "\" is no absolute path, write one such as /run/isthmus/control.sock",
-			text);
+		return wrong(why, "\"" SHOWN "\" is no absolute path, write one such as %s", text, example);
 	if (strlen(text) >= room)
-		return wrong(why,
-			"the path has %zu characters, and a socket's path at most %zu, write a shorter one",
-			strlen(text), room - 1);
+		return wrong(why, "the path has %zu characters, and %s at most %zu, write a shorter one",
+			strlen(text), room < CONF_LOG_PATH ? "a socket's path" : "this one may have",
+			room - 1);
 	if (!is_printable_ascii(text))
 		return wrong(why,
 			"\"" SHOWN "\" has characters other than printable ASCII, write a plain path", text);
 	text_copy(to, room, text);
 	return true;
+}
+
+static bool read_socket(const char *text, void *to, char why[static ITEM_WHY])
+{
+	return read_path(
+		text, "/run/isthmus/control.sock", to, sizeof(((struct conf_control *)0)->socket), why);
+}
+
+static bool read_syslog_path(const char *text, void *to, char why[static ITEM_WHY])
+{
+	return read_path(text, "/dev/log", to, sizeof(((struct conf_bindings *)0)->syslog), why);
+}
+
+static bool read_log_path(const char *text, void *to, char why[static ITEM_WHY])
+{
+	return read_path(text, "/var/log/isthmus/bindings.log", to, CONF_LOG_PATH, why);
 }
 
 static void write_text(const void *from, char text[static ITEM_TEXT])
@@ -575,4 +612,8 @@ const struct conf_item item_ports = { sizeof(struct conf_ports), read_ports, wri
 const struct conf_item item_upstream = { sizeof(struct upstream), read_upstream, write_upstream };
 const struct conf_item item_interface = { CONF_POOL_IFNAME, read_interface, write_text };
 const struct conf_item item_socket = { sizeof(((struct conf_control *)0)->socket), read_socket, write_text };
+const struct conf_item item_log_path = { CONF_LOG_PATH, read_log_path, write_text };
+const struct conf_item item_syslog_path = { sizeof(((struct conf_bindings *)0)->syslog), read_syslog_path,
+	write_text };
+const struct conf_item item_collector = { sizeof(struct conf_metrics), read_collector, write_collector };
 const struct conf_item item_metrics = { sizeof(struct conf_metrics), read_metrics, write_metrics };

@@ -5,6 +5,7 @@
  * an operator would write it and read by the same code.
  */
 #include "base/bytes.h"
+#include "conf/bindings.h"
 #include "conf/clat.h"
 #include "conf/key.h"
 #include "conf/plan.h"
@@ -482,9 +483,11 @@ static const struct conf_key log_rows[] = {
 		.change = CONF_CHANGE_RESTART,
 		.help = "Where lines go: stderr, syslog, journal." },
 	{ .path = "log.bindings",
-		.shape = &shape_later,
-		.of = "the binding log comes in a later version, remove the key",
-		.help = "The log of who had which IPv4 address and ports; comes in a later version." },
+		.shape = &shape_mapping,
+		.of = &conf_bindings_keys,
+		.standard = "{}",
+		.check = bindings_check,
+		.help = "The log of who had which IPv4 address and ports." },
 };
 const struct conf_keys conf_log_keys = KEYS(log_rows);
 

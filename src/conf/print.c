@@ -1,6 +1,7 @@
 /* print.c - the effective configuration as YAML, and what differs between two of them */
 #include "base/bytes.h"
 #include "conf/key.h"
+#include "conf/shape.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -52,6 +53,21 @@ static bool differs(const struct conf_key *k, const struct conf *old, const stru
 	return !is_same;
 }
 
+/* The first key of a table that differs and needs a restart, or NULL; a mapping's keys are asked one by one. */
+static const char *change_in(const struct conf_keys *keys, const struct conf *old, const struct conf *new)
+{
+	for (unsigned i = 0; i < keys->len; i++) {
+		const struct conf_key *k = &keys->rows[i];
+		const char *inner = k->shape == &shape_mapping ? change_in(k->of, old, new) : NULL;
+
+		if (inner)
+			return inner;
+		if (k->change == CONF_CHANGE_RESTART && differs(k, old, new))
+			return k->path;
+	}
+	return NULL;
+}
+
 const char *conf_changes_needing_restart(const struct conf *old, const struct conf *new)
 {
 	for (unsigned i = 0; i < CONF_SECTIONS; i++) {
@@ -59,12 +75,10 @@ const char *conf_changes_needing_restart(const struct conf *old, const struct co
 
 		if (is_on(old, s) != is_on(new, s))
 			return s->name;
-		for (unsigned j = 0; is_on(new, s) && j < s->keys.len; j++) {
-			const struct conf_key *k = &s->keys.rows[j];
+		const char *key = is_on(new, s) ? change_in(&s->keys, old, new) : NULL;
 
-			if (k->change == CONF_CHANGE_RESTART && differs(k, old, new))
-				return k->path;
-		}
+		if (key)
+			return key;
 	}
 	return NULL;
 }

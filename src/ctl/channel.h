@@ -32,6 +32,8 @@ enum channel_type {
 	CHANNEL_REQUEST,  /* supervisor to role: payload is the client's JSON line, fds[0] the client's
 			     connection; the monitor sends the supervisor the same, as a client would ask */
 	CHANNEL_STOP,	  /* supervisor to role: finish and exit 0 */
+	CHANNEL_SINK,	  /* translator to supervisor: payload names a sink of the binding log that it wants a
+			     descriptor for; back: the same payload, fds[0] is the descriptor */
 	CHANNEL_TYPE_COUNT
 };
 

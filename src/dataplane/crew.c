@@ -37,6 +37,7 @@ struct crew {
 	struct bell bells[OWNERS_MAX];
 	unsigned bells_len;
 	struct worker_peers peers[OWNERS_MAX];
+	struct state_watch watches[OWNERS_MAX];
 	struct worker *workers[OWNERS_MAX];
 };
 
@@ -182,10 +183,17 @@ int crew_new(const struct nat64_config *c, const int *queues, unsigned len, int 
 	return 0;
 }
 
+void crew_watch(struct crew *k, unsigned i, struct state_watch watch)
+{
+	ASSERT(i < k->len);
+	k->watches[i] = watch;
+}
+
 int crew_start(struct crew *k, unsigned *ret_failed)
 {
 	for (unsigned i = 0; i < k->len; i++) {
 		k->cfg.state.worker = i;
+		k->cfg.state.watch = k->watches[i];
 		int r = worker_start(&k->cfg, k->queues[i], &k->peers[i], &k->workers[i]);
 
 		if (r < 0) {

@@ -24,6 +24,9 @@ struct crew; /* opaque */
 MUST_CHECK int crew_new(
 	const struct nat64_config *c, const int *queues, unsigned len, int table, struct crew **ret);
 
+/** crew_watch() - whom worker number @i tells of what happens in its tables; before crew_start() */
+void crew_watch(struct crew *k, unsigned i, struct state_watch watch);
+
 /** crew_start() - start the threads, which inherit the sandbox; 0, or -errno as worker_start() with *ret_failed its number */
 MUST_CHECK int crew_start(struct crew *k, unsigned *ret_failed);
 

@@ -226,6 +226,11 @@ static void on_probe(void *ctx, const struct state_probe *probe)
 	nat64_probe(c->n, probe, c->out);
 }
 
+uint32_t nat64_tell_held(struct nat64 *n, uint32_t from, nsec now)
+{
+	return n->state ? state_tell_held(n->state, from, now) : STATE_END;
+}
+
 static void lend_ask(struct nat64 *n, nsec now, const struct nat64_out *out)
 {
 	const struct state_config *c = &n->cfg.state;

@@ -118,6 +118,9 @@ void nat64_burst(struct nat64 *n, struct pkt *p, unsigned len, nsec now, const s
 enum verdict nat64_take_over(struct nat64 *n, struct pkt *p, const struct nat64_handover *h, nsec now,
 	const struct nat64_out *out);
 
+/** nat64_tell_held() - as state_tell_held(); STATE_END if the translator has no tables */
+uint32_t nat64_tell_held(struct nat64 *n, uint32_t from, nsec now);
+
 /** nat64_lend() - another worker asks for blocks or sessions, or gives some */
 void nat64_lend(
 	struct nat64 *n, unsigned from, const struct state_loan *m, nsec now, const struct nat64_out *out);

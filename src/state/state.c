@@ -241,7 +241,7 @@ int state_update(struct state *s, const struct state_config *c)
 	bytes_copy(s->config.protocols, c->protocols, sizeof(s->config.protocols));
 	s->config.hosts_per_subscriber = c->hosts_per_subscriber;
 	s->config.max_blocks_per_subscriber = c->max_blocks_per_subscriber;
-	s->watch.to = c->watch;
+	s->watch.to.detail = c->watch.detail;
 	bytes_copy(s->config.lifetime, c->lifetime, sizeof(s->config.lifetime));
 	return 0;
 }

@@ -114,7 +114,7 @@ struct state_config {
 	 * NULL: this one owns all. Not the operator's; state_update() keeps it. */
 	const struct owners *owners;
 	unsigned worker;
-	struct state_watch watch; /* who is told what happens */
+	struct state_watch watch; /* who is told what happens; state_update() changes the detail only */
 };
 
 /** state_config_default() - the values of the configuration contract, with an empty pool */
@@ -207,7 +207,7 @@ void state_free(struct state *s);
 
 /**
  * state_update() - change what may change without touching flows: lifetimes, filtering, max_blocks_per_subscriber,
- * protocols, hosts_per_subscriber, watch
+ * protocols, hosts_per_subscriber, watch.detail
  *
  * Sessions get the new lifetime at their next packet.
  *

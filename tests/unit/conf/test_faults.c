@@ -557,8 +557,28 @@ static const struct fault_case service_cases[] = {
 		"f.yaml:2: log.to[0]: \"stdout\" is not known, write one of stderr, syslog, journal" },
 	{ "sink twice", "nat64:\nlog: { to: [syslog, syslog] }\n",
 		"f.yaml:2: log.to[1]: syslog is listed twice, keep one" },
-	{ "bindings", "nat64:\nlog:\n  bindings: { to: [file], path: /var/log/b, detail: block }\n",
-		"f.yaml:3: log.bindings: the binding log comes in a later version, remove the key" },
+	{ "binding log to nowhere known", "nat64:\nlog:\n  bindings: { to: [disk] }\n",
+		"f.yaml:3: log.bindings.to[0]: \"disk\" is not known, write one of file, syslog, ipfix" },
+	{ "binding log without a collector", "nat64:\nlog:\n  bindings: { to: [file, ipfix] }\n",
+		"f.yaml:3: log.bindings: ipfix needs a collector, write collector: with an address and port "
+		"such as "
+		"\"192.0.2.50:4739\"" },
+	{ "a collector without a port", "nat64:\nlog:\n  bindings: { to: [ipfix], collector: 192.0.2.50 }\n",
+		"f.yaml:3: log.bindings.collector: \"192.0.2.50\" is no address with a port, write one such "
+		"as "
+		"\"192.0.2.50:4739\", or none" },
+	{ "binding log in a relative path", "nat64:\nlog:\n  bindings: { to: [file], path: b.log }\n",
+		"f.yaml:3: log.bindings.path: \"b.log\" is no absolute path, write one such as "
+		"/var/log/isthmus/bindings.log" },
+	{ "binding log in great detail", "nat64:\nlog:\n  bindings: { to: [file], detail: packet }\n",
+		"f.yaml:3: log.bindings.detail: \"packet\" is not known, write one of block, binding, "
+		"session" },
+	{ "binding log buffer", "nat64:\nlog:\n  bindings: { to: [file], buffer: 5000 }\n",
+		"f.yaml:3: log.bindings.buffer: 5000 is no power of two, write one such as 65536" },
+	{ "binding log over sctp",
+		"nat64:\nlog:\n  bindings: { to: [ipfix], collector: \"192.0.2.50:4739\", transport: sctp "
+		"}\n",
+		"f.yaml:3: log.bindings.transport: \"sctp\" is not known, write one of udp, tcp" },
 };
 
 TEST(control_and_log_are_checked)

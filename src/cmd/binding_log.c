@@ -1,0 +1,168 @@
+/*
+ * binding_log.c - opens what the binding log is written to, for the translator, which may not
+ *
+ * The translator's logging thread asks for a descriptor when it has none: at its start, when a connection has broken,
+ * when the system's log was started anew. It is opened here and sent; no data passes through this process. What cannot be
+ * opened is said once until it works again, and the translator asks again by itself.
+ */
+#include "cmd/supervisor.h"
+
+#include "base/log.h"
+#include "bindlog/bindlog.h"
+#include "dns64/sockaddr.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <libgen.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define GROUP "isthmus"
+#define DIRECTORY_MODE 0750
+#define FILE_MODE 0640 /* who had which address is nobody else's business */
+
+/* give_to_group() - let the group isthmus read, if there is one; what was there before keeps its owner */
+static void give_to_group(int fd)
+{
+	const struct group *g = getgrnam(GROUP);
+
+	if (g && fchown(fd, (uid_t)-1, g->gr_gid) < 0)
+		log_warning("binding log: the group " GROUP " cannot be let in: %s", strerror(errno));
+}
+
+static int make_directory(const struct conf_bindings *b)
+{
+	char copy[CONF_LOG_PATH];
+
+	(void)text_copy(copy, sizeof(copy), b->path);
+	return mkdir(dirname(copy), DIRECTORY_MODE) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* A file, or a pipe that somebody reads; never waits. */
+static int open_file(const struct conf_bindings *b)
+{
+	const int flags = O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
+	int fd = open(b->path, flags);
+
+	if (fd >= 0 || errno != ENOENT)
+		return fd < 0 ? -errno : fd;
+	int err = make_directory(b);
+
+	if (err < 0)
+		return err;
+	fd = open(b->path, flags | O_CREAT, FILE_MODE);
+	if (fd < 0)
+		return -errno;
+	give_to_group(fd);
+	return fd;
+}
+
+static int open_syslog(const struct conf_bindings *b)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+
+	(void)text_copy(to.sun_path, sizeof(to.sun_path), b->syslog);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)&to, sizeof(to)) < 0) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+/* A connection over TCP is given away while it is being made: writing to it says what came of it. */
+static int open_ipfix(const struct conf_bindings *b)
+{
+	union sockaddr_any a;
+	socklen_t len = sockaddr_put(&a, &b->collector.at);
+	int fd = socket(
+		a.sa.sa_family, (b->is_tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, &a.sa, len) < 0 && errno != EINPROGRESS) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+static int (*const openers[BINDLOG_SINKS])(const struct conf_bindings *b) = {
+	[BINDLOG_FILE] = open_file,
+	[BINDLOG_SYSLOG] = open_syslog,
+	[BINDLOG_IPFIX] = open_ipfix,
+};
+
+static bool is_on(const struct supervisor *s, enum bindlog_sink sink)
+{
+	return s->conf->has_nat64 && (s->conf->log.bindings.sinks & 1u << sink);
+}
+
+static const char *place_of(const struct supervisor *s, enum bindlog_sink sink)
+{
+	const struct conf_bindings *b = &s->conf->log.bindings;
+
+	return sink == BINDLOG_FILE ? b->path : sink == BINDLOG_SYSLOG ? b->syslog : "the collector";
+}
+
+int binding_log_check(struct supervisor *s)
+{
+	if (!is_on(s, BINDLOG_FILE))
+		return 0;
+	int fd = open_file(&s->conf->log.bindings);
+
+	if (fd == -ENXIO)
+		return 0; /* a pipe that nobody reads yet */
+	if (fd < 0) {
+		log_error("log.bindings.path: %s cannot be opened: %s; make its directory, or write another "
+			  "path",
+			s->conf->log.bindings.path, strerror(-fd));
+		return fd;
+	}
+	close(fd);
+	return 0;
+}
+
+static void give(struct supervisor *s, enum bindlog_sink sink)
+{
+	int fd = openers[sink](&s->conf->log.bindings);
+	unsigned bit = 1u << sink;
+
+	if (fd < 0) {
+		if (!(s->sinks_faulty & bit))
+			log_warning("binding log: %s cannot be opened: %s; it is tried again",
+				place_of(s, sink), strerror(-fd));
+		s->sinks_faulty |= bit;
+		return;
+	}
+	const char *name = bindlog_sink_name(sink);
+
+	/* A translator that does not take it asks again. */
+	if (process_send(s->roles[ROLE_TRANSLATOR], CHANNEL_SINK, name, strlen(name), fd) == 0)
+		s->sinks_faulty &= ~bit;
+	close(fd);
+}
+
+void binding_log_wanted(struct supervisor *s, const char *name)
+{
+	enum bindlog_sink sink = bindlog_sink_find(name);
+
+	if (sink < BINDLOG_SINKS && is_on(s, sink))
+		give(s, sink);
+}
+
+void binding_log_reopen(struct supervisor *s)
+{
+	if (is_on(s, BINDLOG_FILE) && s->roles[ROLE_TRANSLATOR])
+		give(s, BINDLOG_FILE);
+}
