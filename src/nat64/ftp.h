@@ -6,8 +6,8 @@
 #include "nat64/pipeline.h"
 
 #define FTP_PORT 21	       /* RFC 959 s8; the control connection's at the server */
-#define FTP_SESSIONS_MAX 4096  /* control connections of one worker that are followed */
-#define FTP_SUBSCRIBER_MAX 256 /* of these, of one subscriber (or of several, if their hashes agree) */
+#define FTP_SESSIONS_MAX 1024  /* control connections of one worker that are followed */
+#define FTP_SUBSCRIBER_MAX 128 /* of these, of one subscriber (or of several, if their hashes agree) */
 #define FTP_NEVER UINT64_MAX
 
 struct ftp; /* opaque */
@@ -16,7 +16,7 @@ struct ftp; /* opaque */
  * ftp_new() - make an empty table
  * @key:	secret, random
  *
- * Cost: allocates about 10 MiB, of which pages that no connection ever used stay untouched; nothing afterwards.
+ * Cost: allocates about 3 MiB, of which pages that no connection ever used stay untouched; nothing afterwards.
  */
 MUST_CHECK int ftp_new(const struct hash_key *key, struct ftp **ret);
 void ftp_free(struct ftp *f);

@@ -6,7 +6,7 @@
 #include "nat64/ftp_control.h"
 
 #define FTP_NONE UINT16_MAX
-#define FTP_BUCKETS 4096u /* a power of two */
+#define FTP_BUCKETS 1024u /* a power of two */
 #define FTP_SEGMENT_MAX (65536 + FTP_EDITS_MAX * FTP_EDIT_MAX)
 #define FTP_SHARES 1024u /* counters of subscribers; a power of two */
 

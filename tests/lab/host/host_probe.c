@@ -220,6 +220,8 @@ int main(int argc, char **argv)
 	} commands[] = { { "run", run }, { "check", check }, { "facts", facts } };
 	int i = 1;
 
+	state_config_default(&config.state);
+	state_config_default(&next_config.state);
 	for (; i < argc - 1; i++) {
 		if (strcmp(argv[i], "--count-only") == 0) {
 			count_only = true;
