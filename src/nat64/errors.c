@@ -16,6 +16,8 @@ static const struct {
 } told[DROP_COUNT] = {
 	[DROP_HOP_LIMIT] = { true, ICMP_CAUSE_HOP_LIMIT },	       /* RFC 7915 s4.1, s5.1 */
 	[DROP_PROTOCOL] = { true, ICMP_CAUSE_PROTO_UNREACHABLE },      /* RFC 6146 s3.4 */
+	[DROP_IP4_SOURCE_ROUTE] = { true, ICMP_CAUSE_ROUTE },	       /* RFC 7915 s4.1 */
+	[DROP_IP6_ROUTING_SEGMENTS_LEFT] = { true, ICMP_CAUSE_ROUTE }, /* RFC 7915 s5.1 */
 	[DROP_64_DENIED] = { true, ICMP_CAUSE_PROHIBITED },	       /* configuration */
 	[DROP_64_OWN_HOST] = { true, ICMP_CAUSE_PROHIBITED },	       /* pipe64.c says why */
 	[DROP_64_NON_GLOBAL] = { true, ICMP_CAUSE_PROHIBITED },	       /* RFC 6052 s3.1 */

@@ -136,6 +136,18 @@ static bool lacks_checksum(const struct job *j)
 	       be16_at(p->data + p->v.l4_off + UDP_CSUM_AT) == 0;
 }
 
+static struct flow46 flow_of(const struct view *v)
+{
+	return (struct flow46){
+		.proto = view_proto(v),
+		.tcp_flags = v->tcp_flags,
+		.src = v->src4,
+		.sport = session_port(v, v->sport),
+		.dst = v->dst4,
+		.dport = session_port(v, v->dport),
+	};
+}
+
 static enum verdict flow_46(struct job *j)
 {
 	struct nat64 *n = j->n;
@@ -143,14 +155,7 @@ static enum verdict flow_46(struct job *j)
 	struct mapping m;
 	unsigned segments = train_segments(p);
 	uint32_t bytes = p->len;
-	struct flow46 f = {
-		.proto = view_proto(&p->v),
-		.tcp_flags = p->v.tcp_flags,
-		.src = p->v.src4,
-		.sport = session_port(&p->v, p->v.sport),
-		.dst = p->v.dst4,
-		.dport = session_port(&p->v, p->v.dport),
-	};
+	struct flow46 f = flow_of(&p->v);
 
 	if (p->v.hop_limit < 2 && !(belongs_to_host(j) && !state_find46(n->state, &f, &m)))
 		return job_drop(j, DROP_HOP_LIMIT);
@@ -179,6 +184,18 @@ static enum verdict flow_46(struct job *j)
 	return job_finish46(j, &to);
 }
 
+/* The packet inside an ICMPv4 error went the other way, so the roles swap. */
+static struct flow46 flow_of_quoted(const struct view *in)
+{
+	return (struct flow46){
+		.proto = view_proto(in),
+		.src = in->dst4,
+		.sport = session_port(in, in->dport),
+		.dst = in->src4,
+		.dport = session_port(in, in->sport),
+	};
+}
+
 /* An ICMPv4 error about a packet that we translated to IPv4: the inner packet names the session (RFC 6146
  * s3.4). */
 static enum verdict error_46(struct job *j)
@@ -189,13 +206,7 @@ static enum verdict error_46(struct job *j)
 
 	if (!names_session(in))
 		return drop_or_pass(j, DROP_46_NO_SESSION);
-	struct flow46 f = {
-		.proto = view_proto(in),
-		.src = in->dst4,
-		.sport = session_port(in, in->dport),
-		.dst = in->src4,
-		.dport = session_port(in, in->sport),
-	};
+	struct flow46 f = flow_of_quoted(in);
 	if (!state_find46(n->state, &f, &m))
 		return drop_or_pass(j, DROP_46_NO_SESSION);
 	if (UNLIKELY(n->tracing))
@@ -217,6 +228,31 @@ static enum verdict error_46(struct job *j)
 	return job_finish46(j, &to);
 }
 
+/* Whether the packet, or the one inside an ICMP error, belongs to a session. */
+static bool has_session(const struct job *j)
+{
+	bool is_error = j->p->v.kind == L4_ICMP_ERROR;
+	const struct view *named = is_error ? &j->p->in : &j->p->v;
+	struct mapping m;
+
+	if (!names_session(named))
+		return false;
+	struct flow46 f = is_error ? flow_of_quoted(named) : flow_of(named);
+
+	return state_find46(j->n->state, &f, &m);
+}
+
+/*
+ * RFC 7915 s4.1: an unexpired source route. On a shared address only a session makes it ours. A fragment there may be
+ * with a worker that has not got the session, and no later fragment says whose it is; the host is free to refuse them.
+ */
+COLD static enum verdict refuse_46(struct job *j)
+{
+	if (belongs_to_host(j) && !has_session(j))
+		return job_pass(j);
+	return job_drop(j, j->p->v.refused);
+}
+
 enum verdict pipe_46(struct job *j)
 {
 	const struct view *v = &j->p->v;
@@ -228,6 +264,8 @@ enum verdict pipe_46(struct job *j)
 		return drop_or_pass(j, DROP_46_NOT_OUR_POOL);
 	if (UNLIKELY(job_is_foreign(j)))
 		return job_hand_over(j);
+	if (UNLIKELY(v->refused != DROP_NONE))
+		return refuse_46(j);
 	if (needs_datagram(j))
 		return pipe_fragment(j);
 	switch (v->kind) {

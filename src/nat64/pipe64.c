@@ -67,7 +67,7 @@ static enum drop_reason admit_64(const struct job *j, struct flow64 *ret_f)
 		return DROP_64_DENIED;
 	if (is_forbidden_non_global(n, ret_f->prefix, ret_f->dst))
 		return DROP_64_NON_GLOBAL;
-	return DROP_NONE;
+	return v->refused;
 }
 
 enum verdict job_finish64(struct job *j, const struct xlat_to4 *to)

@@ -179,6 +179,8 @@ bool stateless_take64(struct job *j, enum verdict *ret)
 		reason = DROP_64_SUFFIX;
 	else
 		reason = has_host ? admit_64(j, &e) : DROP_64_NO_MAPPING;
+	if (reason == DROP_NONE)
+		reason = v->refused;
 	if (reason != DROP_NONE)
 		*ret = job_drop(j, reason);
 	else if (needs_the_rest(j) || needs_ports(j, e.peer.addr))
@@ -307,6 +309,8 @@ bool stateless_take46(struct job *j, enum verdict *ret)
 	if (reason == DROP_46_NO_MAPPING && nat64_is_stateful(&n->cfg))
 		return false;
 	j->is_stateless = true;
+	if (reason == DROP_NONE)
+		reason = v->refused;
 	if (reason != DROP_NONE)
 		*ret = job_drop(j, reason);
 	else if (needs_the_rest(j))

@@ -20,7 +20,10 @@
  * bytes is not answered; RFC 7112 s5 lets such a chain be discarded.
  *
  * Deliberately not done: rate limiting and the choice of cause are nat64's. No extensions of RFC 4884 are
- * added. No source route is reversed (RFC 1812 s4.3.2.6): packets with an unexpired one never get here.
+ * added.
+ *
+ * DEVIATION: RFC 1812 s4.3.2.6 says that an error about a packet with a source route SHOULD go back by the reverse of what
+ * is recorded in it. Routers and hosts refuse such options by default, so the error would hardly arrive; it goes straight.
  *
  * DEVIATION: RFC 1812 s4.3.2.5 says that the type of service SHOULD be copied and the precedence be 6. RFC
  * 2474 has since made one code point of the two, so IPv4 errors carry CS6 alone, and IPv6 errors the default
@@ -56,6 +59,7 @@ static const struct {
 	[ICMP_CAUSE_PROHIBITED] = { { 3, 13 }, { 1, 1 } },
 	[ICMP_CAUSE_PORT_UNREACHABLE] = { { 3, 3 }, { 1, 4 } },
 	[ICMP_CAUSE_PROTO_UNREACHABLE] = { { 3, 2 }, { 1, 4 } },
+	[ICMP_CAUSE_ROUTE] = { { 3, 5 }, { 4, 0 } },
 };
 
 /* RFC 1812 s4.3.2.7 */
@@ -199,9 +203,11 @@ enum drop_reason icmp6_error(struct pkt *p, enum icmp_cause cause, struct addr6 
 	if (why != DROP_NONE)
 		return why;
 	uint32_t len = p->len - IP6_HDR_LEN;
+	uint32_t word = cause == ICMP_CAUSE_ROUTE ? p->v.refused_at : mtu;
+
 	h.payload_len = (uint16_t)len;
 	header6_put(p->data, &h);
-	put_message(p->data + IP6_HDR_LEN, len, causes[cause].v6, mtu,
+	put_message(p->data + IP6_HDR_LEN, len, causes[cause].v6, word,
 		csum_pseudo6(h.src, h.dst, IPPROTO6_ICMP, len));
 	return pkt_parse(p);
 }

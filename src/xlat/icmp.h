@@ -12,6 +12,7 @@ enum icmp_cause {
 	ICMP_CAUSE_PROHIBITED,	      /* policy: v6 1/1, v4 3/13 */
 	ICMP_CAUSE_PORT_UNREACHABLE,  /* v6 1/4, v4 3/3 */
 	ICMP_CAUSE_PROTO_UNREACHABLE, /* v6 1/4 by RFC 7915 s5.1, v4 3/2 */
+	ICMP_CAUSE_ROUTE, /* @v.refused says so: v4 3/5 (RFC 7915 s4.1), v6 4/0 with a pointer (s5.1) */
 	ICMP_CAUSE_COUNT
 };
 

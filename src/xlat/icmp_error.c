@@ -44,6 +44,8 @@ static uint32_t smaller(uint32_t a, uint32_t b)
  */
 static enum drop_reason quoted_check(const struct view *in)
 {
+	if (in->refused != DROP_NONE)
+		return DROP_ICMP_INNER_MALFORMED; /* we never sent such a packet */
 	if (in->kind == L4_OTHER && !protocol_is_same(in->version, in->next))
 		return DROP_PROTOCOL_FAMILY;
 	return in->frag_offset == 0 && in->kind == L4_ICMP_OTHER ? DROP_ICMP_TYPE : DROP_NONE;

@@ -16,6 +16,10 @@
  * may exceed what is there, eight bytes of the transport header suffice, no checksum is verified. Whatever is
  * wrong with it is one reason, ICMP_INNER_MALFORMED.
  *
+ * A packet may be right and still have no translation: one whose source route or routing header is not used up goes to
+ * its next hop, not to its destination. It is walked to its end like any other, and its view says so (@refused), for its
+ * sender must be told (RFC 7915 s4.1, s5.1), and the error quotes it.
+ *
  * Both views are built on the stack and copied out at the end, so a packet that is refused leaves struct pkt
  * as it was.
  *
@@ -57,6 +61,15 @@ static uint16_t walk_offset(const struct walk *w)
 	return (uint16_t)(w->r.at - w->base);
 }
 
+/* The packet is right, but must not be translated; of several faults the first is told. */
+static void refuse(struct walk *w, enum drop_reason why, const uint8_t *at)
+{
+	if (w->v.refused != DROP_NONE)
+		return;
+	w->v.refused = why;
+	w->v.refused_at = (uint16_t)(at - w->base);
+}
+
 /* RFC 8200 s4.5 and RFC 791 s3.2: only the last fragment may have a length that is no multiple of 8. None is empty. */
 static enum drop_reason fragment_check(const struct view *v)
 {
@@ -77,14 +90,16 @@ static enum drop_reason fragment_check(const struct view *v)
 #define IP4_OPT_SSRR 137 /* strict source and record route */
 
 /* A source route is unexpired while its pointer is not beyond its length (RFC 791 s3.1, RFC 7915 s4.1). */
-static enum drop_reason source_route_check(const uint8_t *option, uint8_t len)
+static enum drop_reason source_route_take(struct walk *w, const uint8_t *option, uint8_t len)
 {
 	if (len < 3)
 		return DROP_IP4_OPTION_MALFORMED;
-	return option[2] > len ? DROP_NONE : DROP_IP4_SOURCE_ROUTE;
+	if (option[2] <= len)
+		refuse(w, DROP_IP4_SOURCE_ROUTE, option);
+	return DROP_NONE;
 }
 
-static enum drop_reason ip4_options_check(const uint8_t *options, size_t len)
+static enum drop_reason ip4_options_take(struct walk *w, const uint8_t *options, size_t len)
 {
 	struct rd r = rd_of(options, len);
 	uint8_t type, option_len;
@@ -99,7 +114,7 @@ static enum drop_reason ip4_options_check(const uint8_t *options, size_t len)
 		if (!rd_take(&r, option_len - 2u))
 			return DROP_IP4_OPTION_MALFORMED;
 		if (type == IP4_OPT_LSRR || type == IP4_OPT_SSRR) {
-			enum drop_reason why = source_route_check(option, option_len);
+			enum drop_reason why = source_route_take(w, option, option_len);
 
 			if (why != DROP_NONE)
 				return why;
@@ -151,11 +166,13 @@ static enum drop_reason ip4_take(struct walk *w)
 	ip4_fill(v, h);
 	if (!w->is_quoted && !special4_is_unicast_source(v->src4))
 		return DROP_IP4_SOURCE;
-	enum drop_reason why = ip4_options_check(options, hdr_len - IP4_HDR_LEN);
+	enum drop_reason why = ip4_options_take(w, options, hdr_len - IP4_HDR_LEN);
 	return why == DROP_NONE ? fragment_check(v) : why;
 }
 
 /* --- IPv6 --- */
+
+#define ROUTING_SEGMENTS_LEFT_AT 3 /* RFC 8200 s4.4 */
 
 /* Headers that are stepped over on the way to the transport header (RFC 8200 s4). */
 static bool is_extension(uint8_t next)
@@ -192,8 +209,8 @@ static enum drop_reason extension_take(struct walk *w)
 	const uint8_t *h = rd_take(&w->r, (w->r.at[1] + 1u) * 8u);
 	if (!h)
 		return DROP_IP6_EXT_TRUNCATED;
-	if (w->v.next == IPPROTO6_ROUTING && h[3] != 0)
-		return DROP_IP6_ROUTING_SEGMENTS_LEFT;
+	if (w->v.next == IPPROTO6_ROUTING && h[ROUTING_SEGMENTS_LEFT_AT] != 0)
+		refuse(w, DROP_IP6_ROUTING_SEGMENTS_LEFT, h + ROUTING_SEGMENTS_LEFT_AT);
 	w->v.next = h[0];
 	return DROP_NONE;
 }

@@ -83,6 +83,9 @@ struct view {
 	uint16_t sport, dport;	 /* TCP, UDP; of an ICMP query both are the identifier; else 0 */
 	uint8_t tcp_flags;	 /* TCP: byte 13 */
 	uint8_t icmp_type, icmp_code;
+	enum drop_reason
+		refused; /* why it has no translation, whoever it is for: a route that is not used up; else NONE */
+	uint16_t refused_at; /* where that stands: the option, or the field Segments Left; only if refused */
 };
 
 #define TCP_FIN 0x01
@@ -117,6 +120,9 @@ struct pkt {
  * an ICMP message is, unless it is a fragment or csum_valid is set (RFC 5508 REQ-3). A later fragment has the kind of
  * its protocol (ICMP: L4_ICMP_OTHER) and ports 0; so may the inner packet of an ICMP error. Whoever knows the first
  * fragment may fill in kind, ports, TCP flags, ICMP type and protocol of the later ones (nat64/fragments.h).
+ *
+ * A packet that is right but must not be translated is taken too, with the reason in @v.refused: who it is for decides
+ * whether its sender is told. xlat_64() and xlat_46() refuse it.
  *
  * Spec: RFC 791 s3.1, RFC 8200 s3 and s4, RFC 768, RFC 9293 s3.1, RFC 792, RFC 4443, RFC 7915 s4.1 and s5.1
  * Return: DROP_NONE, or the reason.

@@ -58,6 +58,8 @@ static enum drop_reason xlat_check(const struct view *v)
 {
 	if (v->hop_limit < 2)
 		return DROP_HOP_LIMIT;
+	if (v->refused != DROP_NONE)
+		return v->refused;
 	if (v->kind == L4_ICMP_OTHER)
 		return DROP_ICMP_TYPE;
 	if (v->kind == L4_OTHER && !protocol_is_same(v->version, v->next))

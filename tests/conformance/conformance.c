@@ -65,7 +65,7 @@ static bool view_equal(const struct view *a, const struct view *b)
 	       a->frag_off_hdr == b->frag_off_hdr && addr6_eq(a->src6, b->src6) &&
 	       addr6_eq(a->dst6, b->dst6) && addr4_eq(a->src4, b->src4) && addr4_eq(a->dst4, b->dst4) &&
 	       a->sport == b->sport && a->dport == b->dport && a->tcp_flags == b->tcp_flags &&
-	       a->icmp_type == b->icmp_type && a->icmp_code == b->icmp_code;
+	       a->icmp_type == b->icmp_type && a->icmp_code == b->icmp_code && a->refused == b->refused;
 }
 
 /* The view that translation left must be what parsing the result anew finds. */

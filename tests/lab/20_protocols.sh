@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# 20_protocols.sh - SCTP, GRE, ESP, DCCP and UDP-Lite by address, with their errors
+# 20_protocols.sh - SCTP, GRE, ESP, DCCP and UDP-Lite by address, with their errors; routes that are not used up
 #
 #   client: one host, then another ---- gw, pool 192.0.2.64 ---- server: answers what arrives right
 #
@@ -61,11 +61,26 @@ step "a reload takes GRE away" isthmus reload
 step "GRE is refused" not ask gre 40
 step "SCTP goes on" ask sctp 40
 
+section "Routes that are not used up"
+# Linux forwards no packet with a source route unless it is told to.
+gw sysctl -qw net.ipv4.conf.all.accept_source_route=1 net.ipv4.conf.wan4.accept_source_route=1
+SHOW=1 step "a source route gets: source route failed (3/5)" \
+	prints "type 3 code 5 word 0 from $POOL4" packets_py server source-route "$WEB4" "$POOL4" "$NS4"
+SHOW=1 step "a routing header with segments left gets: parameter problem (4/0), pointer 43" \
+	prints "type 4 code 0 word 43 from 64:ff9b::" packets_py client routing-header "$CLIENT6" "$WEB64"
+step "... which is counted" same "$(counter IP4_SOURCE_ROUTE) $(counter IP6_ROUTING_SEGMENTS_LEFT)" "1 1"
+
 section "Seen on the wire"
 captures_end
 SHOW=1 SHOW_LINES=4 step "SCTP leaves from the pool's address" \
 	prints "$POOL4.*> $WEB4" tcpdump -n -r "$LAB_DIR/wan.pcap" "ip proto 132 and src $POOL4"
 SHOW=1 SHOW_LINES=2 step "the refused hosts were told: unreachable" \
 	prints "unreachable" tcpdump -n -r "$LAB_DIR/lan.pcap" "icmp6 and ip6[40] == 1"
+SHOW=1 step "the IPv4 host was told: source route failed" \
+	prints "source route failed" tcpdump -n -v -r "$LAB_DIR/wan.pcap" "icmp and icmp[0] == 3 and icmp[1] == 5"
+SHOW=1 step "the IPv6 host was told: parameter problem, at octet 43" \
+	prints "parameter problem" tcpdump -n -v -r "$LAB_DIR/lan.pcap" "icmp6 and ip6[40] == 4 and ip6[41] == 0 and ip6[47] == 43"
+step "neither packet was translated" same \
+	"$(packets wan "udp port 5001 and src $POOL4")$(packets lan "ip6 proto 17 and udp port 5001 and src $WEB64")" 00
 step "nothing of GRE left after the reload, nor of the refused" same "$(packets wan "ip proto 47 and src $POOL4")" 2
 lab_end

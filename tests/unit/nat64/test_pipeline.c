@@ -1,5 +1,5 @@
 /* test_pipeline.c - RFC 6146 section 3 end to end: packet in, packets out, byte checks on what came out */
-#include "bench.h"
+#include "routes.h"
 
 TEST(udp_goes_out_and_its_reply_comes_back_rfc6146_s3_5_1)
 {
@@ -201,6 +201,107 @@ TEST(ttl_of_one_from_the_ipv4_side_gives_time_exceeded)
 	check_dropped("ttl", b, DROP_HOP_LIMIT, VERDICT_ICMP);
 	CHECK_INT(b->v[0].icmp_type, ICMP4_TIME_EXCEEDED);
 	check_addr4(b->v[0].src4, POOL);
+	bench_free(b);
+}
+
+/* --- routes that are not used up --- */
+
+TEST(a_routing_header_with_segments_left_is_told_rfc7915_s5_1)
+{
+	struct bench *b = bench_new();
+	const struct craft_ip elsewhere = { .src = CLIENT, .dst = "2001:db8:ffff::1" };
+
+	craft_udp(&b->in, &to_server, 40000, 53, 20);
+	add_routing_header(&b->in);
+	check_dropped("to the prefix", b, DROP_IP6_ROUTING_SEGMENTS_LEFT, VERDICT_ICMP);
+	CHECK_INT(b->v[0].icmp_type, 4);
+	CHECK_INT(b->v[0].icmp_code, 0);
+	CHECK_INT(be32_at(sent(b, 0) + 44), 43);
+	check_addr6(b->v[0].dst6, CLIENT);
+	check_addr6(b->v[0].src6, POOL6);
+	CHECK_INT(nat64_counters(b->n)->pkts[DIR_64][PROTO_UDP], 0);
+
+	craft_udp(&b->in, &elsewhere, 40000, 53, 20);
+	add_routing_header(&b->in);
+	check_dropped("to somebody else", b, DROP_64_NOT_OUR_PREFIX, VERDICT_DROP);
+	bench_free(b);
+}
+
+TEST(an_unexpired_source_route_is_told_rfc7915_s4_1)
+{
+	struct bench *b = bench_new();
+	uint16_t port = open_udp(b, 40000);
+	const struct craft_ip elsewhere = { .src = SERVER, .dst = "203.0.113.5" };
+
+	craft_udp(&b->in, &to_pool, 53, port, 20);
+	add_source_route(&b->in);
+	check_dropped("to a binding", b, DROP_IP4_SOURCE_ROUTE, VERDICT_ICMP);
+	CHECK_INT(b->v[0].icmp_type, ICMP4_UNREACHABLE);
+	CHECK_INT(b->v[0].icmp_code, 5);
+	check_addr4(b->v[0].dst4, SERVER);
+	check_addr4(b->v[0].src4, POOL);
+
+	craft_udp(&b->in, &to_pool, 53, 2000, 20);
+	add_source_route(&b->in);
+	check_dropped("to the pool, without binding", b, DROP_IP4_SOURCE_ROUTE, VERDICT_ICMP);
+
+	craft_udp(&b->in, &elsewhere, 53, 2000, 20);
+	add_source_route(&b->in);
+	check_dropped("to somebody else", b, DROP_46_NOT_OUR_POOL, VERDICT_DROP);
+
+	craft_udp(&b->in, &to_pool, 53, port, 24);
+	add_source_route(&b->in);
+	be16_put(craft_data(&b->in) + 6, 100);
+	routes_sum4(craft_data(&b->in));
+	check_dropped("a later fragment", b, DROP_IP4_SOURCE_ROUTE, VERDICT_DROP);
+	CHECK_INT(drops(b, DROP_ICMP_NOT_ALLOWED), 1);
+	bench_free(b);
+}
+
+TEST(a_source_route_to_the_hosts_own_address_is_the_hosts_unless_it_has_a_session)
+{
+	struct bench *b = bench_config();
+
+	b->cfg.state.pool[0].is_shared = true;
+	bench_start(b);
+	uint16_t port = open_udp(b, 40000);
+
+	craft_udp(&b->in, &to_pool, 53, port, 20);
+	add_source_route(&b->in);
+	check_dropped("a session", b, DROP_IP4_SOURCE_ROUTE, VERDICT_ICMP);
+	CHECK_INT(b->v[0].icmp_code, 5);
+
+	craft_udp(&b->in, &to_pool, 53, port ^ 1, 20);
+	add_source_route(&b->in);
+	struct craft before = b->in;
+
+	CHECK_INT(send_plain(b), VERDICT_PASS);
+	REQUIRE(b->sent == 1);
+	CHECK_BYTES(sent(b, 0), b->out[0].len, craft_data(&before), before.len);
+	CHECK_INT(drops(b, DROP_IP4_SOURCE_ROUTE), 1);
+
+	struct craft inner;
+	const struct craft_ip out = { .src = POOL, .dst = SERVER };
+
+	craft_udp(&inner, &out, port, 53, 20);
+	craft_error(&b->in, &to_pool, ICMP4_UNREACHABLE, 1, 0, craft_data(&inner), inner.len);
+	add_source_route(&b->in);
+	check_dropped("an error about a session", b, DROP_IP4_SOURCE_ROUTE, VERDICT_DROP);
+	bench_free(b);
+}
+
+/* An ICMPv4 error about a packet that no binding could have sent: it had a source route. */
+TEST(an_error_about_a_source_route_is_not_translated)
+{
+	struct bench *b = bench_new();
+	uint16_t port = open_udp(b, 40000);
+	struct craft inner;
+	const struct craft_ip out = { .src = POOL, .dst = SERVER };
+
+	craft_udp(&inner, &out, port, 53, 20);
+	add_source_route(&inner);
+	craft_error(&b->in, &to_pool, ICMP4_UNREACHABLE, 5, 0, craft_data(&inner), inner.len);
+	check_dropped("quoted source route", b, DROP_ICMP_INNER_MALFORMED, VERDICT_DROP);
 	bench_free(b);
 }
 

@@ -1,4 +1,5 @@
 /* test_stateless_packets.c - stateless translation of all kinds of packets: fragments, checksums, sizes, trains, protocols */
+#include "routes.h"
 #include "stateless_bench.h"
 
 #include "base/random.h"
@@ -316,5 +317,32 @@ TEST(a_random_packet_comes_back_as_it_was)
 		CHECK_BYTES(is + 24, 16, was + 8, 16);
 		CHECK_BYTES(is + 40, first.len - 40, was + 40, first.len - 40);
 	}
+	bench_free(b);
+}
+
+TEST(a_route_that_is_not_used_up_is_told_rfc7915_s4_1_s5_1)
+{
+	const struct craft_ip to_peer = { .src = HOST_A, .dst = PEER_SEEN };
+	const struct craft_ip to_host = { .src = PEER, .dst = HOST_A4 };
+	struct bench *b = siit_config();
+
+	bench_start(b);
+	craft_udp(&b->in, &to_peer, 1000, 53, 20);
+	add_routing_header(&b->in);
+	CHECK_INT(send_plain(b), VERDICT_ICMP);
+	CHECK_INT(drops(b, DROP_IP6_ROUTING_SEGMENTS_LEFT), 1);
+	REQUIRE(b->sent == 1);
+	CHECK_INT(b->v[0].icmp_type, 4);
+	CHECK_INT(be32_at(sent(b, 0) + 44), 43);
+	check_addr6(b->v[0].dst6, HOST_A);
+
+	craft_udp(&b->in, &to_host, 53, 1000, 20);
+	add_source_route(&b->in);
+	CHECK_INT(send_plain(b), VERDICT_ICMP);
+	CHECK_INT(drops(b, DROP_IP4_SOURCE_ROUTE), 1);
+	REQUIRE(b->sent == 1);
+	CHECK_INT(b->v[0].icmp_type, ICMP4_UNREACHABLE);
+	CHECK_INT(b->v[0].icmp_code, 5);
+	check_addr4(b->v[0].dst4, PEER);
 	bench_free(b);
 }

@@ -338,7 +338,10 @@ static inline void check_untouched(const struct box *b, uint32_t len)
 	CHECK_INT(b->p.len, len);
 }
 
-/* Parses @len bytes; on failure nothing may be written, on success the invariants hold. */
+/*
+ * Parses @len bytes; on failure nothing may be written, on success the invariants hold. Of a packet that is right but
+ * must not be translated, the reason is why.
+ */
 static inline enum drop_reason parse_bytes(const uint8_t *bytes, size_t len, const struct offload *off)
 {
 	struct box b = box_of(bytes, len, 0);
@@ -352,6 +355,7 @@ static inline enum drop_reason parse_bytes(const uint8_t *bytes, size_t len, con
 		check_untouched(&b, (uint32_t)len);
 	else
 		CHECK(pkt_validate(&b.p));
+	why = why != DROP_NONE ? why : b.p.v.refused;
 	box_free(&b);
 	return why;
 }

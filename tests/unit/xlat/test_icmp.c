@@ -43,6 +43,7 @@ TEST(every_cause_has_its_type_and_code)
 		{ ICMP_CAUSE_PROHIBITED, 3, 13, 1, 1 },
 		{ ICMP_CAUSE_PORT_UNREACHABLE, 3, 3, 1, 4 },
 		{ ICMP_CAUSE_PROTO_UNREACHABLE, 3, 2, 1, 4 },
+		{ ICMP_CAUSE_ROUTE, 3, 5, 4, 0 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -176,6 +177,48 @@ TEST(headroom_must_hold_both_headers)
 			make_error(&b.p, ICMP_CAUSE_PROHIBITED, 0), room < 28 ? DROP_NO_HEADROOM : DROP_NONE);
 		box_free(&b);
 	}
+}
+
+/* RFC 7915 s5.1: the pointer is where Segments Left stands, however far down the chain. */
+TEST(the_error_about_a_routing_header_points_at_its_segments_left)
+{
+	for (unsigned before = 0; before <= 3; before++) {
+		routing6(&craft);
+		craft_data(&craft)[43] = 2;
+		for (unsigned i = 0; i < before; i++)
+			add_extension(&craft, 60, "\0\0\x01\x04\0\0\0\0", 8);
+		struct box b = parsed_craft();
+
+		CHECK_TEXT(drop_name(b.p.v.refused), "IP6_ROUTING_SEGMENTS_LEFT");
+		REQUIRE(make_error(&b.p, ICMP_CAUSE_ROUTE, 0) == DROP_NONE);
+		CHECK_INT(b.p.data[40], 4);
+		CHECK_INT(b.p.data[41], 0);
+		CHECK_INT(be32_at(b.p.data + 44), 43 + 8 * before);
+		CHECK_INT(b.p.data[48 + 43 + 8 * before], 2);
+		CHECK_BYTES(b.p.data + 48, b.p.len - 48, craft_data(&craft), craft.len);
+		CHECK(craft_checksums_ok(b.p.data, b.p.len));
+		CHECK(pkt_validate(&b.p));
+		box_free(&b);
+	}
+}
+
+/* RFC 7915 s4.1 */
+TEST(the_error_about_a_source_route_quotes_it)
+{
+	options4(&craft);
+	craft_data(&craft)[31] = 4;
+	fix_ip4_checksum(craft_data(&craft));
+	struct box b = parsed_craft();
+
+	CHECK_TEXT(drop_name(b.p.v.refused), "IP4_SOURCE_ROUTE");
+	REQUIRE(make_error(&b.p, ICMP_CAUSE_ROUTE, 0) == DROP_NONE);
+	CHECK_INT(b.p.data[0], 0x45); /* the route is not reversed */
+	CHECK_INT(b.p.data[20], 3);
+	CHECK_INT(b.p.data[21], 5);
+	CHECK_INT(be32_at(b.p.data + 24), 0);
+	CHECK_BYTES(b.p.data + 28, b.p.len - 28, craft_data(&craft), craft.len);
+	CHECK(pkt_validate(&b.p));
+	box_free(&b);
 }
 
 /* --- when not to send: RFC 1812 s4.3.2.7, RFC 4443 s2.4 (e) --- */

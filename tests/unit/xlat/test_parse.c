@@ -503,3 +503,45 @@ TEST(a_fragmented_error_is_not_looked_into)
 	CHECK_INT(p.v.icmp_type, 3);
 	CHECK(!p.has_inner);
 }
+
+/* Of several the first is told; what is wrong with the packet itself comes before. */
+TEST(a_route_that_is_not_used_up_is_in_the_view_with_its_place)
+{
+	routing6(&craft);
+	craft_data(&craft)[43] = 1;
+	add_extension(&craft, 43, "\0\0\x04\x07\0\0\0\0", 8);
+	struct pkt p = parse_ok(&craft);
+
+	CHECK_TEXT(drop_name(p.v.refused), "IP6_ROUTING_SEGMENTS_LEFT");
+	CHECK_INT(p.v.refused_at, 43);
+	CHECK_INT(p.v.kind, L4_UDP);
+	CHECK_INT(p.v.l4_off, 72);
+	CHECK_INT(p.v.sport, 5000);
+	put16(craft_data(&craft) + 72 + 4, 7);
+	check_reason(craft_data(&craft), craft.len, DROP_UDP_LENGTH);
+
+	options4(&craft);
+	craft_data(&craft)[31] = 7;
+	fix_ip4_checksum(craft_data(&craft));
+	p = parse_ok(&craft);
+	CHECK_TEXT(drop_name(p.v.refused), "IP4_SOURCE_ROUTE");
+	CHECK_INT(p.v.refused_at, 29);
+	CHECK_INT(p.v.dport, 80);
+
+	tcp4(&craft);
+	p = parse_ok(&craft);
+	CHECK_TEXT(drop_name(p.v.refused), "NONE");
+}
+
+/* The host may have sent such a packet, so an error about it is taken. */
+TEST(an_error_about_a_packet_with_a_route_is_parsed)
+{
+	options4(&craft);
+	craft_data(&craft)[31] = 4;
+	fix_ip4_checksum(craft_data(&craft));
+	quote(&craft, 3, 5, 0, 48);
+	struct pkt p = parse_ok(&craft);
+
+	CHECK_TEXT(drop_name(p.v.refused), "NONE");
+	CHECK_TEXT(drop_name(p.in.refused), "IP4_SOURCE_ROUTE");
+}
