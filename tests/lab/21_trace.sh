@@ -120,17 +120,12 @@ step "four may look at a time, and those that have gone make room" four_and_no_m
 step "a flood and 8 MB by their hash pass while everything is followed, and what is left out is said" load_goes_on
 
 section "explain"
-PCAP=$LAB_DIR/out/explain.pcap
+PCAP=$LAB_DIR/explain.pcap
 captured() {
-	local pid
-	gw tcpdump -i isthmus0 -U -w "$PCAP" "host $WEB64 or host $DENIED64 or (host $WEB4 and host $POOL4)" >/dev/null 2>&1 &
-	pid=$!
-	wait_for 5 test -s "$PCAP" && sleep 0.3
+	capture "$GW_NS" isthmus0 explain "host $WEB64 or host $DENIED64 or (host $WEB4 and host $POOL4)" || return
 	client ping -n -q -c 1 -W 2 "$WEB64" && not client ping -n -q -c 1 -W 1 "$DENIED64"
-	sleep 0.5
-	kill "$pid"
-	wait "$pid" 2>/dev/null
-	[ "$(stat -c %s "$PCAP")" -gt 200 ]
+	captures_end
+	[ "$(packets explain ip6)" -ge 2 ]
 }
 explained() { isthmus explain --json "$@" >"$TRACE" && [ -s "$TRACE" ]; }
 same_steps_as_trace() {
