@@ -98,4 +98,78 @@ step "the log is for its owner and the group only" file_is_private
 step "the system's log got the same lines" syslog_has_the_same
 step "nothing was lost" eval '[ "$(counter lost_file)$(counter lost_syslog)$(counter lost_buffer_full)" = 000 ]'
 step "nfdump reads the same sessions, field by field" nfdump_agrees
+
+#
+# Blocks, asked for by time
+#
+
+who_says() {
+	local wanted=$1
+	shift
+	prints "$wanted" who "$@"
+}
+ask_port() { via=$(field_of "block-lent $SUB" ports); printf '%s:%s' "$POOL4" "${via%-*}"; }
+# The old file under another name, and the gateway told: the new one answers for itself.
+rotate() {
+	mv "$LOG" "$LOG.1" && isthmus reload && wait_for 5 test -s "$LOG" && logged "block-held $SUB address=$POOL4 ports="
+}
+
+section "Blocks"
+step "the gateway logs blocks only" restart_with "to: [file], path: $LOG, detail: block"
+step "some traffic" some_traffic
+step "a line for the block" logged "block-lent $SUB address=$POOL4 ports=[0-9]+-[0-9]+$"
+step "no session is named" eval '[ "$(sed "1,/detail=block/d" "$LOG" | grep -c session-)" = 0 ]'
+AT=$(ask_port)
+NOW=$(utc_now)
+step "who --at: now" who_says '2001:db8:1::/64' "$AT" --at "$NOW"
+step "who --at: an hour ago, which the log does not cover" who_says 'begins' "$AT" --at "$(date -u -d '-1 hour' +%Y-%m-%dT%H:%M:%SZ)"
+step "who --at: local time" who_says '2001:db8:1::/64' "$AT" --at "$(date '+%Y-%m-%d %H:%M:%S')"
+step "who --at: what is no time" not who "$AT" --at yesterday
+step "rotation: the new file begins with what is lent" rotate
+step "who --at: the moment before, from the old file" who_says '2001:db8:1::/64' "$AT" --at "$NOW"
+gzip "$LOG.1"
+step "who --at: the same, compressed" who_says '2001:db8:1::/64' "$AT" --at "$NOW"
+BACK_MS=$(back_ms)
+step "the translator is killed, and the log goes on" comes_back translator gateway_serves
+step "a start says that all that was open has ended" logged " start detail=block version="
+
+#
+# A collector that stops reading
+#
+
+stopped_reader_up() {
+	recorder "$SERVER_NS" tcp "$NS4" "$((PORT + 1))" "$LAB_DIR/out/ipfix.tcp"
+	READER=${LAB_PIDS[-1]}
+	wait_for 5 eval '[ -n "$(server ss -Hltn "( sport = :$((PORT + 1)) )")" ]'
+}
+ipfixdump_reads() {
+	ipfixDump --in "$LAB_DIR/out/ipfix.tcp" >"$LAB_DIR/out/ipfixdump" 2>&1
+	grep -q natEvent "$LAB_DIR/out/ipfixdump" && grep -q portRangeStart "$LAB_DIR/out/ipfixdump" && return
+	head -n 30 "$LAB_DIR/out/ipfixdump"
+	return 1
+}
+# More new flows than the smallest buffers and the kernel's can hold.
+many_flows() {
+	client python3 - "$WEB64" <<-'PYTHON'
+		import socket, sys
+		for i in range(40):
+		    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+		    for port in range(10000, 12000):
+		        s.sendto(b"x", (sys.argv[1], port))
+	PYTHON
+}
+
+section "A collector that stops reading"
+step "a collector over TCP" stopped_reader_up
+step "the gateway logs sessions to it" restart_with \
+	"to: [file, ipfix], path: $LOG, detail: session, buffer: 1024, transport: tcp, collector: \"$NS4:$((PORT + 1))\""
+step "some traffic" some_traffic
+wait_for 5 test -s "$LAB_DIR/out/ipfix.tcp"
+sleep 1
+step "ipfixDump reads it" ipfixdump_reads
+kill -STOP "$READER"
+step "it stops, and many flows come" many_flows
+step "a download is not held up" download
+step "what did not fit was counted" wait_for 10 counter_is_above lost_ipfix 0
+kill -CONT "$READER"
 lab_end

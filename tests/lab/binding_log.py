@@ -2,17 +2,14 @@
 """binding_log.py - compare what collectors read with the lines of the binding log
 
     binding_log.py nfdump LOG JSON      as `nfdump -o json` shows it
-    binding_log.py ipfixdump LOG TEXT   as `ipfixDump` shows it
 """
 import collections
 import ipaddress
 import json
-import re
 import sys
 
 PROTOCOLS = {"tcp": 6, "udp": 17, "icmp": 1}
 BLOCKS = {"block-lent": 16, "block-returned": 17}
-BINDINGS = {"binding-made": 10, "binding-ended": 11}
 SESSIONS = {"session-made": 6, "session-ended": 7}
 PREFIX = ipaddress.ip_network("64:ff9b::/96")
 
@@ -69,60 +66,5 @@ def main_nfdump(log, path):
                    collections.Counter(nfdump_got(f) for f in flows))
 
 
-def ipfix_wanted(r):
-    if r["kind"] in BLOCKS:
-        subscriber, length = r["subscriber"].split("/")
-        first, last = map(int, r["ports"].split("-"))
-        return {"natEvent": BLOCKS[r["kind"]], "sourceIPv6Address": subscriber, "sourceIPv6PrefixLength": int(length),
-                "postNATSourceIPv4Address": r["address"], "portRangeStart": first, "portRangeEnd": last}
-    client, port = endpoint(r["client"])
-    via, via_port = endpoint(r["via"])
-    return {"natEvent": BINDINGS[r["kind"]], "sourceIPv6Address": client, "sourceTransportPort": port,
-            "postNATSourceIPv4Address": via, "postNAPTSourceTransportPort": via_port,
-            "protocolIdentifier": PROTOCOLS[r["proto"]]}
-
-
-# ipfixDump writes "    natEvent (230)<1>   : 16" for each field, and the value's form depends on its type.
-FIELD = re.compile(r"^\s+(\w+)\s*(?:\([^)]*\))?(?:<[^>]*>)?(?:\{[^}]*\})?\s*:\s*(.*?)\s*$")
-
-
-def ipfix_records(path):
-    record = None
-    with open(path, encoding="utf-8") as f:
-        for line in f:
-            if "data record" in line.lower():
-                if record:
-                    yield record
-                record = {}
-            m = FIELD.match(line)
-            if m and record is not None:
-                record[m[1]] = int(m[2]) if m[2].isdigit() else m[2]
-    if record:
-        yield record
-
-
-def milliseconds(stamp):
-    return re.sub(r"[TZ]", " ", stamp).strip()
-
-
-def main_ipfixdump(log, path):
-    with open(path, encoding="utf-8") as f:
-        text = f.read()
-    if "natEvent" not in text:
-        print(text[:3000])
-    wanted, got = collections.Counter(), collections.Counter()
-    for r in lines(log):
-        if r["kind"] in BLOCKS | BINDINGS:
-            wanted[tuple(sorted({**ipfix_wanted(r), "time": milliseconds(r["time"])}.items()))] += 1
-    for r in ipfix_records(path):
-        if "natEvent" in r and r["natEvent"] in (10, 11, 16, 17):
-            time = milliseconds(str(r.pop("observationTimeMilliseconds")))
-            got[tuple(sorted({**r, "time": time}.items()))] += 1
-    status = compare(wanted, got)
-    if status:
-        print(text[:3000])
-    return status
-
-
 if __name__ == "__main__":
-    sys.exit({"nfdump": main_nfdump, "ipfixdump": main_ipfixdump}[sys.argv[1]](*sys.argv[2:]))
+    sys.exit({"nfdump": main_nfdump}[sys.argv[1]](*sys.argv[2:]))

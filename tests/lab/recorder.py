@@ -3,7 +3,6 @@
 
     recorder.py unix PATH OUT        datagrams of a log socket, one a line
     recorder.py tcp ADDRESS PORT OUT bytes of each connection, one connection after the other
-    recorder.py pipe PATH OUT        what is written to a named pipe
 """
 import os
 import socket
@@ -32,11 +31,5 @@ def tcp(address, port, out):
             c.close()
 
 
-def pipe(path, out):
-    with open(path, "rb", buffering=0) as p, open(out, "ab", buffering=0) as f:
-        while data := p.read(65536):
-            f.write(data)
-
-
 if __name__ == "__main__":
-    {"unix": unix, "tcp": tcp, "pipe": pipe}[sys.argv[1]](*sys.argv[2:])
+    {"unix": unix, "tcp": tcp}[sys.argv[1]](*sys.argv[2:])
