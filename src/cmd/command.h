@@ -99,6 +99,7 @@ int command_do_who(const struct options *o);
 int command_do_trace(const struct options *o);
 int command_do_explain(const struct options *o);
 int command_who_at(const struct options *o); /* who, with --at */
+int command_who_fixed(const struct options *o); /* who, with --config and without --at */
 int command_do_counters(const struct options *o);
 int command_do_reload(const struct options *o);
 

@@ -88,7 +88,7 @@ const struct command main_commands[] = {
 	},
 	{
 		.name = "who",
-		.operands = "ADDRESS:PORT",
+		.operands = "ADDRESS:PORT | SUBSCRIBER",
 		.summary = "Show which subscriber has an IPv4 address and port, now or at some time",
 		.text = "The first row is the block of ports that the subscriber has; below it, the bindings "
 			"that use "
@@ -97,12 +97,20 @@ const struct command main_commands[] = {
 			"configuration),\n"
 			"rotated files included; the daemon is not asked. TIME is UTC with a Z, or local "
 			"time.\n"
+			"With --config and without --at, deterministic blocks (RFC 7422) are computed from "
+			"that file\n"
+			"alone, whether the gateway runs or not: whose a port is, or the other way which "
+			"ports a\n"
+			"SUBSCRIBER, an IPv6 address or prefix, has. For an earlier time name the file of "
+			"that time.\n"
 			"\n"
 			"Examples:\n"
 			"  isthmus who 192.0.2.2:2000\n"
 			"  isthmus who 192.0.2.2:2000 --at 2026-11-25T14:03:05Z\n"
 			"  isthmus who 192.0.2.2:2000 --at '2026-11-25 15:03:05' --log "
-			"/srv/log/bindings.log\n",
+			"/srv/log/bindings.log\n"
+			"  isthmus who 203.0.113.7:2000 --config OLD.yaml\n"
+			"  isthmus who 2001:db8:1000::/64 --config /etc/isthmus/isthmus.yaml\n",
 		.takes = ASKING | TAKES(OPTION_AT) | TAKES(OPTION_LOG),
 		.operands_min = 1,
 		.operands_max = 1,

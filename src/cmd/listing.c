@@ -2,6 +2,7 @@
 #include "cmd/client.h"
 #include "cmd/figures.h"
 #include "cmd/table.h"
+#include "cmd/who.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -207,10 +208,18 @@ int command_do_who(const struct options *o)
 {
 	static const struct listing l = { "who", "translator", who_columns, who_row,
 		"Nobody: the port is not in the pool, or it is not lent now." };
+	struct prefix6 who;
 
 	if (option_is_set(o, OPTION_AT))
 		return command_who_at(o);
 	if (option_is_set(o, OPTION_LOG))
 		return command_usage_error("isthmus who", "--log wants --at: what is now, the daemon knows");
+	if (option_is_set(o, OPTION_CONFIG))
+		return command_who_fixed(o);
+	if (who_subscriber_parse(o->operands[0], &who))
+		return command_usage_error("isthmus who",
+			"what \"%s\" has is computed: name the file with --config; or see `isthmus bib "
+			"--client`",
+			o->operands[0]);
 	return show(o, &l);
 }

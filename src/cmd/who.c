@@ -3,13 +3,14 @@
  *
  * The answer comes from files, not from the daemon: it may be given on another machine, years later. It says what the log
  * says, and what the log cannot know: that it does not reach to the moment, that records were lost, that the gateway died.
- * (Where blocks are deterministic, `isthmus who` computes the subscriber, whatever the time; see listing.c.)
+ * (Where blocks are deterministic, a file is enough, whatever the time; see who_fixed.c.)
  */
 #include "cmd/client.h"
 #include "cmd/command.h"
 #include "cmd/log_files.h"
 #include "cmd/moment.h"
 #include "cmd/table.h"
+#include "cmd/who.h"
 
 #include "bindlog/history.h"
 #include "conf/conf.h"
@@ -27,7 +28,7 @@
 
 /* --- the question --- */
 
-static bool read_endpoint(const char *text, struct addr4 *ret, uint16_t *ret_port)
+bool who_endpoint_parse(const char *text, struct addr4 *ret, uint16_t *ret_port)
 {
 	char address[ADDR4_TEXT];
 	const char *colon = strchr(text, ':');
@@ -258,7 +259,7 @@ int command_who_at(const struct options *o)
 	uint16_t port;
 	unix_ms at;
 
-	if (!read_endpoint(o->operands[0], &address, &port))
+	if (!who_endpoint_parse(o->operands[0], &address, &port))
 		return command_usage_error(PATH,
 			"\"%s\" is no IPv4 address with a port, such as 192.0.2.2:2000", o->operands[0]);
 	if (!moment_parse(o->value[OPTION_AT], &at))
