@@ -111,7 +111,7 @@ many_scrapers() {
 		wait "$n" || return
 	done
 	for n in $(seq 40); do
-		monitor parse <"$LAB_DIR/out/many.$n" | grep -q '^isthmus_up{role=translator} 1$' || return
+		monitor parse <"$LAB_DIR/out/many.$n" | grep '^isthmus_up{role=translator} 1$' || return
 	done
 }
 a_stopped_resolver_is_down() {
