@@ -30,6 +30,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* The kernel's structures end in arrays without length; here is room behind them. */
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wgnu-variable-sized-type-not-at-end"
+#endif
+
 #define FEATURES_MAX 256 /* Linux 6.18 has 64 */
 #define FEATURE_WORDS (FEATURES_MAX / 32)
 #define PATH_BYTES 96

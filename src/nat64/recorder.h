@@ -47,7 +47,8 @@ COLD void recorder_add(struct recorder *r, const struct step *s);
 #define TRACE(nat64, step_id, ...)                                                                           \
 	do {                                                                                                 \
 		if (UNLIKELY((nat64)->tracing))                                                              \
-			recorder_add((nat64)->tracing, &(struct step){ .id = (step_id), __VA_ARGS__ });      \
+			recorder_add(                                                                        \
+				(nat64)->tracing, &(struct step){ .id = (uint8_t)(step_id), __VA_ARGS__ });  \
 	} while (0)
 
 /** recorder_take() - nat64_take() for a translator that has traces */
@@ -59,8 +60,8 @@ COLD enum verdict recorder_take(
  *
  * Return: whether it is followed; recorder_end() ends it.
  */
-COLD bool recorder_begin(struct nat64 *n, const struct pkt *p, enum drop_reason parsed, nsec now,
-	const struct nat64_out *out);
+COLD bool recorder_begin(
+	struct nat64 *n, const struct pkt *p, enum drop_reason parsed, nsec now, const struct nat64_out *out);
 COLD void recorder_end(struct nat64 *n, enum verdict verdict);
 
 /** recorder_take64(), recorder_take46() - state_take64() and state_take46(), with what they found and made */

@@ -47,7 +47,7 @@ static unsigned net_of(const struct crew *k, unsigned worker)
 		if (owner_of_subscriber(&k->owners, addr_of(net)) == worker)
 			return net;
 	}
-	REQUIRE(!"no client is this worker's");
+	REQUIRE(false); /* no client is this worker's */
 	return 0;
 }
 

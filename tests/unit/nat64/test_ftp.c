@@ -254,7 +254,7 @@ static void story_settle(struct story *t)
 		if (is_done)
 			return;
 	}
-	CHECK(!"settled");
+	CHECK(false); /* it never settled */
 }
 
 TEST(whatever_is_lost_repeated_or_cut_each_end_gets_the_translated_stream)
