@@ -175,11 +175,12 @@ static void check_place(
 	path_leave(r, back);
 }
 
-static void read_static(struct conf_reading *r, const struct conf_node *n, struct static_binding *ret)
+static void read_static(struct conf_reading *r, const struct conf_node *n, unsigned i)
 {
 	struct static_draft d = { 0 };
 	unsigned before = r->faults;
 
+	r->c->origin.static_lines[i] = reading_line(r, n);
 	if (n->kind != NODE_MAPPING)
 		reading_fault(r, reading_line(r, n),
 			"an entry is a mapping, write { protocol: tcp, outside: \"192.0.2.2:80\", inside: "
@@ -194,7 +195,7 @@ static void read_static(struct conf_reading *r, const struct conf_node *n, struc
 		return;
 	bool is_other = d.proto.proto == PROTO_OTHER;
 
-	*ret = (struct static_binding){ .proto = d.proto.proto,
+	r->c->statics[i] = (struct static_binding){ .proto = d.proto.proto,
 		.out = d.outside.a4,
 		.out_port = is_other ? d.proto.number : d.outside.port,
 		.in = d.inside.a6,
@@ -216,24 +217,9 @@ static bool make_statics(struct conf_reading *r, unsigned len)
 static void read_statics(
 	struct conf_reading *r, const struct conf_key *k, const struct conf_node *n, void *base)
 {
-	unsigned len, i = 0;
-	const struct conf_node *m = members_begin(r, n, &len);
+	const struct conf_entries entries = { make_statics, read_static };
 
-	if (n->kind == NODE_SCALAR) {
-		reading_fault(r, reading_line(r, n), "a single value stands where a list belongs, write %s",
-			k->shape->what);
-		return;
-	}
-	if (!members_fit(r, k, n, len) || len == 0 || !make_statics(r, len))
-		return;
-	for (; m; m = m->next, i++) {
-		size_t back = path_enter_member(r, i);
-
-		r->c->origin.static_lines[i] = reading_line(r, m);
-		read_static(r, m, &r->c->statics[i]);
-		path_leave(r, back);
-	}
-	r->c->nat64.state.statics_len = i;
+	r->c->nat64.state.statics_len = entries_read(r, k, n, &entries);
 }
 
 static void print_static(const struct static_binding *b, FILE *to)

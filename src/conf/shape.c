@@ -393,6 +393,28 @@ bool members_fit(struct conf_reading *r, const struct conf_key *k, const struct 
 	return false;
 }
 
+unsigned entries_read(struct conf_reading *r, const struct conf_key *k, const struct conf_node *n,
+	const struct conf_entries *e)
+{
+	unsigned len, i = 0;
+	const struct conf_node *m = members_begin(r, n, &len);
+
+	if (n->kind == NODE_SCALAR) {
+		reading_fault(r, reading_line(r, n), "a single value stands where a list belongs, write %s",
+			k->shape->what);
+		return 0;
+	}
+	if (!members_fit(r, k, n, len) || len == 0 || !e->make(r, len))
+		return 0;
+	for (; m; m = m->next, i++) {
+		size_t back = path_enter_member(r, i);
+
+		e->read(r, m, i);
+		path_leave(r, back);
+	}
+	return i;
+}
+
 /* The number of an earlier item that is written the same way, or @len. */
 static unsigned find_same(const struct conf_item *item, const uint8_t *items, unsigned len, const void *value)
 {

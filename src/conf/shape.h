@@ -50,6 +50,16 @@ const struct conf_node *members_begin(struct conf_reading *r, const struct conf_
 /** members_fit() - whether a list has as many members as its row allows; if not, a fault */
 bool members_fit(struct conf_reading *r, const struct conf_key *k, const struct conf_node *n, unsigned len);
 
+/* A list of mappings: how memory for so many is had (false after a fault), and how number @i is read into it. */
+struct conf_entries {
+	bool (*make)(struct conf_reading *r, unsigned len);
+	void (*read)(struct conf_reading *r, const struct conf_node *n, unsigned i);
+};
+
+/** entries_read() - read such a list; how many entries it has, 0 if there is none or after a fault */
+unsigned entries_read(struct conf_reading *r, const struct conf_key *k, const struct conf_node *n,
+	const struct conf_entries *e);
+
 /** item_read() - read a scalar at the current path; false after a fault */
 bool item_read(struct conf_reading *r, const struct conf_item *item, const struct conf_node *n, void *to);
 

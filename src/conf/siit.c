@@ -46,12 +46,13 @@ static const struct conf_key mapping_rows[] = {
 };
 const struct conf_keys conf_mapping_keys = { mapping_rows, ARRAY_LEN(mapping_rows) };
 
-static void read_mapping(struct conf_reading *r, const struct conf_node *n, struct eam *ret)
+static void read_mapping(struct conf_reading *r, const struct conf_node *n, unsigned i)
 {
 	struct eam e = { .hosts = EAM_HOSTS_IPV6 };
 	unsigned before = r->faults;
 
-	ret->v4.len = UNREAD_LEN;
+	r->c->origin.mapping_lines[i] = reading_line(r, n);
+	r->c->mappings[i].v4.len = UNREAD_LEN;
 	if (n->kind != NODE_MAPPING)
 		reading_fault(r, reading_line(r, n),
 			"an entry is a mapping, write { ipv4: 198.51.100.0/28, ipv6: \"2001:db8:3::/124\" }");
@@ -69,7 +70,7 @@ static void read_mapping(struct conf_reading *r, const struct conf_node *n, stru
 			bits, 128u - e.v6.len, 128u - bits);
 		return;
 	}
-	*ret = e;
+	r->c->mappings[i] = e;
 }
 
 static bool make_mappings(struct conf_reading *r, unsigned len)
@@ -87,24 +88,9 @@ static bool make_mappings(struct conf_reading *r, unsigned len)
 static void read_mappings(
 	struct conf_reading *r, const struct conf_key *k, const struct conf_node *n, void *base)
 {
-	unsigned len, i = 0;
-	const struct conf_node *m = members_begin(r, n, &len);
+	const struct conf_entries entries = { make_mappings, read_mapping };
 
-	if (n->kind == NODE_SCALAR) {
-		reading_fault(r, reading_line(r, n), "a single value stands where a list belongs, write %s",
-			k->shape->what);
-		return;
-	}
-	if (!members_fit(r, k, n, len) || len == 0 || !make_mappings(r, len))
-		return;
-	for (; m; m = m->next, i++) {
-		size_t back = path_enter_member(r, i);
-
-		r->c->origin.mapping_lines[i] = reading_line(r, m);
-		read_mapping(r, m, &r->c->mappings[i]);
-		path_leave(r, back);
-	}
-	r->c->nat64.siit.mappings_len = i;
+	r->c->nat64.siit.mappings_len = entries_read(r, k, n, &entries);
 }
 
 static void print_mappings(const struct conf_key *k, const void *base, FILE *to, unsigned indent)
