@@ -50,6 +50,9 @@ void pool_print_subscribers(const struct state_config *s, uint8_t pool, FILE *to
 /** pool_check_subscribers() - check each pool's subscribers; the path is nat64.pool */
 void pool_check_subscribers(struct conf_reading *r);
 
+/** pool_check_static_subscriber() - whether entry @entry is for the subscriber of static binding @i; false after a fault */
+bool pool_check_static_subscriber(struct conf_reading *r, unsigned i, unsigned entry);
+
 /** pool_check_static_pool() - whether entry @entry may have the outside of static binding @i; false after a fault */
 bool pool_check_static_pool(struct conf_reading *r, unsigned i, unsigned entry);
 

@@ -105,9 +105,12 @@ static void add_implied(
 }
 
 /* What is bound by address takes it whole, so it must be nobody else's. An interface's is the host's. */
-static void check_whole_address(struct conf_reading *r, const struct static_binding *b, unsigned line)
+static void check_whole_address(struct conf_reading *r, unsigned at)
 {
 	const struct conf *c = r->c;
+	const struct static_binding *b = &c->nat64.state.statics[at];
+	uint8_t pool = fixed_pool_of(&c->nat64.state, b->in);
+	unsigned entry = 0;
 	char text[ADDR4_TEXT];
 	bool is_known = false, is_shared = false;
 
@@ -118,11 +121,15 @@ static void check_whole_address(struct conf_reading *r, const struct static_bind
 			return; /* it could not be read, and may be the one */
 		if (c->pool_source[i].interface[0] || !prefix4_contains(e->prefix, b->out))
 			continue;
+		if (!is_known || e->pool == pool)
+			entry = i;
 		is_known = true;
 		is_shared |= e->is_shared;
 	}
-	if (!is_known || is_shared)
-		reading_fault(r, line,
+	if (is_known && !is_shared)
+		(void)pool_check_static_subscriber(r, at, entry);
+	else
+		reading_fault(r, c->origin.static_lines[at],
 			"outside %s is %s, and this protocol takes a whole address, write one of nat64.pool "
 			"that "
 			"is not shared",
@@ -135,7 +142,7 @@ static void check_outside(struct conf_reading *r, unsigned i)
 	unsigned line = r->c->origin.static_lines[i], entry = 0;
 
 	if (b->proto == PROTO_OTHER) {
-		check_whole_address(r, b, line);
+		check_whole_address(r, i);
 		return;
 	}
 	enum place place = find_outside(r->c, b, &entry);

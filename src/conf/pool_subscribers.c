@@ -228,23 +228,32 @@ void pool_check_subscribers(struct conf_reading *r)
 	}
 }
 
+bool pool_check_static_subscriber(struct conf_reading *r, unsigned i, unsigned entry)
+{
+	const struct state_config *s = &r->c->nat64.state;
+	const struct static_binding *b = &s->statics[i];
+	char address[ADDR4_TEXT];
+
+	if (s->pool[entry].pool == fixed_pool_of(s, b->in))
+		return true;
+	reading_fault(r, r->c->origin.static_lines[i],
+		"outside %s is in nat64.pool[%u], which is not for the subscriber of its inside, write an "
+		"address of that subscriber's entries",
+		addr4_text(b->out, address), entry);
+	return false;
+}
+
 bool pool_check_static_pool(struct conf_reading *r, unsigned i, unsigned entry)
 {
 	const struct state_config *s = &r->c->nat64.state;
 	const struct static_binding *b = &s->statics[i];
 	unsigned line = r->c->origin.static_lines[i];
 	uint8_t pool = fixed_pool_of(s, b->in);
-	char address[ADDR4_TEXT], text[PREFIX6_TEXT];
+	char text[PREFIX6_TEXT];
 	struct fixed_block f;
 
-	if (s->pool[entry].pool != pool) {
-		reading_fault(r, line,
-			"outside %s is in nat64.pool[%u], which is not for the subscriber of its inside, "
-			"write an "
-			"address of that subscriber's entries",
-			addr4_text(b->out, address), entry);
+	if (!pool_check_static_subscriber(r, i, entry))
 		return false;
-	}
 	if (!can_compute(s) || !is_pool_known(r->c, pool) || !fixed_block_at(s, b->out, b->out_port, &f) ||
 		prefix6_contains(f.subscriber, b->in))
 		return true;

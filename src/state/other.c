@@ -127,6 +127,16 @@ static bool is_free(const struct state *s, struct addr4 a, uint16_t number)
 	return state_binds_address(s, a) && binding_find4(&s->bindings, PROTO_OTHER, a, number) == NONE;
 }
 
+/* Whether the pool that a subscriber borrows from has this address. */
+static bool is_in_pool(const struct state *s, uint8_t pool, struct addr4 a)
+{
+	for (unsigned i = 0; i < s->config.pool_len; i++) {
+		if (s->config.pool[i].pool == pool && prefix4_contains(s->config.pool[i].prefix, a))
+			return true;
+	}
+	return false;
+}
+
 static bool choose_address(struct state *s, const struct subscriber *sub, uint16_t number, struct addr4 *ret)
 {
 	uint64_t n = addresses(s, sub);
@@ -205,6 +215,7 @@ int other_add_static(struct state *s, const struct static_binding *want)
 	uint16_t number = want->out_port;
 
 	if (!is_free(s, want->out, number) ||
+		!is_in_pool(s, fixed_pool_of(&s->config, want->in), want->out) ||
 		binding_find6(&s->bindings, PROTO_OTHER, 0, want->in, number) != NONE)
 		return -EINVAL;
 	uint32_t sub = subscriber_find(&s->subscribers, want->in);

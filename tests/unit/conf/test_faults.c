@@ -352,6 +352,12 @@ static const struct fault_case subscribers_cases[] = {
 		"f.yaml:5: nat64.static[0]: outside 192.0.2.2 is in nat64.pool[0], which is not for the "
 		"subscriber of its "
 		"inside, write an address of that subscriber's entries" },
+	{ "a static binding by address in another pool",
+		TWO "{ address: 192.0.2.3 }\n  static: [{ protocol: gre, outside: \"192.0.2.2\", inside: "
+		    "\"2001:db8:3::1\" }]\n",
+		"f.yaml:5: nat64.static[0]: outside 192.0.2.2 is in nat64.pool[0], which is not for the "
+		"subscriber of its "
+		"inside, write an address of that subscriber's entries" },
 	{ "a static binding in the own ports of another",
 		POOL "{ address: 192.0.2.2, subscribers: [\"2001:db8::/62\"], deterministic-blocks: 1 }\n  "
 		     "static: [{ "

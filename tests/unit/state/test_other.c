@@ -2,6 +2,7 @@
 #include "fixture.h"
 #include "state/tables.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #define GRE 47
@@ -245,6 +246,28 @@ TEST(a_static_binding_is_there_from_the_start_and_for_its_host_alone)
 	CHECK_INT(take64(s, udp64(v6(1, 1), 5000, SERVER, 53), START + 1000 * NSEC).binding->out.v,
 		v4(192, 0, 2, 2).v);
 	CHECK_INT(state_update(s, &c), 0);
+	FINISH(s);
+}
+
+TEST(a_static_binding_by_address_lies_in_its_subscribers_pool)
+{
+	struct static_binding b = { PROTO_OTHER, v4(192, 0, 2, 2), ESP, v6(0x10, 1), ESP };
+	struct state_config c = config_other();
+	struct state *s = NULL;
+
+	c.pool[1] = pool_of(v4(192, 0, 2, 8), 32, 1024, 2047);
+	c.pool[1].pool = 1;
+	c.pool_len = 2;
+	REQUIRE(prefix6_parse("2001:db8:0:10::/64", &c.members[0].prefix) == 0);
+	c.members[0].pool = 1;
+	c.members_len = 1;
+	c.statics = &b;
+	c.statics_len = 1;
+	CHECK_INT(state_new(&c, seed_of_tests, START, &s), -EINVAL);
+	CHECK(s == NULL);
+	b.out = v4(192, 0, 2, 8);
+	s = state_of(&c);
+	CHECK_INT(take64(s, other64(v6(0x10, 1), ESP, SERVER), START).binding->out.v, v4(192, 0, 2, 8).v);
 	FINISH(s);
 }
 
