@@ -151,13 +151,26 @@ static bool take_line(
 	return !is_last;
 }
 
+/* read_on() - read the connection; whoever was stopped and goes on (SIGCONT) is interrupted even without a handler,
+ * because of the time limit (signal(7)) */
+static ssize_t read_on(void *ctx, char *buf, size_t size)
+{
+	const int *fd = ctx;
+	ssize_t n;
+
+	do
+		n = recv(*fd, buf, size, 0);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
 static enum client_answer take_answer(int fd, const struct question *q, char *why, size_t size)
 {
 	enum client_answer answer = CLIENT_FAILED;
 	char *line = NULL;
 	size_t room = 0;
 	ssize_t n = -1;
-	FILE *f = fdopen(fd, "r");
+	FILE *f = fopencookie(&fd, "r", (cookie_io_functions_t){ .read = read_on });
 
 	if (!f) {
 		close(fd);
@@ -173,6 +186,7 @@ static enum client_answer take_answer(int fd, const struct question *q, char *wh
 	}
 	free(line);
 	fclose(f);
+	close(fd);
 	return answer;
 }
 

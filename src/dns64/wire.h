@@ -96,6 +96,9 @@ struct dns_rr {
  * @bytes:	the message, borrowed
  * @ret:	untouched on failure
  *
+ * The name of the question stands in full: a pointer leads to a name said before (RFC 1035 s4.1.4), and none
+ * was. So what repeats the question is never longer than what asked.
+ *
  * Return: false if it is cut, has bytes after its last record, or any name, length or count in it is wrong.
  */
 MUST_CHECK bool dns_msg_parse(const uint8_t *bytes, size_t len, struct dns_msg *ret);

@@ -91,6 +91,7 @@ ends_after_time() {
 }
 four_and_no_more() {
 	local pids=() i
+	rm -f "$TRACE".*
 	for i in 1 2 3 4; do
 		follow --seconds 20 >"$TRACE.$i" 2>/dev/null &
 		pids+=($!)
@@ -101,12 +102,16 @@ four_and_no_more() {
 	wait "${pids[@]}" 2>/dev/null
 	wait_for 10 isthmus trace --seconds 1 # those that have gone make room
 }
-# Under a load that no terminal could show, the gateway passes all of it, and says what was left out.
+# Under a load that no terminal could show (this one stops reading), the gateway passes all of it, and says what was
+# left out.
 load_goes_on() {
+	rm -f "$TRACE" # of the step before: what is waited for is a row of this one
 	follow --seconds 20 >"$TRACE" &
 	local pid=$! lost
 	wait_for 5 test -s "$TRACE" || return
+	kill -STOP $pid
 	prints ' 0% packet loss' client ping -f -n -q -c 3000 "$WEB64" && download || return
+	kill -CONT $pid
 	wait_for 5 grep -q '"lost":[1-9]' "$TRACE"
 	kill $pid
 	wait $pid 2>/dev/null

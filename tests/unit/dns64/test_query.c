@@ -26,6 +26,8 @@ static const struct {
 		QUERY_MALFORMED, RCODE_FORMERR },
 	{ "a question that is missing", "0001 0100 0001 0000 0000 0000", QUERY_MALFORMED, RCODE_FORMERR },
 	{ "half a question", "0001 0100 0001 0000 0000 0000 00 0001 00", QUERY_MALFORMED, RCODE_FORMERR },
+	{ "a question whose name points into the header",
+		"0001 0100 0001 0000 0000 0000 01 74 c001 0001 0001", QUERY_MALFORMED, RCODE_FORMERR },
 	{ "bytes after the end", "0001 0100 0001 0000 0000 0000 00 0001 0001 00", QUERY_MALFORMED,
 		RCODE_FORMERR },
 	{ "an answer in a query",
