@@ -35,42 +35,15 @@ static void config_make(struct translator *t, const struct conf *c)
 			&c->clat, discovery_prefix(t->discovery, &prefix) ? &prefix : NULL, t->mappings);
 }
 
-struct update {
-	const struct nat64_config *config;
-	int err;
-};
-
-static void update_worker(void *ctx, struct nat64 *n)
+/* All or none; of a refusal @fault says why, and what @before says stays. */
+static int workers_update(
+	struct translator *t, const struct conf *c, const struct conf *before, struct role_fault *fault)
 {
-	struct update *u = ctx;
-
-	u->err = nat64_update(n, u->config);
-}
-
-MUST_CHECK static int update_one(struct translator *t, unsigned i, const struct nat64_config *c)
-{
-	struct update u = { .config = c };
-
-	worker_call(t->workers[i], update_worker, &u);
-	return u.err;
-}
-
-/* All or none: those that have taken it get back what @before says. */
-static int workers_update(struct translator *t, const struct conf *c, const struct conf *before)
-{
-	unsigned taken = 0;
-	int err = 0;
-
 	config_make(t, c);
-	while (taken < t->workers_len && err == 0) {
-		err = update_one(t, taken, t->config);
-		taken += err == 0;
-	}
-	if (err == 0)
-		return 0;
-	config_make(t, before);
-	while (taken > 0)
-		(void)!update_one(t, --taken, t->config);
+	int err = translator_take(t, t->config, fault);
+
+	if (err < 0)
+		config_make(t, before);
 	return err;
 }
 
@@ -78,11 +51,11 @@ static int workers_update(struct translator *t, const struct conf *c, const stru
 static void on_prefix_changed(void *ctx)
 {
 	struct translator *t = ctx;
-	int err = workers_update(t, t->conf, t->conf);
+	struct role_fault fault = { "" };
 
-	if (err < 0)
+	if (workers_update(t, t->conf, t->conf, &fault) < 0)
 		log_error("clat: the translator refuses the prefix: %s; it goes on with the one before",
-			strerror(-err));
+			fault.text);
 }
 
 /* --- life --- */
@@ -205,13 +178,10 @@ static int translator_serve(void *ctx, struct role_fault *fault)
 static int translator_reload(void *ctx, const struct conf *c, struct role_fault *fault)
 {
 	struct translator *t = ctx;
-	int err = workers_update(t, c, t->conf);
+	int err = workers_update(t, c, t->conf, fault);
 
-	if (err < 0) {
-		snprintf(fault->text, sizeof(fault->text), "the translator refuses the change: %s",
-			strerror(-err));
+	if (err < 0)
 		return err;
-	}
 	t->conf = c;
 	if (t->discovery)
 		discovery_update(t->discovery, &c->clat);

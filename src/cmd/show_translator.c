@@ -25,6 +25,7 @@
 
 struct row {
 	struct binding binding;
+	struct prefix6 prefix;	  /* of the binding */
 	struct session session;	  /* sessions only */
 	struct pool_row pool;	  /* pool only */
 	struct state_lease lease; /* who only; its bindings are not valid here */
@@ -46,6 +47,7 @@ struct listing {
 	struct translator *t;
 	void (*copy)(void *ctx, struct nat64 *n);
 	void (*add)(void *ctx, struct nat64 *n); /* NULL: rows of different workers are different rows */
+	const struct nat64 *nat64;		 /* of the worker being asked; on its thread only */
 	json_t *(*format)(const struct listing *l, const struct row *r);
 	struct filter filter;
 	nsec now;
@@ -72,7 +74,11 @@ static void copy_session(struct listing *l, const struct state *s, uint32_t id)
 	const struct binding *binding = state_binding(s, session->binding);
 
 	if (filter_takes(&l->filter, binding))
-		l->rows[l->rows_len++] = (struct row){ .binding = *binding, .session = *session };
+		l->rows[l->rows_len++] = (struct row){
+			.binding = *binding,
+			.prefix = nat64_prefix(l->nat64, binding->prefix),
+			.session = *session,
+		};
 }
 
 static void copy_binding(struct listing *l, const struct state *s, uint32_t id)
@@ -80,7 +86,10 @@ static void copy_binding(struct listing *l, const struct state *s, uint32_t id)
 	const struct binding *binding = state_binding(s, id);
 
 	if (filter_takes(&l->filter, binding))
-		l->rows[l->rows_len++] = (struct row){ .binding = *binding };
+		l->rows[l->rows_len++] = (struct row){
+			.binding = *binding,
+			.prefix = nat64_prefix(l->nat64, binding->prefix),
+		};
 }
 
 static void copy_ids(struct listing *l, const struct state *s,
@@ -103,12 +112,18 @@ static void copy_ids(struct listing *l, const struct state *s,
 
 static void copy_sessions(void *ctx, struct nat64 *n)
 {
-	copy_ids(ctx, nat64_state(n), state_next_session, copy_session);
+	struct listing *l = ctx;
+
+	l->nat64 = n;
+	copy_ids(l, nat64_state(n), state_next_session, copy_session);
 }
 
 static void copy_bindings(void *ctx, struct nat64 *n)
 {
-	copy_ids(ctx, nat64_state(n), state_next_binding, copy_binding);
+	struct listing *l = ctx;
+
+	l->nat64 = n;
+	copy_ids(l, nat64_state(n), state_next_binding, copy_binding);
 }
 
 /* The first worker says which rows there are; add_pool() adds what the others have of them. */
@@ -201,7 +216,7 @@ static json_t *format_binding(const struct listing *l, const struct row *r)
 	ends_format(b, &ends);
 	return json_pack("{s:s, s:s, s:s, s:b, s:I, s:s}", "proto", ends.proto, "client", ends.client, "via",
 		ends.via, "static", b->is_static, "sessions", (json_int_t)b->sessions, "prefix",
-		prefix6_text(l->t->conf->nat64.prefixes[b->prefix], prefix));
+		prefix6_text(r->prefix, prefix));
 }
 
 static json_t *format_session(const struct listing *l, const struct row *r)
@@ -220,8 +235,7 @@ static json_t *format_session(const struct listing *l, const struct row *r)
 		"state", s->tcp == TCP_NONE ? NULL : tcp_state_name(s->tcp), "expires_s", seconds_of(left),
 		"age_s", seconds_of(l->now - s->created), "pkts_64", (json_int_t)s->pkts_64, "pkts_46",
 		(json_int_t)s->pkts_46, "bytes_64", (json_int_t)s->bytes_64, "bytes_46",
-		(json_int_t)s->bytes_46, "prefix",
-		prefix6_text(l->t->conf->nat64.prefixes[b->prefix], prefix));
+		(json_int_t)s->bytes_46, "prefix", prefix6_text(r->prefix, prefix));
 }
 
 static json_t *format_pool(const struct listing *l, const struct row *r)

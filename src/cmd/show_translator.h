@@ -35,4 +35,8 @@ void show_bib(void *ctx, const json_t *args, int fd);
 void show_pool(void *ctx, const json_t *args, int fd);
 void show_who(void *ctx, const json_t *args, int fd);
 
+/** translator_take() - all workers take another configuration, or none does and @fault says why */
+struct role_fault;
+MUST_CHECK int translator_take(struct translator *t, const struct nat64_config *c, struct role_fault *fault);
+
 #endif

@@ -217,7 +217,6 @@ static const struct conf_key nat64_rows[] = {
 		.max = STATE_PREFIXES_MAX,
 		.of = &item_translation_prefix,
 		.standard = "[64:ff9b::/96]",
-		.change = CONF_CHANGE_RESTART,
 		.check = plan_check_prefixes,
 		.help = "The IPv6 prefixes that stand for the IPv4 internet (RFC 6052); the length is 32, "
 			"40, 48, 56, 64 or 96." },
@@ -226,7 +225,6 @@ static const struct conf_key nat64_rows[] = {
 		.min = 1,
 		.max = POOL_ENTRIES_MAX,
 		.standard = "[{ interface: auto }]",
-		.change = CONF_CHANGE_RESTART,
 		.help = "The IPv4 addresses and ports to lend out." },
 	{ .path = "nat64.ports-per-block",
 		.shape = &shape_number,
@@ -283,13 +281,13 @@ static const struct conf_key nat64_rows[] = {
 		.min = 16,
 		.max = 1u << 26,
 		.standard = "1000000",
-		.change = CONF_CHANGE_RESTART,
-		.help = "How many sessions there may be at a time; their memory is taken at the start." },
+		.help = "How many sessions there may be at a time; their memory is taken at the start, so a "
+			"reload cannot "
+			"raise it above its value then." },
 	{ .path = "nat64.static",
 		.shape = &shape_statics,
 		.max = CONF_STATICS_MAX,
 		.standard = "[]",
-		.change = CONF_CHANGE_RESTART,
 		.help = "Bindings that always exist, so that IPv4 hosts can reach an IPv6 host." },
 	{ .path = "nat64.lifetimes",
 		.shape = &shape_mapping,

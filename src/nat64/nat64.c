@@ -61,7 +61,7 @@
 /* The least that the tables can be made for. */
 #define STATELESS_SESSIONS 16
 
-static bool config_is_valid(const struct nat64_config *c)
+bool nat64_config_is_valid(const struct nat64_config *c)
 {
 	if (c->prefixes_len > ARRAY_LEN(c->prefixes) || c->deny_len > ARRAY_LEN(c->deny) ||
 		!siit_config_validate(&c->siit))
@@ -107,7 +107,7 @@ static void config_take(struct nat64 *n, const struct nat64_config *c)
 }
 
 /* What a reload brings has no owners: who shares the work is settled at start. */
-static void config_change(struct nat64 *n, const struct nat64_config *c)
+void nat64_config_change(struct nat64 *n, const struct nat64_config *c)
 {
 	const struct owners *owners = n->cfg.state.owners;
 	unsigned worker = n->cfg.state.worker;
@@ -119,7 +119,7 @@ static void config_change(struct nat64 *n, const struct nat64_config *c)
 
 int nat64_new(const struct nat64_config *c, const uint8_t seed[32], nsec now, struct nat64 **ret)
 {
-	if (!config_is_valid(c))
+	if (!nat64_config_is_valid(c))
 		return -EINVAL;
 
 	struct nat64 *n = calloc(1, sizeof(*n));
@@ -160,31 +160,6 @@ void nat64_free(struct nat64 *n)
 	ftp_free(n->ftp);
 	state_free(n->state);
 	free(n);
-}
-
-static bool prefixes_equal(const struct nat64_config *a, const struct nat64_config *b)
-{
-	if (a->prefixes_len != b->prefixes_len)
-		return false;
-	for (unsigned i = 0; i < a->prefixes_len; i++) {
-		if (a->prefixes[i].len != b->prefixes[i].len ||
-			!addr6_eq(a->prefixes[i].addr, b->prefixes[i].addr))
-			return false;
-	}
-	return true;
-}
-
-int nat64_update(struct nat64 *n, const struct nat64_config *c)
-{
-	if (!config_is_valid(c))
-		return -EINVAL;
-	if (!prefixes_equal(&n->cfg, c))
-		return -EBUSY;
-	int r = nat64_is_stateful(c) ? state_update(n->state, &c->state) : 0;
-	if (r < 0)
-		return r;
-	config_change(n, c);
-	return 0;
 }
 
 enum verdict nat64_take_unseen(
@@ -286,6 +261,11 @@ void nat64_drop(struct nat64 *n, enum drop_reason reason, const struct pkt *p)
 const struct nat64_counters *nat64_counters(const struct nat64 *n)
 {
 	return &n->count;
+}
+
+struct prefix6 nat64_prefix(const struct nat64 *n, uint8_t number)
+{
+	return n->cfg.prefixes[number];
 }
 
 const struct state *nat64_state(const struct nat64 *n)

@@ -88,8 +88,33 @@ struct nat64_out {
 MUST_CHECK int nat64_new(const struct nat64_config *c, const uint8_t seed[32], nsec now, struct nat64 **ret);
 void nat64_free(struct nat64 *n);
 
-/** nat64_update() - take a new configuration without touching flows it still allows; errors as state_update() */
+struct nat64_change; /* opaque: another configuration, prepared; afterwards what it replaced */
+
+/** nat64_change_fault() - why a change cannot be made while running; a sentence that names the key, or NULL */
+const char *nat64_change_fault(const struct nat64 *n, const struct nat64_config *c);
+
+/**
+ * nat64_prepare() - make what a new configuration needs, beside what is in use
+ * @c:		copied, but for the mappings of siit, which must stay until nat64_commit()
+ *
+ * As state_prepare(): another thread may do it while packets flow, one change at a time.
+ *
+ * Return: 0; -EINVAL, -EBUSY (see nat64_change_fault()), -ENOMEM: nothing has changed.
+ */
+MUST_CHECK int nat64_prepare(
+	const struct nat64 *n, const struct nat64_config *c, uint64_t seed, struct nat64_change **ret);
+
+/** nat64_commit() - take it, between two packets; what it still allows goes on. As state_commit(). */
+void nat64_commit(struct nat64 *n, struct nat64_change *ch, nsec now, struct state_report *ret);
+
+/** nat64_change_free() - free a change that was not made, or what a change has replaced; NULL is fine */
+void nat64_change_free(struct nat64_change *ch);
+
+/** nat64_update() - prepare, commit and free in one; errors as nat64_prepare() */
 MUST_CHECK int nat64_update(struct nat64 *n, const struct nat64_config *c);
+
+/** nat64_prefix() - the translation prefix of a binding's number, which is not always its place in the configuration */
+struct prefix6 nat64_prefix(const struct nat64 *n, uint8_t number);
 
 /**
  * nat64_packet() - translate one packet

@@ -57,6 +57,12 @@ struct job {
 enum verdict nat64_take_unseen(
 	struct nat64 *n, struct pkt *p, enum drop_reason parsed, nsec now, const struct nat64_out *out);
 
+/** nat64_config_is_valid() - whether the configuration keeps its invariants */
+bool nat64_config_is_valid(const struct nat64_config *c);
+
+/** nat64_config_change() - the tables have a new configuration, and so has the pipeline */
+void nat64_config_change(struct nat64 *n, const struct nat64_config *c);
+
 /** nat64_take() - take a packet that was parsed with this result through the pipeline */
 enum verdict nat64_take(
 	struct nat64 *n, struct pkt *p, enum drop_reason parsed, nsec now, const struct nat64_out *out);

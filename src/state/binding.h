@@ -11,9 +11,10 @@ struct binding_slot {
 	_Alignas(MEMORY_LINE) struct binding b;
 	uint32_t
 		block; /* lent block that b.out_port is in; of PROTO_OTHER the subscriber's next, see other.h */
-	uint32_t seen; /* the last state_update() that met it, if it is static */
+	uint32_t seen; /* the last reload that met it, if it is static */
 	uint32_t
 		only; /* its session if it is known to have one only, so that a packet need not search; else NONE */
+	bool is_ending; /* during a reload: not allowed any more */
 };
 
 struct binding_table {

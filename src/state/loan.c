@@ -145,7 +145,8 @@ static void give_blocks(
 
 void state_loan_answer(struct state *s, const struct loan_ask *ask, unsigned worker, struct state_loan *ret)
 {
-	uint32_t left = s->sessions_max - s->sessions.slots.used;
+	uint32_t used = s->sessions.slots.used; /* more than sessions_max after a reload that lowered it */
+	uint32_t left = used < s->sessions_max ? s->sessions_max - used : 0;
 
 	*ret = (struct state_loan){ .is_ask = false };
 	ret->give.sessions = spare_of(left, s->sessions_max / LOW_SHARE, (enum loan_want)ask->sessions);

@@ -80,12 +80,12 @@ bool state_carries(const struct state *s, uint8_t number)
 
 /* --- addresses --- */
 
-bool state_binds_address(const struct state *s, struct addr4 a)
+static bool binds_address(const struct state_config *c, struct addr4 a)
 {
 	bool is_ours = false;
 
-	for (unsigned i = 0; i < s->config.pool_len; i++) {
-		const struct pool_entry *e = &s->config.pool[i];
+	for (unsigned i = 0; i < c->pool_len; i++) {
+		const struct pool_entry *e = &c->pool[i];
 
 		if (!prefix4_contains(e->prefix, a))
 			continue;
@@ -94,6 +94,20 @@ bool state_binds_address(const struct state *s, struct addr4 a)
 		is_ours = true;
 	}
 	return is_ours;
+}
+
+bool state_binds_address(const struct state *s, struct addr4 a)
+{
+	return binds_address(&s->config, a);
+}
+
+bool other_may_have(const struct state_config *c, uint8_t pool, struct addr4 a)
+{
+	unsigned i = 0;
+
+	while (i < c->pool_len && !(c->pool[i].pool == pool && prefix4_contains(c->pool[i].prefix, a)))
+		i++;
+	return i < c->pool_len && binds_address(c, a);
 }
 
 /* Addresses of an entry that this subscriber may have: of its own pool (fixed.h), and not the host's own. */
@@ -127,23 +141,14 @@ static bool is_free(const struct state *s, struct addr4 a, uint16_t number)
 	return state_binds_address(s, a) && binding_find4(&s->bindings, PROTO_OTHER, a, number) == NONE;
 }
 
-/* Whether the pool that a subscriber borrows from has this address. */
-static bool is_in_pool(const struct state *s, uint8_t pool, struct addr4 a)
-{
-	for (unsigned i = 0; i < s->config.pool_len; i++) {
-		if (s->config.pool[i].pool == pool && prefix4_contains(s->config.pool[i].prefix, a))
-			return true;
-	}
-	return false;
-}
-
 static bool choose_address(struct state *s, const struct subscriber *sub, uint16_t number, struct addr4 *ret)
 {
 	uint64_t n = addresses(s, sub);
 
 	if (n == 0)
 		return false;
-	if (sub->has_addr && is_free(s, sub->addr, number)) {
+	if (sub->has_addr && other_may_have(&s->config, sub->pool, sub->addr) &&
+		is_free(s, sub->addr, number)) {
 		*ret = sub->addr;
 		return true;
 	}
@@ -215,7 +220,7 @@ int other_add_static(struct state *s, const struct static_binding *want)
 	uint16_t number = want->out_port;
 
 	if (!is_free(s, want->out, number) ||
-		!is_in_pool(s, fixed_pool_of(&s->config, want->in), want->out) ||
+		!other_may_have(&s->config, fixed_pool_of(&s->config, want->in), want->out) ||
 		binding_find6(&s->bindings, PROTO_OTHER, 0, want->in, number) != NONE)
 		return -EINVAL;
 	uint32_t sub = subscriber_find(&s->subscribers, want->in);

@@ -19,7 +19,10 @@
 MUST_CHECK enum drop_reason other_open(
 	struct state *s, const struct flow64 *f, uint32_t subscriber, uint32_t *ret);
 
-/** other_add_static() - enter a static binding; -EINVAL if its address is not lent by address, or taken. Start-up only. */
+/** other_may_have() - whether those who borrow from pool number @pool (fixed.h) may have this whole address */
+bool other_may_have(const struct state_config *c, uint8_t pool, struct addr4 a);
+
+/** other_add_static() - enter a static binding; -EINVAL if other_may_have() forbids its address, or it is taken */
 MUST_CHECK int other_add_static(struct state *s, const struct static_binding *want);
 
 /** other_forget() - a dynamic binding is about to go: its subscriber has one less, and goes too if that was all */

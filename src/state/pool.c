@@ -189,29 +189,94 @@ static void part_pools(struct pool *p)
 	}
 }
 
-bool pool_init(
-	struct pool *p, struct memory *m, const struct state_config *c, uint32_t max_lent, struct rng *g)
+bool pool_cut(struct pool *p, const struct state_config *c, struct rng *g)
 {
 	uint32_t rows = rows_of(c), blocks = (uint32_t)pool_blocks(c);
-	uint32_t lent = blocks < max_lent ? blocks : max_lent;
 
 	p->config = c;
 	p->shift = (unsigned)__builtin_ctz(c->ports_per_block);
 	p->words = c->ports_per_block / 64;
-	p->rows = memory_table(m, rows, sizeof(*p->rows));
-	p->numbers = memory_table(m, blocks, sizeof(*p->numbers));
-	p->lent = memory_table(m, blocks, sizeof(*p->lent));
-	p->open[PORTS_LOW] = memory_table(m, rows, sizeof(uint32_t));
-	p->open[PORTS_HIGH] = memory_table(m, rows, sizeof(uint32_t));
-	p->blocks = memory_table(m, lent, sizeof(*p->blocks));
-	p->taken = memory_table(m, lent, PROTO_COUNT * p->words * sizeof(*p->taken));
-	if (!p->rows || !p->numbers || !p->lent || !p->open[PORTS_LOW] || !p->open[PORTS_HIGH] ||
-		!p->blocks || !p->taken || !slots_init(&p->slots, m, lent))
+	p->rows = memory_table(&p->memory, rows, sizeof(*p->rows));
+	p->numbers = memory_table(&p->memory, blocks, sizeof(*p->numbers));
+	p->lent = memory_table(&p->memory, blocks, sizeof(*p->lent));
+	p->open[PORTS_LOW] = memory_table(&p->memory, rows, sizeof(uint32_t));
+	p->open[PORTS_HIGH] = memory_table(&p->memory, rows, sizeof(uint32_t));
+	if (!p->rows || !p->numbers || !p->lent || !p->open[PORTS_LOW] || !p->open[PORTS_HIGH])
 		return false;
 	part_pools(p);
 	for (unsigned i = 0; i < c->pool_len; i++)
 		cut_entry(p, i, g);
 	return true;
+}
+
+uint32_t pool_room(const struct pool *p, uint32_t max_lent)
+{
+	return p->blocks_len < max_lent ? p->blocks_len : max_lent;
+}
+
+bool pool_make_room(struct pool *p, uint32_t max_lent)
+{
+	uint32_t room = pool_room(p, max_lent);
+
+	p->blocks = memory_table(&p->held, room, sizeof(*p->blocks));
+	p->taken = memory_table(&p->held, room, PROTO_COUNT * p->words * sizeof(*p->taken));
+	return p->blocks && p->taken && slots_init(&p->slots, &p->held, room);
+}
+
+void pool_fini(struct pool *p)
+{
+	memory_fini(&p->memory);
+	memory_fini(&p->held);
+}
+
+/* --- taking over from the pool before --- */
+
+void pool_adopt_row(struct pool *p, uint32_t row, const struct pool *old, uint32_t old_row)
+{
+	struct row *to = &p->rows[row];
+	const struct row *from = &old->rows[old_row];
+	uint32_t numbers = (uint32_t)to->free[PORTS_LOW].size + to->free[PORTS_HIGH].size;
+
+	for (unsigned class = 0; class < PORT_CLASS_COUNT; class ++) {
+		struct ring *ring = &to->free[class];
+
+		if (ring->len > 0)
+			open_remove(p, row, (enum port_class) class);
+		p->of_pool[to->pool].free += from->free[class].len;
+		p->of_pool[to->pool].free -= ring->len;
+		ring->head = from->free[class].head;
+		ring->len = from->free[class].len;
+		if (ring->len > 0)
+			open_add(p, row, (enum port_class) class);
+	}
+	bytes_copy(&p->numbers[to->first_block], &old->numbers[from->first_block],
+		numbers * sizeof(*p->numbers));
+	bytes_copy(&p->lent[to->first_block], &old->lent[from->first_block], numbers * sizeof(*p->lent));
+	bytes_copy(to->ports_used, from->ports_used, sizeof(to->ports_used));
+	p->blocks_owned = p->blocks_owned - to->owned + from->owned;
+	to->owned = from->owned;
+	to->lent = from->lent;
+}
+
+void pool_close_row(struct pool *p, uint32_t row)
+{
+	struct row *r = &p->rows[row];
+
+	for (unsigned class = 0; class < PORT_CLASS_COUNT; class ++) {
+		struct ring *ring = &r->free[class];
+		uint16_t kept = 0;
+
+		for (uint32_t i = 0; i < ring->len; i++) {
+			uint16_t number = *ring_at(p, ring, i);
+
+			if (p->lent[r->first_block + number] == 0)
+				*ring_at(p, ring, kept++) = number;
+		}
+		if (ring->len > 0 && kept == 0)
+			open_remove(p, row, (enum port_class) class);
+		p->of_pool[r->pool].free -= (uint32_t)(ring->len - kept);
+		ring->len = kept;
+	}
 }
 
 /* --- finding a row --- */

@@ -91,7 +91,9 @@ struct pool {
 	uint32_t *open[PORT_CLASS_COUNT]; /* rows that have a free block of the class, in no order, by pool */
 	struct open_rows of_pool[STATE_POOLS_MAX];
 	struct fixed_plan plans[STATE_POOLS_MAX];
-	struct slots slots; /* of lent blocks */
+	struct memory memory; /* of all above; a reload replaces it */
+	struct memory held;   /* of what follows; a reload replaces it only if the pool has grown */
+	struct slots slots;   /* of lent blocks */
 	struct block *blocks;
 	uint64_t *taken; /* per lent block PROTO_COUNT bitmaps; what lies outside lo-hi is taken from the
 			    start */
@@ -101,9 +103,22 @@ struct pool {
 /** pool_blocks() - how many blocks the pool of @c is cut into; may exceed POOL_BLOCKS_MAX */
 uint64_t pool_blocks(const struct state_config *c);
 
-/** pool_init() - cut the pool; @max_lent bounds the blocks lent at one time; false if there is no memory */
-bool pool_init(
-	struct pool *p, struct memory *m, const struct state_config *c, uint32_t max_lent, struct rng *g);
+/** pool_cut() - cut a zeroed pool into rows and blocks, none of them lent; false if there is no memory */
+bool pool_cut(struct pool *p, const struct state_config *c, struct rng *g);
+
+/** pool_make_room() - room for lent blocks: for all, but for no more than @max_lent; false if there is no memory */
+bool pool_make_room(struct pool *p, uint32_t max_lent);
+
+/** pool_room() - how many blocks pool_make_room() would make room for */
+uint32_t pool_room(const struct pool *p, uint32_t max_lent);
+
+void pool_fini(struct pool *p);
+
+/** pool_adopt_row() - @p is to take the place of @old, which has the same row with the same blocks: take over its state */
+void pool_adopt_row(struct pool *p, uint32_t row, const struct pool *old, uint32_t old_row);
+
+/** pool_close_row() - the ring of a row that was cut anew loses the blocks that are lent by now */
+void pool_close_row(struct pool *p, uint32_t row);
 
 /** pool_owns() - whether this worker owns block @number of the row, counted from the row's first */
 bool pool_owns(const struct pool *p, const struct row *r, uint32_t number);
@@ -169,6 +184,21 @@ struct port_wish {
 
 /** block_open() - mark the ports that the row does not have as taken, the others as free */
 void block_open(struct pool *p, uint32_t block);
+
+/** block_used() - the ports of a lent block that bindings have, of one protocol */
+uint32_t block_used(const struct pool *p, uint32_t block, enum proto proto);
+
+/**
+ * block_each_port() - call @fn for each port of a lent block that a binding may have
+ *
+ * Port 0, which TCP and UDP never lend, is passed over.
+ */
+void block_each_port(const struct pool *p, uint32_t block,
+	void (*fn)(void *ctx, enum proto proto, uint16_t port), void *ctx);
+
+/** block_refit() - the row of a lent block has other ports than before, @lo to @hi: those it has no more are taken, those
+ * that it has now and had not are free */
+void block_refit(struct pool *p, uint32_t block, uint16_t lo, uint16_t hi);
 
 /** port_is_free() - whether a lent block holds this port and it is free for this protocol */
 bool port_is_free(const struct pool *p, uint32_t block, enum proto proto, uint16_t port);

@@ -71,6 +71,77 @@ void block_open(struct pool *p, uint32_t block)
 	}
 }
 
+static bool is_lendable_at(const struct pool *p, uint32_t block, enum proto proto, uint32_t bit)
+{
+	return port_is_lendable(proto, (uint16_t)(first_port(p, block) + bit));
+}
+
+/* What the bits of word @w say about bindings: taken, and in the range. */
+static uint64_t used_bits(
+	const struct pool *p, uint32_t block, enum proto proto, uint32_t w, const uint32_t range[2])
+{
+	uint64_t used = block_bitmap(p, block, proto)[w] & bits_between(w, range[0], range[1]);
+
+	if (w == 0 && !is_lendable_at(p, block, proto, 0))
+		used &= ~UINT64_C(1);
+	return used;
+}
+
+/* The ports of a block that its row has, as bit numbers. */
+static void range_of(const struct pool *p, uint32_t block, uint32_t ret[2])
+{
+	uint16_t lo, hi;
+
+	pool_block_range(p, block, &lo, &hi);
+	ret[0] = lo - first_port(p, block);
+	ret[1] = hi - first_port(p, block);
+}
+
+uint32_t block_used(const struct pool *p, uint32_t block, enum proto proto)
+{
+	uint32_t range[2], n = 0;
+
+	range_of(p, block, range);
+	for (uint32_t w = 0; w < p->words; w++)
+		n += (uint32_t)__builtin_popcountll(used_bits(p, block, proto, w, range));
+	return n;
+}
+
+void block_each_port(const struct pool *p, uint32_t block,
+	void (*fn)(void *ctx, enum proto proto, uint16_t port), void *ctx)
+{
+	uint32_t range[2];
+
+	range_of(p, block, range);
+	for (enum proto proto = 0; proto < PROTO_COUNT; proto++)
+		for (uint32_t w = 0; w < p->words; w++)
+			for (uint64_t used = used_bits(p, block, proto, w, range); used != 0;
+				used &= used - 1)
+				fn(ctx, proto,
+					(uint16_t)(first_port(p, block) + w * WORD_BITS +
+						   (uint32_t)__builtin_ctzll(used)));
+}
+
+void block_refit(struct pool *p, uint32_t block, uint16_t lo, uint16_t hi)
+{
+	struct block *b = &p->blocks[block];
+	const uint32_t before[2] = { lo - first_port(p, block), hi - first_port(p, block) };
+	uint32_t now[2];
+
+	range_of(p, block, now);
+	for (enum proto proto = 0; proto < PROTO_COUNT; proto++) {
+		uint64_t *taken = block_bitmap(p, block, proto);
+
+		b->room[proto] = 0;
+		for (uint32_t w = 0; w < p->words; w++) {
+			taken[w] = ~bits_between(w, now[0], now[1]) | used_bits(p, block, proto, w, before);
+			if (w == 0 && !is_lendable_at(p, block, proto, 0))
+				taken[w] |= 1;
+			b->room[proto] += (uint16_t)__builtin_popcountll(~taken[w]);
+		}
+	}
+}
+
 bool port_is_free(const struct pool *p, uint32_t block, enum proto proto, uint16_t port)
 {
 	uint32_t from = port, to = port;

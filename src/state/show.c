@@ -105,8 +105,11 @@ uint32_t state_tell_held(struct state *s, uint32_t from, nsec now)
 
 void state_each_table(const struct state *s, void (*fn)(void *ctx, void *table, size_t bytes), void *ctx)
 {
-	for (unsigned i = 0; i < s->memory.len; i++)
-		fn(ctx, s->memory.at[i].table, s->memory.at[i].bytes);
+	const struct memory *const all[] = { &s->memory, &s->pool.memory, &s->pool.held };
+
+	for (unsigned k = 0; k < ARRAY_LEN(all); k++)
+		for (unsigned i = 0; i < all[k]->len; i++)
+			fn(ctx, all[k]->at[i].table, all[k]->at[i].bytes);
 }
 
 void state_stats(const struct state *s, struct state_stats *ret)
@@ -115,9 +118,9 @@ void state_stats(const struct state *s, struct state_stats *ret)
 		.subscribers = s->subscribers.slots.used,
 		.blocks = s->pool.blocks_owned,
 		.blocks_lent = s->pool.slots.used,
-		.max_sessions = s->sessions.slots.max,
-		.max_bindings = s->bindings.slots.max,
-		.max_subscribers = s->subscribers.slots.max,
+		.max_sessions = s->sessions.slots.limit,
+		.max_bindings = s->bindings.slots.limit,
+		.max_subscribers = s->subscribers.slots.limit,
 		.bindings_made = s->bindings_made,
 		.sessions_made = s->sessions_made,
 		.bindings_expired = s->bindings_expired,
@@ -126,7 +129,7 @@ void state_stats(const struct state *s, struct state_stats *ret)
 		.blocks_returned = s->pool.blocks_returned,
 		.probes = s->probes,
 		.blocks_given = s->blocks_given,
-		.bytes_of_memory = s->memory.bytes,
+		.bytes_of_memory = s->memory.bytes + s->pool.memory.bytes + s->pool.held.bytes,
 	};
 	bytes_copy(ret->bindings, s->bindings.used, sizeof(ret->bindings));
 	bytes_copy(ret->sessions, s->by_proto, sizeof(ret->sessions));

@@ -18,7 +18,7 @@ bool slots_init(struct slots *s, struct memory *m, uint32_t max)
 {
 	uint32_t bits = max;
 
-	*s = (struct slots){ .max = max };
+	*s = (struct slots){ .max = max, .limit = max };
 	for (unsigned level = 0; level < SLOT_LEVELS; level++) {
 		s->free[level] = memory_table(m, words_of(bits) + 1, sizeof(uint64_t));
 		if (!s->free[level])
@@ -33,7 +33,7 @@ uint32_t slots_lowest(const struct slots *s)
 {
 	uint32_t id = 0;
 
-	ASSERT(!slots_is_full(s));
+	ASSERT(s->used < s->max);
 	for (unsigned level = SLOT_LEVELS; level-- > 0;)
 		id = id << SLOT_WORD_SHIFT | (uint32_t)__builtin_ctzll(s->free[level][id]);
 	return id;
@@ -111,5 +111,5 @@ bool slots_validate(const struct slots *s)
 				return false;
 		}
 	}
-	return live == s->used && s->high <= s->max;
+	return live == s->used && s->high <= s->max && s->limit <= s->max;
 }

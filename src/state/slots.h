@@ -19,7 +19,8 @@
 struct slots {
 	uint64_t *free[SLOT_LEVELS];
 	uint32_t high; /* numbers from here on were never used */
-	uint32_t max;  /* how many there may be */
+	uint32_t max;  /* how many there is room for */
+	uint32_t limit; /* how many may be live now, at most max; more may be left from a higher limit */
 	uint32_t used; /* how many are live */
 };
 
@@ -28,7 +29,7 @@ bool slots_init(struct slots *s, struct memory *m, uint32_t max);
 
 static inline bool slots_is_full(const struct slots *s)
 {
-	return s->used == s->max;
+	return s->used >= s->limit;
 }
 
 static inline bool slots_is_live(const struct slots *s, uint32_t id)

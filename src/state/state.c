@@ -1,6 +1,5 @@
 /*
- * state.c - one worker's bindings and sessions: the theory, start and end, reload, and the packet's entry
- * points
+ * state.c - one worker's bindings and sessions: the theory, start and end, and the packet's entry points
  *
  * Purpose. RFC 6146 keeps a binding (X',x) <--> (T,t) for every transport address of an IPv6 host, and under
  * it one session per IPv4 transport address that the host talks with. This module keeps both, chooses (T,t),
@@ -72,30 +71,27 @@
 static bool tables_init(struct state *s, const struct hash_key *key, nsec now)
 {
 	uint32_t max = s->config.max_sessions;
+	unsigned statics = s->config.statics_len;
 
+	s->statics_at = calloc(statics > 0 ? statics : 1, sizeof(*s->statics_at));
 	s->subscribers.pool = &s->pool;
 	s->subscribers.rng = &s->rng;
 	s->subscribers.watch = &s->watch;
-	return bindings_init(&s->bindings, &s->memory, max, key) &&
+	return s->statics_at && bindings_init(&s->bindings, &s->memory, max, key) &&
 	       sessions_init(&s->sessions, &s->memory, max, key) &&
 	       subscribers_init(&s->subscribers, &s->memory, max, key) &&
-	       pool_init(&s->pool, &s->memory, &s->config, max, &s->rng) &&
+	       pool_cut(&s->pool, &s->config, &s->rng) && pool_make_room(&s->pool, max) &&
 	       wheel_init(&s->wheel, &s->memory, max, now);
 }
 
-static uint32_t find_static(const struct state *s, const struct static_binding *b)
+int state_static_add(struct state *s, const struct static_binding *want)
 {
-	uint32_t id = binding_find4(&s->bindings, b->proto, b->out, b->out_port);
-	const struct binding *have = state_binding(s, id);
+	if (want->proto == PROTO_OTHER) {
+		int r = other_add_static(s, want);
 
-	return have && have->is_static && addr6_eq(have->in, b->in) && have->in_port == b->in_port ? id
-												   : NONE;
-}
-
-static int add_static(struct state *s, const struct static_binding *want)
-{
-	if (want->proto == PROTO_OTHER)
-		return other_add_static(s, want);
+		s->statics += r == 0;
+		return r;
+	}
 	uint32_t row = pool_row_at(&s->pool, want->out, want->out_port);
 
 	if (row == NONE || binding_find6(&s->bindings, want->proto, 0, want->in, want->in_port) != NONE)
@@ -120,10 +116,11 @@ static int add_static(struct state *s, const struct static_binding *want)
 	binding_add(&s->bindings, &b, block, NONE);
 	watch_binding(&s->watch, STATE_BINDING_MADE, &b);
 	subscriber_pin(&s->subscribers, sub, want->out);
+	s->statics++;
 	return 0;
 }
 
-static bool is_mine(const struct state *s, const struct static_binding *b)
+bool state_static_is_mine(const struct state *s, const struct static_binding *b)
 {
 	const struct state_config *c = &s->config;
 
@@ -138,10 +135,9 @@ static int add_statics(struct state *s, const struct state_config *c)
 	int r = 0;
 
 	for (unsigned i = 0; i < c->statics_len && r == 0; i++) {
-		if (!is_mine(s, &c->statics[i]))
-			continue;
-		r = add_static(s, &c->statics[i]);
-		s->statics += r == 0;
+		s->statics_at[i] = c->statics[i];
+		if (state_static_is_mine(s, &c->statics[i]))
+			r = state_static_add(s, &c->statics[i]);
 	}
 	return r;
 }
@@ -155,6 +151,17 @@ static uint32_t sessions_share(const struct state_config *c)
 	if (c->worker >= workers)
 		return 0;
 	return c->worker == 0 ? share + c->max_sessions % workers : share;
+}
+
+void state_limits_take(struct state *s)
+{
+	uint32_t max = s->config.max_sessions;
+
+	s->sessions.slots.limit = max;
+	s->bindings.slots.limit = max;
+	s->subscribers.slots.limit = max;
+	s->sessions_max = sessions_share(&s->config);
+	s->filtered_max = s->sessions_max / FILTERED_SHARE > 0 ? s->sessions_max / FILTERED_SHARE : 1;
 }
 
 int state_new(const struct state_config *c, const uint8_t seed[32], nsec now, struct state **ret)
@@ -171,11 +178,13 @@ int state_new(const struct state_config *c, const uint8_t seed[32], nsec now, st
 	s->config.statics = NULL;
 	s->watch =
 		(struct watcher){ .to = c->watch, .now = now, .subscriber_len = (uint8_t)c->subscriber_len };
-	s->sessions_max = sessions_share(c);
-	s->filtered_max = s->sessions_max / FILTERED_SHARE > 0 ? s->sessions_max / FILTERED_SHARE : 1;
 	s->memory.bytes = sizeof(*s);
 	rng_init(&s->rng, be64_at(seed + 16) ^ be64_at(seed + 24));
-	int r = tables_init(s, &key, now) ? add_statics(s, c) : -ENOMEM;
+	int r = tables_init(s, &key, now) ? 0 : -ENOMEM;
+	if (r == 0) {
+		state_limits_take(s);
+		r = add_statics(s, c);
+	}
 	if (r < 0) {
 		state_free(s);
 		return r;
@@ -189,61 +198,9 @@ void state_free(struct state *s)
 	if (!s)
 		return;
 	memory_fini(&s->memory);
+	pool_fini(&s->pool);
+	free(s->statics_at);
 	free(s);
-}
-
-/* --- reload --- */
-
-static bool pool_is_same(const struct state_config *a, const struct state_config *b)
-{
-	bool same = a->pool_len == b->pool_len;
-
-	for (unsigned i = 0; same && i < a->pool_len; i++) {
-		const struct pool_entry *x = &a->pool[i], *y = &b->pool[i];
-
-		same = addr4_eq(x->prefix.addr, y->prefix.addr) && x->prefix.len == y->prefix.len &&
-		       x->lo == y->lo && x->hi == y->hi && x->is_shared == y->is_shared;
-	}
-	return same;
-}
-
-/*
- * Whether @c has the same static bindings, in any order; one written twice shows by having been seen already. Those of
- * other workers are theirs to compare.
- */
-static bool statics_are_same(struct state *s, const struct state_config *c)
-{
-	bool same = s->config.statics_len == c->statics_len;
-
-	s->seen++;
-	for (unsigned i = 0; same && i < c->statics_len; i++) {
-		if (!is_mine(s, &c->statics[i]))
-			continue;
-		uint32_t id = find_static(s, &c->statics[i]);
-
-		same = id != NONE && s->bindings.at[id].seen != s->seen;
-		if (same)
-			s->bindings.at[id].seen = s->seen;
-	}
-	return same;
-}
-
-int state_update(struct state *s, const struct state_config *c)
-{
-	if (!state_config_validate(c))
-		return -EINVAL;
-	if (c->ports_per_block != s->config.ports_per_block ||
-		c->subscriber_len != s->config.subscriber_len || c->max_sessions != s->config.max_sessions ||
-		!pool_is_same(&s->config, c) || !statics_are_same(s, c))
-		return -EBUSY;
-	s->config.filtering = c->filtering;
-	s->config.protocols_len = c->protocols_len;
-	bytes_copy(s->config.protocols, c->protocols, sizeof(s->config.protocols));
-	s->config.hosts_per_subscriber = c->hosts_per_subscriber;
-	s->config.max_blocks_per_subscriber = c->max_blocks_per_subscriber;
-	s->watch.to.detail = c->watch.detail;
-	bytes_copy(s->config.lifetime, c->lifetime, sizeof(s->config.lifetime));
-	return 0;
 }
 
 /* --- sessions --- */
@@ -548,7 +505,7 @@ static enum drop_reason hold_back(struct state *s, const struct arrival *a, nsec
 {
 	enum drop_reason reason = refusal(a);
 
-	if (reason != DROP_TCP_SYN46_FILTERED || s->filtered == s->filtered_max || sessions_are_full(s))
+	if (reason != DROP_TCP_SYN46_FILTERED || s->filtered >= s->filtered_max || sessions_are_full(s))
 		return reason;
 	struct session e = {
 		.binding = a->binding,

@@ -205,14 +205,55 @@ struct mapping {
 MUST_CHECK int state_new(const struct state_config *c, const uint8_t seed[32], nsec now, struct state **ret);
 void state_free(struct state *s);
 
+/* --- another configuration while flows go on (reload.c) --- */
+
+/* What a reload has ended and made. */
+struct state_report {
+	uint32_t sessions_ended, bindings_ended,
+		blocks_ended; /* not allowed any more; static ones not counted */
+	uint32_t statics_added, statics_removed;
+};
+
+struct state_change; /* opaque: a prepared change, and afterwards what it replaced */
+
 /**
- * state_update() - change what may change without touching flows: lifetimes, filtering, max_blocks_per_subscriber,
- * protocols, hosts_per_subscriber, watch.detail
+ * state_change_fault() - why a change cannot be made while running; a sentence that names the key, or NULL
  *
- * Sessions get the new lifetime at their next packet.
- *
- * Return: 0; -EINVAL; -EBUSY if @c differs in something else (pool, block size, subscriber length, limits, statics).
+ * Context: as state_prepare().
  */
+const char *state_change_fault(const struct state *s, const struct state_config *c);
+
+/**
+ * state_prepare() - make the tables that a new configuration needs, beside those in use
+ * @c:			copied, statics too; owners and worker are not looked at
+ * @prefixes_gone:	bit i: translation prefix i is no more, and its bindings with it
+ * @seed:		of the order of free blocks
+ *
+ * Reads of @s only what packets do not change, so another thread may call it while the worker goes on; but one change at a
+ * time, from preparing to freeing.
+ *
+ * Return: 0; -EINVAL if @c breaks an invariant; -EBUSY if state_change_fault() has a sentence; -ENOMEM. @s is unchanged.
+ * Cost: grows with the pool's blocks.
+ */
+MUST_CHECK int state_prepare(const struct state *s, const struct state_config *c, unsigned prefixes_gone,
+	uint64_t seed, struct state_change **ret);
+
+/**
+ * state_commit() - take the new configuration; what it still allows goes on, what it does not is ended
+ *
+ * Cannot fail. Lifetimes: sessions get them at their next packet. A lower limit refuses new flows and ends none; a static
+ * binding that needs room in full tables takes that of the session which was to end first.
+ *
+ * Cost: with an unchanged pool that of the static bindings that changed. With a changed pool one step per address and per
+ * lent block, and per block of the addresses whose ports changed; if that ends bindings, and if prefixes are gone, one
+ * walk of the sessions. docs/performance.md has figures. Allocates nothing.
+ */
+void state_commit(struct state *s, struct state_change *ch, nsec now, struct state_report *ret);
+
+/** state_change_free() - free a change that was not made, or what a change has replaced; NULL is fine */
+void state_change_free(struct state_change *ch);
+
+/** state_update() - prepare, commit and free in one; for whoever has no packets to keep waiting. As state_prepare(). */
 MUST_CHECK int state_update(struct state *s, const struct state_config *c);
 
 /**

@@ -365,3 +365,25 @@ void subscriber_pin(struct subscriber_table *t, uint32_t id, struct addr4 addr)
 		sub->addr = addr;
 	sub->has_addr = true;
 }
+
+void subscriber_unpin(struct subscriber_table *t, uint32_t id)
+{
+	t->at[id].statics--;
+	subscriber_drop_idle(t, id);
+}
+
+void subscriber_unlist(struct subscriber_table *t, uint32_t block)
+{
+	for (unsigned proto = 0; proto < PROTO_COUNT; proto++) {
+		if (t->pool->blocks[block].room[proto] > 0)
+			list_remove(t, block, proto);
+	}
+}
+
+void subscriber_list(struct subscriber_table *t, uint32_t block)
+{
+	for (unsigned proto = 0; proto < PROTO_COUNT; proto++) {
+		if (t->pool->blocks[block].room[proto] > 0)
+			list_add(t, block, proto);
+	}
+}

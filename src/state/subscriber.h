@@ -64,6 +64,13 @@ MUST_CHECK bool subscriber_take_static(struct subscriber_table *t, uint32_t id, 
 /** subscriber_pin() - the subscriber has one more static binding, on this address */
 void subscriber_pin(struct subscriber_table *t, uint32_t id, struct addr4 addr);
 
+/** subscriber_unpin() - it has one less; forgotten if that was all it had */
+void subscriber_unpin(struct subscriber_table *t, uint32_t id);
+
+/** subscriber_unlist(), subscriber_list() - take a lent block out of the lists by room, and back; its room may change between */
+void subscriber_unlist(struct subscriber_table *t, uint32_t block);
+void subscriber_list(struct subscriber_table *t, uint32_t block);
+
 /** subscriber_give_port() - a binding is gone; the block returns to the pool with its last one, its owner
  * with that */
 void subscriber_give_port(struct subscriber_table *t, uint32_t block, enum proto proto, uint16_t port);

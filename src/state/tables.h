@@ -11,7 +11,7 @@
 #include "state/watch.h"
 
 struct state {
-	struct state_config config; /* statics is NULL: they are in the table */
+	struct state_config config; /* statics is NULL: see statics_at */
 	struct binding_table bindings;
 	struct session_table sessions;
 	struct subscriber_table subscribers;
@@ -23,11 +23,12 @@ struct state {
 	struct memory memory;
 	struct session
 		loose;	  /* what a TCP segment that matches a binding but no session is given; in no table */
+	struct static_binding *statics_at; /* all of the configuration, config.statics_len of them; owned */
 	unsigned statics; /* static bindings that are this worker's */
 	uint32_t filtered; /* sessions that filtering holds back */
 	uint32_t filtered_max;
 	uint32_t sessions_max; /* this worker's part of the gateway's max_sessions */
-	uint32_t seen;	       /* number of the last state_update() */
+	uint32_t seen;	       /* number of the last reload */
 	uint32_t by_proto[PROTO_KINDS];
 	uint64_t static_protocols[4]; /* bit set of IANA numbers that have a static binding */
 	uint32_t by_tcp[TCP_STATE_COUNT];
@@ -37,6 +38,15 @@ struct state {
 
 /* One sixteenth of the sessions, at least one, may wait for the other side of a simultaneous open. */
 #define FILTERED_SHARE 16
+
+/** state_limits_take() - the limits of the configuration; what exceeds a lower one goes on */
+void state_limits_take(struct state *s);
+
+/** state_static_add() - enter a static binding; -EINVAL if it has no place. The table is not full. */
+MUST_CHECK int state_static_add(struct state *s, const struct static_binding *want);
+
+/** state_static_is_mine() - of several workers, whether it is this one's */
+bool state_static_is_mine(const struct state *s, const struct static_binding *b);
 
 /** state_binding_open() - make the binding of a flow that has none; nothing uses it yet, so a session must follow */
 MUST_CHECK enum drop_reason state_binding_open(struct state *s, const struct flow64 *f, uint32_t *ret);

@@ -99,3 +99,10 @@ nsec wheel_next(const struct wheel *w)
 
 	return d == WHEEL_SLOTS ? UINT64_MAX : (w->cursor + d) << TICK_SHIFT;
 }
+
+uint32_t wheel_first(const struct wheel *w)
+{
+	uint32_t d = distance(w);
+
+	return d == WHEEL_SLOTS ? NONE : w->heads[SLOT_OF(w->cursor + d)];
+}

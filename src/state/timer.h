@@ -43,6 +43,9 @@ void wheel_remove(struct wheel *w, uint32_t id);
  */
 uint32_t wheel_take_due(struct wheel *w, nsec now);
 
+/** wheel_first() - a session of the first slot that is not empty, due or not; NONE if all are empty */
+uint32_t wheel_first(const struct wheel *w);
+
 /** wheel_next() - when the next slot that is not empty comes due; UINT64_MAX if all are empty */
 nsec wheel_next(const struct wheel *w);
 

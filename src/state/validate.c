@@ -37,7 +37,8 @@ static bool check_binding(const struct state *s, uint32_t id, uint32_t sessions)
 	const struct binding_slot *at = &s->bindings.at[id];
 	const struct binding *b = &at->b;
 
-	if (b->proto >= PROTO_KINDS || b->prefix >= STATE_PREFIXES_MAX || b->sessions != sessions)
+	if (at->is_ending || b->proto >= PROTO_KINDS || b->prefix >= STATE_PREFIXES_MAX ||
+		b->sessions != sessions)
 		return false;
 	if (sessions == 0 && !b->is_static)
 		return false;
@@ -144,9 +145,10 @@ static bool check_sessions(const struct state *s, uint32_t *per_binding)
 		filtered += e->is_filtered;
 		groups += !e->is_filtered && t->peer[id].prev == NONE;
 	}
-	return t->slots.used <= s->sessions_max && bytes_equal(by_proto, s->by_proto, sizeof(by_proto)) &&
+	return t->slots.used <= t->slots.max && bytes_equal(by_proto, s->by_proto, sizeof(by_proto)) &&
 	       bytes_equal(by_tcp, s->by_tcp, sizeof(by_tcp)) && filtered == s->filtered &&
-	       filtered <= s->filtered_max && groups == t->peers.len && t->index.len == t->slots.used;
+	       filtered <= t->slots.max / FILTERED_SHARE + 1 && groups == t->peers.len &&
+	       t->index.len == t->slots.used;
 }
 
 /* --- timers --- */

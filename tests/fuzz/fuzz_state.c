@@ -6,6 +6,7 @@
  */
 #include "state/state.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #define START (100 * NSEC)
@@ -22,6 +23,7 @@ static const struct static_binding statics[] = {
 struct run {
 	struct state *s;
 	struct state_config c;
+	unsigned max_sessions; /* of the start */
 	struct rd in;
 	nsec now;
 	unsigned ops;
@@ -175,6 +177,34 @@ static void op_reload(struct run *r)
 	check(state_update(r->s, &r->c) == 0);
 }
 
+/* Other ports, addresses, pools, fixed blocks, static bindings and limits, some of which make no sense together. */
+static void op_change(struct run *r)
+{
+	struct state_config c = r->c;
+	uint8_t a = byte(r), b = byte(r), d = byte(r);
+
+	c.pool[0].prefix.len = a & 1 ? 31 : 30;
+	c.pool[0].lo = (uint16_t)(b * 4);
+	c.pool[0].hi = (uint16_t)(1087 - (a >> 1 & 3) * 30);
+	c.pool[1] = (struct pool_entry){ .prefix = { { 0xc0000203 - (a >> 3 & 3) }, 32 },
+		.lo = 1088,
+		.hi = (uint16_t)(1200 + d),
+		.pool = d & 1 };
+	c.pool_len = 1 + (a >> 5 & 1);
+	c.members[0] = (struct pool_member){ { { UINT64_C(0x20010db800000000), 0 }, d & 2 ? 62 : 61 }, 1 };
+	c.members_len = d >> 2 & 1;
+	c.fixed_blocks[1] = c.members_len ? d >> 3 & 1 : 0;
+	c.statics = statics;
+	c.statics_len = a >> 6;
+	c.max_sessions = r->max_sessions - (d >> 5);
+	int e = state_update(r->s, &c);
+
+	check(e == 0 || e == -EINVAL);
+	if (e == 0)
+		r->c = c;
+	check(state_validate(r->s));
+}
+
 static void op_look(struct run *r)
 {
 	struct state_stats st;
@@ -190,8 +220,8 @@ static void op_look(struct run *r)
 		check(row.blocks_lent <= row.blocks);
 }
 
-static void (*const ops[])(
-	struct run *r) = { op_64, op_64, op_46_live, op_46_live, op_46, op_time, op_reload, op_look };
+static void (*const ops[])(struct run *r) = { op_64, op_64, op_46_live, op_46_live, op_46, op_time, op_reload,
+	op_look, op_change };
 
 static void configure(struct run *r)
 {
@@ -226,6 +256,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct run r = { .in = rd_of(data, len), .now = START };
 
 	configure(&r);
+	r.max_sessions = r.c.max_sessions;
 	if (state_new(&r.c, seed, START, &r.s) < 0)
 		return 0;
 	while (rd_left(&r.in) > 0) {

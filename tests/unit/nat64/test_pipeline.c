@@ -644,12 +644,13 @@ TEST(every_truncation_of_a_packet_is_a_counted_drop)
 	bench_free(b);
 }
 
-TEST(prefixes_cannot_change_while_flows_run)
+TEST(the_first_prefix_cannot_change_while_flows_run)
 {
 	struct bench *b = bench_new();
 	struct nat64_config other = b->cfg;
 
 	other.prefixes[0] = LOCAL_USE_PREFIX;
+	CHECK(strstr(nat64_change_fault(b->n, &other), "nat64.prefixes") != NULL);
 	CHECK_INT(nat64_update(b->n, &other), -EBUSY);
 	other = b->cfg;
 	other.prefixes_len = 0;

@@ -162,4 +162,35 @@ static inline void model_expire(struct model *m, nsec now)
 	}
 }
 
+static inline bool model_has_port(const struct model *m, const struct binding *b)
+{
+	for (unsigned i = 0; i < m->c.pool_len; i++) {
+		const struct pool_entry *e = &m->c.pool[i];
+
+		if (prefix4_contains(e->prefix, b->out) && e->lo <= b->out_port && b->out_port <= e->hi)
+			return true;
+	}
+	return false;
+}
+
+/* Another pool: bindings whose ports it does not have are gone, with their sessions. */
+static inline void model_reload(struct model *m)
+{
+	for (unsigned i = 0; i < MODEL_MAX; i++) {
+		struct model_session *s = &m->s[i];
+
+		if (!s->live || model_has_port(m, &m->b[s->binding].b))
+			continue;
+		s->live = false;
+		m->sessions--;
+		m->waiting -= s->waits;
+	}
+	for (unsigned i = 0; i < MODEL_MAX; i++) {
+		if (!m->b[i].live || model_has_port(m, &m->b[i].b))
+			continue;
+		m->b[i].live = false;
+		m->bindings--;
+	}
+}
+
 #endif

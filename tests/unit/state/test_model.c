@@ -20,6 +20,8 @@ struct walk {
 	struct rng g;
 	nsec now;
 	unsigned seen[DROP_COUNT];
+	unsigned max_sessions; /* of the start */
+	uint16_t hi;	       /* highest port of the start */
 };
 
 static uint8_t random_flags(struct walk *w)
@@ -110,7 +112,7 @@ static void step64(struct walk *w)
 	unsigned b = model_binding_find6(w->m, &f);
 	uint16_t rport = remote_port(f.proto, f.dport);
 	bool is_syn = !(f.tcp_flags & RST) && f.tcp_flags & SYN, opens = f.proto != PROTO_TCP || is_syn;
-	bool is_full = w->m->sessions == w->m->c.max_sessions;
+	bool is_full = w->m->sessions >= w->m->c.max_sessions;
 	enum drop_reason r = state_take64(w->s, &f, w->now, &got);
 
 	w->seen[r]++;
@@ -119,7 +121,8 @@ static void step64(struct walk *w)
 			CHECK_INT(r, opens ? DROP_SESSIONS_FULL : DROP_TCP_NOT_SYN);
 			return;
 		}
-		CHECK(r == DROP_NONE || r == DROP_POOL_EXHAUSTED || r == DROP_SUBSCRIBER_BLOCKS);
+		CHECK(r == DROP_NONE || r == DROP_POOL_EXHAUSTED || r == DROP_SUBSCRIBER_BLOCKS ||
+			(r == DROP_BINDINGS_FULL && w->m->bindings >= w->m->c.max_sessions));
 		if (r != DROP_NONE)
 			return;
 		check_choice(w, got.binding);
@@ -176,8 +179,8 @@ static void check_refused46(
 	bool is_syn = f->proto == PROTO_TCP && !(f->tcp_flags & RST) && f->tcp_flags & SYN;
 
 	CHECK_INT(r, is_syn ? DROP_TCP_SYN46_FILTERED : DROP_46_FILTERED);
-	if (!is_syn || is_known || w->m->waiting == w->m->c.max_sessions / FILTERED_SHARE ||
-		w->m->sessions == w->m->c.max_sessions)
+	if (!is_syn || is_known || w->m->waiting >= w->m->c.max_sessions / FILTERED_SHARE ||
+		w->m->sessions >= w->m->c.max_sessions)
 		return;
 	struct model_session *s = model_session_add(w->m, b, f->src, f->sport);
 
@@ -206,7 +209,7 @@ static void step46(struct walk *w)
 		check_refused46(w, &f, b, s != NULL, r);
 		return;
 	}
-	if (!s && opens && w->m->sessions == w->m->c.max_sessions) {
+	if (!s && opens && w->m->sessions >= w->m->c.max_sessions) {
 		CHECK_INT(r, DROP_SESSIONS_FULL);
 		return;
 	}
@@ -235,14 +238,6 @@ static void step_time(struct walk *w)
 	CHECK_INT(stats_of(w->s).probes, w->m->probes);
 }
 
-static void step_reload(struct walk *w)
-{
-	w->m->c.filtering = (enum filtering)rng_below(&w->g, 2);
-	w->m->c.max_blocks_per_subscriber = 1 + rng_below(&w->g, 4);
-	w->m->c.lifetime[LIFETIME_UDP] = (120 + rng_below(&w->g, 400)) * NSEC;
-	CHECK_INT(state_update(w->s, &w->m->c), 0);
-}
-
 static void check_totals(const struct walk *w)
 {
 	struct state_stats st = stats_of(w->s);
@@ -252,11 +247,26 @@ static void check_totals(const struct walk *w)
 	CHECK(state_validate(w->s));
 }
 
+static void step_reload(struct walk *w)
+{
+	w->m->c.filtering = (enum filtering)rng_below(&w->g, 2);
+	w->m->c.max_blocks_per_subscriber = 1 + rng_below(&w->g, 4);
+	w->m->c.lifetime[LIFETIME_UDP] = (120 + rng_below(&w->g, 400)) * NSEC;
+	w->m->c.max_sessions = w->max_sessions - rng_below(&w->g, w->max_sessions / 4);
+	w->m->c.pool[0].lo = (uint16_t)(1000 + rng_below(&w->g, 31)); /* the static bindings stay inside */
+	w->m->c.pool[0].hi = (uint16_t)(w->hi - rng_below(&w->g, 60));
+	w->m->c.pool_len = 1 + rng_below(&w->g, 2);
+	CHECK_INT(state_update(w->s, &w->m->c), 0);
+	model_reload(w->m);
+	check_totals(w);
+}
+
 static struct state_config config_of_walk(bool is_tight)
 {
 	struct state_config c = config_small();
 
 	c.pool[0] = pool_of(v4(192, 0, 2, 0), 30, 1000, is_tight ? 1100 : 1500);
+	c.pool[1] = pool_of(v4(192, 0, 2, 9), 32, 1024, is_tight ? 1087 : 2047);
 	c.max_sessions = is_tight ? 200 : 1500;
 	c.statics = statics;
 	c.statics_len = ARRAY_LEN(statics);
@@ -275,6 +285,8 @@ static void walk(bool is_tight)
 	be64_put(seed + 16, number);
 	REQUIRE(state_new(&c, seed, w.now, &w.s) == 0);
 	model = (struct model){ .c = c };
+	w.max_sessions = c.max_sessions;
+	w.hi = c.pool[0].hi;
 	for (unsigned i = 0; i < ARRAY_LEN(statics); i++) {
 		const struct static_binding *b = &statics[i];
 

@@ -271,6 +271,71 @@ TEST(a_static_binding_by_address_lies_in_its_subscribers_pool)
 	FINISH(s);
 }
 
+/* reload() - the other configuration, as nat64_update() has it taken */
+static int reload(struct state *s, const struct state_config *c, struct state_report *ret)
+{
+	struct state_change *ch = NULL;
+	int r = state_prepare(s, c, 0, 7, &ch);
+
+	if (r == 0)
+		state_commit(s, ch, START, ret);
+	state_change_free(ch);
+	return r;
+}
+
+TEST(a_binding_by_address_stays_while_its_address_is_in_its_subscribers_pool)
+{
+	struct state_config c = config_other();
+	struct state *s = state_of(&c);
+	struct state_report report = { 0 };
+	struct flow64 f = other64(v6(0x10, 1), ESP, SERVER);
+	struct addr4 first = take64(s, f, START).binding->out;
+
+	c.pool[1] = pool_of(v4(192, 0, 2, 8), 32, 1024, 2047);
+	c.pool[1].pool = 1;
+	c.pool_len = 2;
+	REQUIRE(reload(s, &c, &report) == 0);
+	CHECK_INT(report.bindings_ended, 0);
+	CHECK_INT(take64(s, f, START).binding->out.v, first.v);
+
+	REQUIRE(prefix6_parse("2001:db8:0:10::/64", &c.members[0].prefix) == 0);
+	c.members[0].pool = 1;
+	c.members_len = 1;
+	REQUIRE(reload(s, &c, &report) == 0);
+	CHECK_INT(report.bindings_ended, 1);
+	CHECK_INT(take64(s, f, START).binding->out.v, v4(192, 0, 2, 8).v);
+
+	c.pool[1].is_shared = true;
+	REQUIRE(reload(s, &c, &report) == 0);
+	CHECK_INT(report.bindings_ended, 1);
+	FINISH(s);
+}
+
+TEST(a_reload_refuses_a_static_binding_by_address_outside_of_its_subscribers_pool)
+{
+	struct static_binding b = { PROTO_OTHER, v4(192, 0, 2, 2), ESP, v6(0x10, 1), ESP };
+	struct state_config c = config_other();
+	struct state *s = state_of(&c);
+	struct state_report report = { 0 };
+
+	c.statics = &b;
+	c.statics_len = 1;
+	REQUIRE(reload(s, &c, &report) == 0);
+	CHECK_INT(report.statics_added, 1);
+	c.pool[1] = pool_of(v4(192, 0, 2, 8), 32, 1024, 2047);
+	c.pool[1].pool = 1;
+	c.pool_len = 2;
+	REQUIRE(prefix6_parse("2001:db8:0:10::/64", &c.members[0].prefix) == 0);
+	c.members[0].pool = 1;
+	c.members_len = 1;
+	CHECK_INT(reload(s, &c, &report), -EINVAL);
+	b.out = v4(192, 0, 2, 8);
+	REQUIRE(reload(s, &c, &report) == 0);
+	CHECK_INT(report.statics_removed, 1);
+	CHECK_INT(report.statics_added, 1);
+	FINISH(s);
+}
+
 TEST(configurations_that_cannot_be_are_refused)
 {
 	static const struct {
