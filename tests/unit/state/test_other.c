@@ -288,7 +288,7 @@ TEST(a_binding_by_address_stays_while_its_address_is_in_its_subscribers_pool)
 	struct state_config c = config_other();
 	struct state *s = state_of(&c);
 	struct state_report report = { 0 };
-	struct flow64 f = other64(v6(0x10, 1), ESP, SERVER);
+	struct flow64 f = other64(v6(0x10, 1), GRE, SERVER);
 	struct addr4 first = take64(s, f, START).binding->out;
 
 	c.pool[1] = pool_of(v4(192, 0, 2, 8), 32, 1024, 2047);
