@@ -103,7 +103,9 @@ int resolver_new(const struct dns64_config *c, struct loop *l, const struct reso
 	}
 	r->config = *c;
 	r->loop = l;
-	err = serve_start(r);
+	err = udp_new(r);
+	if (err == 0)
+		err = serve_start(r);
 	if (err < 0)
 		snprintf(fault, fault_size, "out of memory");
 	if (err == 0)
@@ -133,6 +135,7 @@ void resolver_free(struct resolver *r)
 	serve_stop(r);
 	trial_stop(&r->trial);
 	engine_free(r->engine);
+	udp_free(r);
 	free(r);
 }
 

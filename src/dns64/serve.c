@@ -30,11 +30,16 @@
 static void send_reply(struct resolver *r, const struct reply *reply, const struct reply_path *path)
 {
 	size_t limit = path->tcp ? DNS_MESSAGE_MAX : reply_limit(reply->query);
-	bool is_cut, is_sent;
+	bool is_cut;
 	size_t len = reply_build(reply, r->reply, limit, &is_cut);
 
-	is_sent = path->tcp ? tcp_send(path->tcp, r->reply, len) : udp_send(path, r->reply, len);
 	r->counters.truncated += is_cut;
+	if (!path->tcp) {
+		udp_send(path, r->reply, len);
+		return;
+	}
+	bool is_sent = tcp_send(path->tcp, r->reply, len);
+
 	r->counters.answered += is_sent;
 	r->counters.send_failed += !is_sent;
 }

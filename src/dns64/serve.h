@@ -17,6 +17,7 @@
 
 struct tcp_client;
 struct open_query;
+struct udp_batch;
 
 struct udp_socket {
 	struct resolver *resolver;
@@ -65,6 +66,7 @@ struct resolver {
 	struct trial trial; /* runs if validation is on */
 	struct udp_socket udp[DNS64_LISTEN_MAX];
 	struct tcp_listener tcp[DNS64_LISTEN_MAX];
+	struct udp_batch *batch; /* of all UDP sockets */
 	unsigned sockets_len;
 	struct open_query open[PHASE_COUNT]; /* heads; only prev and next are used */
 	unsigned open_len;
@@ -95,10 +97,12 @@ void serve_stop(struct resolver *r);		/* forgets all open queries; fine if never
 
 /* --- udp.c --- */
 
+MUST_CHECK int udp_new(struct resolver *r); /* 0 or -ENOMEM; before udp_start() */
+void udp_free(struct resolver *r);
 MUST_CHECK int udp_start(struct resolver *r, struct udp_socket *s, int fd);
 void udp_stop(struct udp_socket *s);
-/** udp_send() - false if the network did not take it */
-bool udp_send(const struct reply_path *path, const uint8_t *bytes, size_t len);
+/** udp_send() - send a reply of at most SERVER_UDP_MAX bytes, and count it, now or at the end of the batch */
+void udp_send(const struct reply_path *path, const uint8_t *bytes, size_t len);
 
 /* --- tcp.c --- */
 
