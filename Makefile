@@ -15,7 +15,7 @@ RELEASE_OPTIONS = --buildtype=release -Db_lto=true -Db_pie=true --prefix=$(PREFI
 TEST_OPTIONS	= --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
 FUZZ_OPTIONS	= $(TEST_OPTIONS) -Dfuzz=true
 
-.PHONY: all help deps deps-lab test soak demo run install bench bench-pipeline fuzz check-style clean
+.PHONY: all help deps deps-lab test soak demo run install bench bench-dns bench-pipeline fuzz check-style clean
 
 all: deps $(BUILD)/build.ninja
 	ninja -C $(BUILD)
@@ -28,6 +28,7 @@ help:
 	@echo 'make run         run the gateway on this host with the built-in configuration; needs root'
 	@echo 'make install     install under PREFIX=$(PREFIX) (DESTDIR is honoured)'
 	@echo 'make bench       measure against plain forwarding and TAYGA; needs root'
+	@echo 'make bench-dns   measure the resolver against unbound and BIND with DNS64; needs root'
 	@echo 'make bench-pipeline  what one packet costs without any device; needs no root'
 	@echo 'make fuzz        run libFuzzer on each target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'make check-style the checks of the house: layers, style, requirements'
@@ -65,6 +66,9 @@ install: all
 bench: deps-lab all
 	@ISTHMUS=$(ISTHMUS) bench/run
 	@$(BUILD)/bench/pipeline
+
+bench-dns: deps-lab all
+	@ISTHMUS=$(ISTHMUS) bench/dns
 
 bench-pipeline: all
 	@$(BUILD)/bench/pipeline
