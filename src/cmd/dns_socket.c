@@ -1,18 +1,18 @@
-/* dns_socket.c - the resolver's sockets, opened while there is still the right to bind port 53 */
+/* dns_socket.c - the resolver's sockets, opened and what it serves over TLS with, while there is the right to */
 #include "cmd/supervisor.h"
 
+#include "base/log.h"
 #include "cmd/listen_fault.h"
 #include "dns64/listen.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 static const struct listen_key key = { "dns64.listen",
 	"stop it, or list other addresses under dns64.listen" };
 
-int dns_sockets_open(struct supervisor *s)
+static int open_plain(struct supervisor *s, const struct dns64_config *c)
 {
-	const struct dns64_config *c = &s->conf->dns64;
-
 	for (unsigned i = 0; i < c->listen_len; i++) {
 		int err = resolver_socket_open(&c->listen[i], &s->sockets[i]);
 
@@ -25,11 +25,89 @@ int dns_sockets_open(struct supervisor *s)
 	return 0;
 }
 
+static int open_secure(
+	struct supervisor *s, const struct dns_secure_part *p, const struct dns64_secure *secure)
+{
+	char name[64];
+	const struct listen_key secure_key = { name, "stop it, or list other addresses" };
+
+	snprintf(name, sizeof(name), "%s.listen", p->key);
+	for (unsigned i = 0; i < secure->listen_len; i++) {
+		int fd = resolver_stream_open(&secure->listen[i]);
+
+		if (fd < 0) {
+			listen_fault_log(&secure_key, &secure->listen[i], fd);
+			return fd;
+		}
+		s->secure_sockets[s->secure_sockets_len++] = fd;
+	}
+	return 0;
+}
+
+static int open_certificates(struct supervisor *s)
+{
+	char fault[512];
+	int len = dns_secure_open(&s->conf->dns64, s->certificates, fault, sizeof(fault));
+
+	if (len < 0)
+		log_error("%s", fault);
+	else
+		s->certificates_len = (unsigned)len;
+	return len < 0 ? len : 0;
+}
+
+/* All that the resolver is given, in the order of ctl/channel.h. */
+static void collect(struct supervisor *s)
+{
+	int *to = s->fds[ROLE_RESOLVER];
+
+	for (unsigned i = 0; i < s->sockets_len; i++) {
+		*to++ = s->sockets[i].udp;
+		*to++ = s->sockets[i].tcp;
+	}
+	for (unsigned i = 0; i < s->secure_sockets_len; i++)
+		*to++ = s->secure_sockets[i];
+	for (unsigned i = 0; i < s->certificates_len; i++)
+		*to++ = s->certificates[i];
+	s->fds_len[ROLE_RESOLVER] = (unsigned)(to - s->fds[ROLE_RESOLVER]);
+}
+
+int dns_sockets_open(struct supervisor *s)
+{
+	const struct dns64_config *c = &s->conf->dns64;
+	int err = open_plain(s, c);
+
+	for (unsigned i = 0; err == 0 && i < DNS_SECURE_PARTS; i++)
+		err = open_secure(s, &dns_secure_parts[i], dns_secure_of(c, &dns_secure_parts[i]));
+	if (err == 0)
+		err = open_certificates(s);
+	if (err == 0)
+		collect(s);
+	return err;
+}
+
+static void close_certificates(struct supervisor *s)
+{
+	for (unsigned i = 0; i < s->certificates_len; i++)
+		close(s->certificates[i]);
+}
+
+void dns_certificates_replace(struct supervisor *s, const int *fds)
+{
+	close_certificates(s);
+	for (unsigned i = 0; i < s->certificates_len; i++)
+		s->certificates[i] = fds[i];
+	collect(s);
+}
+
 void dns_sockets_close(struct supervisor *s)
 {
 	for (unsigned i = 0; i < s->sockets_len; i++) {
 		close(s->sockets[i].udp);
 		close(s->sockets[i].tcp);
 	}
-	s->sockets_len = 0;
+	for (unsigned i = 0; i < s->secure_sockets_len; i++)
+		close(s->secure_sockets[i]);
+	close_certificates(s);
+	s->sockets_len = s->secure_sockets_len = s->certificates_len = 0;
 }

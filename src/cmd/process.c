@@ -340,6 +340,13 @@ int process_send(struct process *p, enum channel_type type, const void *payload,
 	return channel_send(p->channel, type, payload, len, &fd, fd >= 0 ? 1 : 0);
 }
 
+int process_reload(struct process *p, const int *fds, unsigned fds_len)
+{
+	if (p->state != PROCESS_READY || p->channel < 0)
+		return -ENOTCONN;
+	return channel_send(p->channel, CHANNEL_RELOAD, NULL, 0, fds, fds_len);
+}
+
 void process_info(const struct process *p, struct process_info *ret)
 {
 	*ret = (struct process_info){

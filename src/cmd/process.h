@@ -67,6 +67,9 @@ void process_free(struct process *p);
 MUST_CHECK int process_send(
 	struct process *p, enum channel_type type, const void *payload, size_t len, int fd);
 
+/** process_reload() - send CHANNEL_RELOAD: the configuration, and what goes with it; as process_send() */
+MUST_CHECK int process_reload(struct process *p, const int *fds, unsigned fds_len);
+
 struct process_info {
 	const char *name;
 	enum process_state state;

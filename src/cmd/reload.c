@@ -31,6 +31,8 @@
 struct reload {
 	struct supervisor *s;
 	struct conf *conf;   /* the new one; owned */
+	int certificates[DNS_SECURE_PARTS]; /* new ones, owned; as many as the supervisor has */
+	unsigned certificates_len;
 	struct reply *asker; /* NULL: a signal, or the asker hung up */
 	struct loop_watch *deadline;
 	bool is_asked[ROLE_COUNT]; /* CHANNEL_RELOAD was sent, the answer is awaited */
@@ -45,6 +47,8 @@ void reload_free(struct reload *r)
 		return;
 	loop_unwatch(r->deadline);
 	conf_free(r->conf);
+	for (unsigned i = 0; i < r->certificates_len; i++)
+		close(r->certificates[i]);
 	free(r);
 }
 
@@ -95,15 +99,19 @@ static struct conf *read_new(const struct supervisor *s, struct reply *asker)
 	return NULL;
 }
 
-/* send_conf() - send a role a configuration to take; false if it cannot be sent */
-static bool send_conf(const struct supervisor *s, struct process *p, const struct conf *c)
+/* send_conf() - send a role a configuration to take, the resolver with certificates; false if it cannot be sent */
+static bool send_conf(
+	const struct supervisor *s, enum role_id id, const struct conf *c, const int *certificates)
 {
-	int fd = supervisor_config_fd(s, c);
+	unsigned len = id == ROLE_RESOLVER ? s->certificates_len : 0;
+	int fds[1 + DNS_SECURE_PARTS] = { supervisor_config_fd(s, c) };
 
-	if (fd < 0)
+	if (fds[0] < 0)
 		return false;
-	int err = process_send(p, CHANNEL_RELOAD, NULL, 0, fd);
-	close(fd);
+	for (unsigned i = 0; i < len; i++)
+		fds[1 + i] = certificates[i];
+	int err = process_reload(s->roles[id], fds, 1 + len);
+	close(fds[0]);
 	return err == 0;
 }
 
@@ -130,7 +138,7 @@ static void finish(struct reload *r)
 	struct supervisor *s = r->s;
 
 	for (unsigned i = 0; r->has_refusal && i < ROLE_COUNT; i++) {
-		if (r->has_taken[i] && !send_conf(s, s->roles[i], s->conf))
+		if (r->has_taken[i] && !send_conf(s, (enum role_id)i, s->conf, s->certificates))
 			process_kill(s->roles[i]); /* its next start has the old configuration */
 	}
 	if (r->has_refusal) {
@@ -139,6 +147,8 @@ static void finish(struct reload *r)
 		conf_free(s->conf);
 		s->conf = r->conf;
 		r->conf = NULL;
+		dns_certificates_replace(s, r->certificates);
+		r->certificates_len = 0;
 		log_set_level(s->conf->log.level);
 		log_info("reloaded %s", s->config_path ? s->config_path : "the built-in configuration");
 		if (r->asker)
@@ -189,7 +199,7 @@ static void ask_roles(struct reload *r)
 		process_info(r->s->roles[i], &info);
 		if (info.state != PROCESS_READY)
 			continue;
-		r->is_asked[i] = send_conf(r->s, r->s->roles[i], r->conf);
+		r->is_asked[i] = send_conf(r->s, (enum role_id)i, r->conf, r->certificates);
 		if (!r->is_asked[i])
 			add_refusal(r, info.name, "it does not take messages");
 	}
@@ -212,6 +222,17 @@ static struct reload *reload_new(struct supervisor *s, struct conf *c, struct re
 	return r;
 }
 
+/* read_certificates() - what the resolver is to serve over TLS with; a changed file is enough to change it */
+static bool read_certificates(struct reload *r, char *fault, size_t size)
+{
+	int len = r->s->roles[ROLE_RESOLVER] ? dns_secure_open(&r->conf->dns64, r->certificates, fault, size)
+					     : 0;
+
+	if (len >= 0)
+		r->certificates_len = (unsigned)len;
+	return len >= 0;
+}
+
 void reload_begin(struct supervisor *s, struct reply *asker)
 {
 	if (s->reload || !s->is_ready || s->is_stopping) {
@@ -232,10 +253,13 @@ void reload_begin(struct supervisor *s, struct reply *asker)
 		return;
 	}
 	struct reload *r = widen_host(s, c, fault, sizeof(fault)) ? reload_new(s, c, asker) : NULL;
-	if (!r) {
+	if (!r || !read_certificates(r, fault, sizeof(fault))) {
 		narrow_host(s);
 		refuse(asker, "%s", fault[0] ? fault : "out of memory");
-		conf_free(c);
+		if (r)
+			reload_free(r);
+		else
+			conf_free(c);
 		return;
 	}
 	s->reload = r;

@@ -122,13 +122,15 @@ static void on_request(struct role *r, struct channel_msg *m)
 
 /* --- reload, stop --- */
 
-static int reload(struct role *r, int memfd, struct role_fault *fault)
+static int reload(struct role *r, const struct channel_msg *m, struct role_fault *fault)
 {
 	struct conf *c = NULL;
-	int err = parse_text(memfd, &c, fault);
+	int err = parse_text(m->fds[0], &c, fault);
 
 	if (err < 0)
 		return err;
+	if (r->ops->renew)
+		r->ops->renew(r->ctx, m->fds + 1, m->fds_len - 1);
 	err = r->ops->reload(r->ctx, c, fault);
 	if (err < 0) {
 		conf_free(c);
@@ -143,7 +145,7 @@ static int reload(struct role *r, int memfd, struct role_fault *fault)
 static void on_reload(struct role *r, struct channel_msg *m)
 {
 	struct role_fault fault = { "the request to reload came without a configuration" };
-	int err = m->fds_len == 1 ? reload(r, m->fds[0], &fault) : -EBADMSG;
+	int err = m->fds_len >= 1 ? reload(r, m, &fault) : -EBADMSG;
 	const char *text = err < 0 ? fault.text : "";
 
 	if (channel_send(CHANNEL_FD, CHANNEL_RELOADED, text, strlen(text), NULL, 0) < 0)

@@ -59,6 +59,9 @@ struct role_ops {
 	 * the old one stays, and @fault says why.
 	 */
 	int (*reload)(void *ctx, const struct conf *c, struct role_fault *fault);
+	/** renew() - what the next reload() goes with: the descriptors after the configuration, borrowed until it
+	 * returns; NULL if there are none */
+	void (*renew)(void *ctx, const int *fds, unsigned fds_len);
 	/** take_sink() - CHANNEL_SINK: a descriptor, taken over, for a sink of the binding log; NULL if there is none */
 	void (*take_sink)(void *ctx, const char *name, int fd);
 	/** stop() - free everything; called exactly once if start() succeeded */

@@ -2,13 +2,17 @@
  * role_resolver.c - the process that answers DNS queries
  *
  * It gets, per listen address and in the order of dns64.listen, a bound UDP socket and a listening TCP
- * socket. The resolver is made before the sandbox is entered, because libunbound reads files when it is made.
+ * socket; then the listening sockets of dns64.tls.listen and a memory file with certificate and key, if there are any,
+ * and such a file again with each reload. The resolver is made before the sandbox is entered, because libunbound reads files when it is made.
  */
+#include "cmd/dns_secure.h"
 #include "cmd/role.h"
 
 #include "base/clock.h"
+#include "ctl/channel.h"
 #include "ctl/reply.h"
 #include "dns64/resolver.h"
+#include "dns64/tls.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -21,15 +25,88 @@ struct resolver_role {
 	struct resolver *resolver;
 	struct resolver_socket sockets[DNS64_LISTEN_MAX];
 	nsec started;
+	const int *renewal; /* during a reload: memory files with certificates */
+	unsigned renewal_len;
 };
+
+/* --- certificates --- */
+
+/* A context of the certificate and the key in a memory file. */
+static int read_context(
+	const struct dns_secure_part *p, int memfd, struct ssl_ctx_st **ret, struct role_fault *fault)
+{
+	char *pem, why[200] = "";
+	size_t len;
+	int err = channel_take_text(memfd, &pem, &len);
+
+	if (err < 0) {
+		snprintf(fault->text, sizeof(fault->text), "%s: the certificate does not come: %s", p->key,
+			strerror(-err));
+		return err;
+	}
+	err = tls_context_new(pem, len, p->protocol, ret, why, sizeof(why));
+	explicit_bzero(pem, len);
+	free(pem);
+	if (err < 0)
+		snprintf(fault->text, sizeof(fault->text), "%s: certificate and key: %s", p->key, why);
+	return err;
+}
+
+/* The contexts of all parts that are on, from @fds in their order; those of the others are NULL. */
+static int read_contexts(const struct dns64_config *c, const int *fds, unsigned fds_len,
+	struct ssl_ctx_st *ret[static DNS_SECURE_PARTS], struct role_fault *fault)
+{
+	struct ssl_ctx_st *fresh[DNS_SECURE_PARTS] = { NULL };
+	unsigned used = 0;
+	int err = 0;
+
+	for (unsigned i = 0; err == 0 && i < DNS_SECURE_PARTS; i++) {
+		if (dns_secure_of(c, &dns_secure_parts[i])->listen_len == 0)
+			continue;
+		if (used == fds_len) {
+			snprintf(fault->text, sizeof(fault->text), "a certificate is missing");
+			err = -EBADMSG;
+		} else {
+			err = read_context(&dns_secure_parts[i], fds[used++], &fresh[i], fault);
+		}
+	}
+	for (unsigned i = 0; i < DNS_SECURE_PARTS; i++) {
+		if (err < 0)
+			tls_context_free(fresh[i]);
+		else
+			ret[i] = fresh[i];
+	}
+	return err;
+}
+
+static int serve_secure(struct resolver_role *rr, const struct role_start *s, struct role_fault *fault)
+{
+	const struct dns64_config *c = &s->conf->dns64;
+	struct ssl_ctx_st *contexts[DNS_SECURE_PARTS];
+	const int *fds = s->fds + 2 * c->listen_len;
+	unsigned sockets = dns_secure_sockets(c);
+	int err = read_contexts(c, fds + sockets, s->fds_len - 2 * c->listen_len - sockets, contexts, fault);
+
+	for (unsigned i = 0; err == 0 && i < DNS_SECURE_PARTS; i++) {
+		unsigned len = dns_secure_of(c, &dns_secure_parts[i])->listen_len;
+
+		if (len > 0)
+			err = resolver_serve_tls(
+				rr->resolver, dns_secure_parts[i].transport, contexts[i], fds, len);
+		fds += len;
+	}
+	return err;
+}
+
+/* --- start, reload, stop --- */
 
 static int resolver_role_start(const struct role_start *s, void **ret_ctx, struct role_fault *fault)
 {
 	unsigned sockets_len = s->conf->dns64.listen_len;
 
-	if (s->fds_len != 2 * sockets_len || sockets_len > DNS64_LISTEN_MAX) {
-		snprintf(fault->text, sizeof(fault->text), "%u sockets came for %u listen addresses",
-			s->fds_len, sockets_len);
+	if (s->fds_len < 2 * sockets_len + dns_secure_sockets(&s->conf->dns64)) {
+		snprintf(fault->text, sizeof(fault->text),
+			"%u descriptors came, not enough for %u listen addresses", s->fds_len, sockets_len);
 		return -EBADMSG;
 	}
 	struct resolver_role *rr = calloc(1, sizeof(*rr));
@@ -41,7 +118,10 @@ static int resolver_role_start(const struct role_start *s, void **ret_ctx, struc
 		rr->sockets[i] = (struct resolver_socket){ .udp = s->fds[2 * i], .tcp = s->fds[2 * i + 1] };
 	int err = resolver_new(&s->conf->dns64, s->loop, rr->sockets, sockets_len, &rr->resolver, fault->text,
 		sizeof(fault->text));
+	if (err == 0)
+		err = serve_secure(rr, s, fault);
 	if (err < 0) {
+		resolver_free(rr->resolver);
 		free(rr);
 		return err;
 	}
@@ -49,14 +129,33 @@ static int resolver_role_start(const struct role_start *s, void **ret_ctx, struc
 	return 0;
 }
 
+static void resolver_role_renew(void *ctx, const int *fds, unsigned fds_len)
+{
+	struct resolver_role *rr = ctx;
+
+	rr->renewal = fds;
+	rr->renewal_len = fds_len;
+}
+
+/* The certificates are read first, so that a bad one changes nothing. */
 static int resolver_role_reload(void *ctx, const struct conf *c, struct role_fault *fault)
 {
 	struct resolver_role *rr = ctx;
-	int err = resolver_update(rr->resolver, &c->dns64);
+	struct ssl_ctx_st *contexts[DNS_SECURE_PARTS];
+	int err = read_contexts(&c->dns64, rr->renewal, rr->renewal_len, contexts, fault);
 
+	if (err < 0)
+		return err;
+	err = resolver_update(rr->resolver, &c->dns64);
 	if (err < 0)
 		snprintf(fault->text, sizeof(fault->text), "the resolver refuses the new configuration: %s",
 			strerror(-err));
+	for (unsigned i = 0; i < DNS_SECURE_PARTS; i++) {
+		if (err < 0)
+			tls_context_free(contexts[i]);
+		else if (contexts[i])
+			resolver_renew_tls(rr->resolver, dns_secure_parts[i].transport, contexts[i]);
+	}
 	return err;
 }
 
@@ -127,6 +226,7 @@ int role_resolver_main(void)
 		.sandbox = SANDBOX_RESOLVER,
 		.start = resolver_role_start,
 		.reload = resolver_role_reload,
+		.renew = resolver_role_renew,
 		.stop = resolver_role_stop,
 		.commands = commands,
 	};

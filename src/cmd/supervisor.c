@@ -345,15 +345,7 @@ static int sockets_up(struct supervisor *s)
 {
 	if (!s->conf->has_dns64)
 		return 0;
-	int err = dns_sockets_open(s);
-	if (err < 0)
-		return err;
-	for (unsigned i = 0; i < s->sockets_len; i++) {
-		s->fds[ROLE_RESOLVER][2 * i] = s->sockets[i].udp;
-		s->fds[ROLE_RESOLVER][2 * i + 1] = s->sockets[i].tcp;
-	}
-	s->fds_len[ROLE_RESOLVER] = 2 * s->sockets_len;
-	return 0;
+	return dns_sockets_open(s);
 }
 
 static int metrics_up(struct supervisor *s)

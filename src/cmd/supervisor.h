@@ -8,6 +8,7 @@
 #define ISTHMUS_CMD_SUPERVISOR_H
 
 #include "cmd/command.h"
+#include "cmd/dns_secure.h"
 #include "cmd/process.h"
 #include "conf/conf.h"
 #include "dataplane/host.h"
@@ -32,6 +33,10 @@ struct supervisor {
 	struct host *host;	  /* NULL: nothing to translate */
 	struct resolver_socket sockets[DNS64_LISTEN_MAX];
 	unsigned sockets_len; /* opened so far */
+	int secure_sockets[DNS_SECURE_PARTS * DNS64_LISTEN_MAX];
+	unsigned secure_sockets_len;
+	int certificates[DNS_SECURE_PARTS]; /* memory files, in force */
+	unsigned certificates_len;
 	bool has_metrics_socket;
 	int metrics_socket;		      /* if there is one */
 	int fds[ROLE_COUNT][CHANNEL_FDS_MAX]; /* what each role is given; owned by host and sockets */
@@ -125,10 +130,13 @@ void reload_free(struct reload *r);
 
 /* --- dns_socket.c --- */
 
-/** dns_sockets_open() - open the resolver's sockets for every dns64.listen; on failure logs who is in the way
- */
+/** dns_sockets_open() - open the resolver's sockets for every dns64.listen, and what it serves over TLS with; on
+ * failure logs who is in the way, or what cannot be read. Fills what the resolver is given. */
 MUST_CHECK int dns_sockets_open(struct supervisor *s);
 void dns_sockets_close(struct supervisor *s);
+
+/** dns_certificates_replace() - have @fds, as many as before and taken over, in force for the resolver's next start */
+void dns_certificates_replace(struct supervisor *s, const int *fds);
 
 /* --- binding_log.c --- */
 

@@ -589,6 +589,11 @@ static bool read_log_path(const char *text, void *to, char why[static ITEM_WHY])
 	return read_path(text, "/var/log/isthmus/bindings.log", to, CONF_LOG_PATH, why);
 }
 
+static bool read_pem_path(const char *text, void *to, char why[static ITEM_WHY])
+{
+	return read_path(text, "/etc/isthmus/certificate.pem", to, DNS64_FILE_MAX, why);
+}
+
 static void write_text(const void *from, char text[static ITEM_TEXT])
 {
 	text_copy(text, ITEM_TEXT, from);
@@ -612,6 +617,7 @@ const struct conf_item item_ports = { sizeof(struct conf_ports), read_ports, wri
 const struct conf_item item_upstream = { sizeof(struct upstream), read_upstream, write_upstream };
 const struct conf_item item_interface = { CONF_POOL_IFNAME, read_interface, write_text };
 const struct conf_item item_socket = { sizeof(((struct conf_control *)0)->socket), read_socket, write_text };
+const struct conf_item item_pem_path = { DNS64_FILE_MAX, read_pem_path, write_text };
 const struct conf_item item_log_path = { CONF_LOG_PATH, read_log_path, write_text };
 const struct conf_item item_syslog_path = { sizeof(((struct conf_bindings *)0)->syslog), read_syslog_path,
 	write_text };

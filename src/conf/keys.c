@@ -10,6 +10,7 @@
 #include "conf/key.h"
 #include "conf/plan.h"
 #include "conf/pool.h"
+#include "conf/serving.h"
 #include "conf/shape.h"
 #include "conf/siit.h"
 #include "xlat/pkt.h"
@@ -382,6 +383,11 @@ static const struct conf_key dns64_rows[] = {
 		.standard = "[\"[::]:53\", \"0.0.0.0:53\"]",
 		.change = CONF_CHANGE_RESTART,
 		.help = "Addresses and ports of the resolver, UDP and TCP." },
+	{ .path = "dns64.tls",
+		.shape = &shape_mapping,
+		.of = &conf_dns64_tls_keys,
+		.standard = "{}",
+		.help = "DNS over TLS (RFC 7858)." },
 	{ .path = "dns64.allow",
 		.shape = &shape_list,
 		.at = AT(dns64.allow),

@@ -22,12 +22,14 @@ enum channel_type {
 	 * supervisor to role, first message. fds[0]: memory file with the effective configuration (YAML of
 	 * conf_print()). Then for the translator: one TUN queue per worker, and with the section clat a
 	 * raw ICMPv6 socket for router advertisements and a UDP socket for DNS questions; for the resolver: per listen
-	 * address in the order of dns64.listen a UDP socket and a listening TCP socket; for the monitor: the
+	 * address in the order of dns64.listen a UDP socket and a listening TCP socket, then the listening
+	 * sockets of dns64.tls.listen and, if there are any, a memory file with certificate and key (PEM); for the monitor: the
 	 * listening socket of control.metrics.
 	 */
 	CHANNEL_START,
-	CHANNEL_READY,	  /* role to supervisor: sandboxed and serving */
-	CHANNEL_RELOAD,	  /* supervisor to role: fds[0] is a new effective configuration */
+	CHANNEL_READY,	/* role to supervisor: sandboxed and serving */
+	CHANNEL_RELOAD, /* supervisor to role: fds[0] is a new effective configuration; for the resolver then
+			     the memory files with certificates, as at the start */
 	CHANNEL_RELOADED, /* role to supervisor: payload empty if taken, else why not (text) */
 	CHANNEL_REQUEST,  /* supervisor to role: payload is the client's JSON line, fds[0] the client's
 			     connection; the monitor sends the supervisor the same, as a client would ask */

@@ -9,6 +9,7 @@
 #define DNS64_UPSTREAM_MAX 16
 #define DNS64_PREFIX_MAX 8
 #define DNS64_EXCLUDE_MAX 32
+#define DNS64_FILE_MAX 256 /* bytes of the path of a file, the terminating zero included */
 
 /* An address of either family with a port; IPv4 clients and IPv4 listeners exist too. */
 struct dns_endpoint {
@@ -39,9 +40,18 @@ struct upstream {
 			       conf */
 };
 
+/* One way of serving over TLS; off if it listens nowhere. */
+struct dns64_secure {
+	struct dns_endpoint listen[DNS64_LISTEN_MAX];
+	unsigned listen_len;
+	char certificate[DNS64_FILE_MAX]; /* PEM files, read by the supervisor */
+	char key[DNS64_FILE_MAX];
+};
+
 struct dns64_config {
 	struct dns_endpoint listen[DNS64_LISTEN_MAX];
 	unsigned listen_len;
+	struct dns64_secure tls;		  /* DNS over TLS (RFC 7858) */
 	struct dns_prefix allow[DNS64_ALLOW_MAX]; /* clients that are answered; all others are refused */
 	unsigned allow_len;
 	enum upstream_mode upstream_mode;

@@ -84,6 +84,11 @@ static int open_bound(const struct dns_endpoint *at, int type)
 	return fd;
 }
 
+int resolver_stream_open(const struct dns_endpoint *at)
+{
+	return open_bound(at, SOCK_STREAM);
+}
+
 int resolver_socket_open(const struct dns_endpoint *at, struct resolver_socket *ret)
 {
 	int udp = open_bound(at, SOCK_DGRAM);

@@ -17,4 +17,7 @@ MUST_CHECK int resolver_socket_open(const struct dns_endpoint *at, struct resolv
 /** dns_endpoint_text() - "192.0.2.1:53" or "[2001:db8::1]:53"; returns @buf */
 const char *dns_endpoint_text(const struct dns_endpoint *e, char buf[static ENDPOINT6_TEXT]);
 
+/** resolver_stream_open() - a listening TCP socket alone, for DNS over TLS; the descriptor, or -errno */
+MUST_CHECK int resolver_stream_open(const struct dns_endpoint *at);
+
 #endif

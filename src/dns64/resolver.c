@@ -6,7 +6,7 @@
  *
  * The way of a query, one file each:
  *
- *	udp.c, tcp.c	bytes from a client, and the way back to it
+ *	udp.c, tcp.c	bytes from a client, and the way back to it; tls.c is between
  *	query.c		checked, or refused				pure
  *	synth_plan.c	what to ask for it				pure
  *	engine.c	asked: libunbound's cache, or the world
@@ -33,6 +33,7 @@
 #include "dns64/serve.h"
 
 #include "addr/embed.h"
+#include "dns64/tls.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -80,7 +81,7 @@ static int start_sockets(struct resolver *r, const struct resolver_socket *socke
 		int err = udp_start(r, &r->udp[i], sockets[i].udp);
 
 		if (err == 0)
-			err = tcp_start(r, &r->tcp[i], sockets[i].tcp);
+			err = tcp_start(r, OVER_TCP, sockets[i].tcp);
 		if (err < 0)
 			return err;
 	}
@@ -125,6 +126,23 @@ int resolver_new(const struct dns64_config *c, struct loop *l, const struct reso
 	return 0;
 }
 
+void resolver_renew_tls(struct resolver *r, enum dns_transport transport, struct ssl_ctx_st *context)
+{
+	tls_context_free(r->tls[transport]);
+	r->tls[transport] = context;
+}
+
+int resolver_serve_tls(struct resolver *r, enum dns_transport transport, struct ssl_ctx_st *context,
+	const int *fds, unsigned fds_len)
+{
+	int err = 0;
+
+	resolver_renew_tls(r, transport, context);
+	for (unsigned i = 0; err == 0 && i < fds_len; i++)
+		err = tcp_start(r, transport, fds[i]);
+	return err;
+}
+
 void resolver_free(struct resolver *r)
 {
 	if (!r)
@@ -136,6 +154,8 @@ void resolver_free(struct resolver *r)
 	trial_stop(&r->trial);
 	engine_free(r->engine);
 	udp_free(r);
+	for (unsigned i = 0; i < TRANSPORT_COUNT; i++)
+		tls_context_free(r->tls[i]);
 	free(r);
 }
 

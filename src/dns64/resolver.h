@@ -10,12 +10,15 @@
 #include "loop/loop.h"
 
 struct resolver; /* opaque */
+struct ssl_ctx_st; /* tls.h */
 
 /* One listen address of the configuration and its sockets, bound by the supervisor. */
 struct resolver_socket {
 	int udp; /* bound */
 	int tcp; /* listening */
 };
+
+enum dns_transport { OVER_UDP, OVER_TCP, OVER_TLS, TRANSPORT_COUNT };
 
 /* Every counter of the resolver: counters.def generates the fields, names and texts. */
 struct dns64_counters {
@@ -38,6 +41,19 @@ MUST_CHECK int resolver_new(const struct dns64_config *c, struct loop *l,
 	const struct resolver_socket *sockets, unsigned sockets_len, struct resolver **ret, char *fault,
 	size_t fault_size);
 void resolver_free(struct resolver *r);
+
+/**
+ * resolver_serve_tls() - serve over TLS, too, from now on
+ * @context:	of tls_context_new(); taken over, also on failure
+ * @fds:	@fds_len listening sockets, borrowed
+ *
+ * Return: 0; -ENOMEM, and nothing is served over it.
+ */
+MUST_CHECK int resolver_serve_tls(struct resolver *r, enum dns_transport transport,
+	struct ssl_ctx_st *context, const int *fds, unsigned fds_len);
+
+/** resolver_renew_tls() - take over a new certificate, for connections that begin from now on */
+void resolver_renew_tls(struct resolver *r, enum dns_transport transport, struct ssl_ctx_st *context);
 
 /** resolver_update() - new allow list, prefixes, exclusions; -EBUSY if listen, upstream or dnssec differ */
 MUST_CHECK int resolver_update(struct resolver *r, const struct dns64_config *c);

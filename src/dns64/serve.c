@@ -329,10 +329,13 @@ static void serve_query(struct resolver *r, const struct query *q, const struct 
 
 static void count_transport(struct resolver *r, const struct reply_path *path)
 {
-	if (path->tcp)
-		r->counters.queries_tcp++;
-	else
-		r->counters.queries_udp++;
+	unsigned long *by_transport[TRANSPORT_COUNT] = {
+		[OVER_UDP] = &r->counters.queries_udp,
+		[OVER_TCP] = &r->counters.queries_tcp,
+		[OVER_TLS] = &r->counters.queries_over_tls,
+	};
+
+	++*by_transport[path->transport];
 }
 
 void serve_message(struct resolver *r, const uint8_t *bytes, size_t len, const struct reply_path *path)

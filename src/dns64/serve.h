@@ -15,6 +15,7 @@
 #define QUERY_TIME (10 * NSEC)	 /* then the client is told SERVFAIL; most have asked again before */
 #define TCP_IDLE (10 * NSEC)	 /* RFC 7766 s6.2.3: "on the order of a few seconds" */
 
+struct ssl_ctx_st;
 struct tcp_client;
 struct open_query;
 struct udp_batch;
@@ -27,12 +28,14 @@ struct udp_socket {
 
 struct tcp_listener {
 	struct resolver *resolver;
+	enum dns_transport transport;
 	struct loop_watch *watch;
 	int fd;
 };
 
-/* Where a reply goes: over UDP back to `peer` from the address that was asked, or over TCP. */
+/* Where a reply goes: over UDP back to `peer` from the address that was asked, or over a connection. */
 struct reply_path {
+	enum dns_transport transport;
 	struct tcp_client *tcp; /* NULL: UDP */
 	struct udp_socket *udp;
 	union sockaddr_any peer;
@@ -65,9 +68,11 @@ struct resolver {
 	struct engine *engine;
 	struct trial trial; /* runs if validation is on */
 	struct udp_socket udp[DNS64_LISTEN_MAX];
-	struct tcp_listener tcp[DNS64_LISTEN_MAX];
 	struct udp_batch *batch; /* of all UDP sockets */
 	unsigned sockets_len;
+	struct tcp_listener listeners[TRANSPORT_COUNT * DNS64_LISTEN_MAX];
+	unsigned listeners_len;
+	struct ssl_ctx_st *tls[TRANSPORT_COUNT]; /* for new connections; NULL: plain, or not served */
 	struct open_query open[PHASE_COUNT]; /* heads; only prev and next are used */
 	unsigned open_len;
 	struct loop_watch *deadline;
@@ -106,7 +111,7 @@ void udp_send(const struct reply_path *path, const uint8_t *bytes, size_t len);
 
 /* --- tcp.c --- */
 
-MUST_CHECK int tcp_start(struct resolver *r, struct tcp_listener *l, int fd);
+MUST_CHECK int tcp_start(struct resolver *r, enum dns_transport transport, int fd);
 void tcp_stop(struct resolver *r); /* listeners and clients; after serve_stop() */
 /** tcp_send() - queue a reply; false if the connection is gone */
 bool tcp_send(struct tcp_client *c, const uint8_t *bytes, size_t len);

@@ -1,5 +1,5 @@
 /*
- * tcp.c - queries and replies over TCP (RFC 7766)
+ * tcp.c - queries and replies over TCP (RFC 7766), and over TLS on TCP (RFC 7858)
  *
  * Structure. A struct tcp_client holds one connection: what was read and is not yet a whole message, and what
  * is to be written. Several queries may be open at once, and each is answered when its answer is there, in
@@ -11,9 +11,14 @@
  * Life cycle: accepted; closed by an error, by the idle time, or by the peer's end of data once all of its
  * queries are answered and written; freed when no query refers to it any more. The idle time starts anew with
  * each whole query and with each reply that was written, not with single bytes, so a client cannot stay by
- * sending slowly.
+ * sending slowly, nor by not finishing a handshake of TLS.
+ *
+ * TLS. tls.c stands between the socket and this file; nothing else differs. Whoever is not allowed to ask is closed
+ * before the handshake, which costs more than the refusal is worth. A record of TLS may hold more than fits into @in:
+ * what is left inside OpenSSL does not make the socket readable, so it is asked for (take_input()).
  */
 #include "dns64/serve.h"
+#include "dns64/tls.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,6 +32,8 @@ struct tcp_client {
 	struct tcp_client *prev, *next;
 	struct resolver *resolver;
 	struct loop_watch *reading, *writing, *idle;
+	enum dns_transport transport;
+	struct ssl_st *tls; /* NULL: plain TCP */
 	int fd;		  /* -1: closed */
 	bool is_stranger; /* not allowed: told so once */
 	bool is_eof;	  /* nothing more is read */
@@ -64,6 +71,8 @@ static void client_close(struct tcp_client *c)
 	loop_unwatch(c->writing);
 	loop_unwatch(c->idle);
 	c->reading = c->writing = c->idle = NULL;
+	tls_end(c->tls);
+	c->tls = NULL;
 	close(c->fd);
 	c->fd = -1;
 	client_unlink(c);
@@ -85,6 +94,32 @@ static void unhold(struct tcp_client *c)
 bool tcp_is_closed(const struct tcp_client *c)
 {
 	return c->fd < 0;
+}
+
+/* --- bytes --- */
+
+/* As recv() and send(), but -errno. */
+static ssize_t take_bytes(struct tcp_client *c, void *to, size_t room)
+{
+	if (c->tls)
+		return tls_read(c->tls, to, room);
+	ssize_t n = recv(c->fd, to, room, MSG_DONTWAIT);
+
+	return n < 0 ? -errno : n;
+}
+
+static ssize_t give_bytes(struct tcp_client *c, const void *from, size_t len)
+{
+	if (c->tls)
+		return tls_write(c->tls, from, len);
+	ssize_t n = send(c->fd, from, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	return n < 0 ? -errno : n;
+}
+
+static bool is_passing(ssize_t n)
+{
+	return n == -EAGAIN || n == -EWOULDBLOCK || n == -EINTR;
 }
 
 /* --- what the client waits for --- */
@@ -119,8 +154,10 @@ static void update_watches(struct tcp_client *c)
 
 	if (c->fd >= 0 && c->is_eof && !has_output && c->queries == 0)
 		client_close(c);
+	bool wants_room = has_output || (c->tls && tls_wants_write(c->tls));
+
 	set_watch(c, &c->reading, !c->is_eof && !is_paused(c), LOOP_READ, on_readable);
-	set_watch(c, &c->writing, has_output, LOOP_WRITE, on_writable);
+	set_watch(c, &c->writing, wants_room, LOOP_WRITE, on_writable);
 }
 
 /* --- writing --- */
@@ -128,11 +165,10 @@ static void update_watches(struct tcp_client *c)
 static void flush_output(struct tcp_client *c)
 {
 	while (c->fd >= 0 && c->out_at < c->out_len) {
-		ssize_t n =
-			send(c->fd, c->out + c->out_at, c->out_len - c->out_at, MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t n = give_bytes(c, c->out + c->out_at, c->out_len - c->out_at);
 
-		if (n < 0) {
-			if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+		if (n <= 0) {
+			if (!is_passing(n))
 				client_close(c);
 			return;
 		}
@@ -183,21 +219,11 @@ bool tcp_send(struct tcp_client *c, const uint8_t *bytes, size_t len)
 	return is_open;
 }
 
-static void on_writable(void *ctx, unsigned ready)
-{
-	struct tcp_client *c = ctx;
-
-	hold(c);
-	flush_output(c);
-	update_watches(c);
-	unhold(c);
-}
-
 /* --- reading --- */
 
 static void serve_one(struct tcp_client *c, size_t len)
 {
-	struct reply_path path = { .tcp = c, .peer = c->peer };
+	struct reply_path path = { .transport = c->transport, .tcp = c, .peer = c->peer };
 
 	loop_timer_set(c->idle, TCP_IDLE);
 	if (c->is_stranger) {
@@ -238,22 +264,59 @@ static void serve_input(struct tcp_client *c)
 	c->is_serving = false;
 }
 
-static void on_readable(void *ctx, unsigned ready)
+/* Takes what is there, once; false if nothing more can be taken now. */
+static bool take_some(struct tcp_client *c)
 {
-	struct tcp_client *c = ctx;
-	ssize_t n = recv(c->fd, c->in + c->in_len, sizeof(c->in) - c->in_len, MSG_DONTWAIT);
+	bool is_new = c->tls && !tls_is_established(c->tls);
+	ssize_t n = take_bytes(c, c->in + c->in_len, sizeof(c->in) - c->in_len);
 
-	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-		return;
-	hold(c);
+	if (is_passing(n))
+		return false;
 	if (n > 0) {
 		c->in_len += (size_t)n;
 		serve_input(c);
-	} else if (n == 0) {
-		c->is_eof = true;
-	} else {
-		client_close(c);
+		return true;
 	}
+	c->is_eof = true;
+	c->resolver->counters.tls_failed += is_new;
+	if (n < 0)
+		client_close(c);
+	return false;
+}
+
+/* Takes also what TLS holds back, or it would wait until the client sends more. One record is the bound. */
+static void take_input(struct tcp_client *c)
+{
+	while (c->fd >= 0 && !c->is_eof && !is_paused(c) && take_some(c) && c->tls && tls_has_pending(c->tls))
+		;
+}
+
+/* After a pause. */
+static void go_on(struct tcp_client *c)
+{
+	serve_input(c);
+	if (c->tls && tls_has_pending(c->tls))
+		take_input(c);
+}
+
+static void on_readable(void *ctx, unsigned ready)
+{
+	struct tcp_client *c = ctx;
+
+	hold(c);
+	take_input(c);
+	update_watches(c);
+	unhold(c);
+}
+
+static void on_writable(void *ctx, unsigned ready)
+{
+	struct tcp_client *c = ctx;
+
+	hold(c);
+	if (c->tls && tls_wants_write(c->tls))
+		take_input(c); /* a handshake, or a change of keys, had no room to go on */
+	flush_output(c);
 	update_watches(c);
 	unhold(c);
 }
@@ -270,8 +333,8 @@ void tcp_release(struct tcp_client *c)
 
 	c->queries--;
 	if (c->fd >= 0) {
-		if (was_paused)
-			serve_input(c);
+		if (was_paused && !c->is_serving)
+			go_on(c);
 		update_watches(c);
 	}
 	unhold(c);
@@ -308,28 +371,53 @@ static void client_link(struct resolver *r, struct tcp_client *c)
 	r->strangers_len += c->is_stranger;
 }
 
-static void client_new(struct resolver *r, int fd, const union sockaddr_any *peer)
+/* Ready to read and to be timed; false without memory. */
+static bool client_begin(struct tcp_client *c)
 {
+	struct ssl_ctx_st *context = c->resolver->tls[c->transport];
+
+	if (loop_watch_timer(c->resolver->loop, on_idle, c, &c->idle) < 0) {
+		c->idle = NULL;
+		return false;
+	}
+	if (context)
+		c->tls = tls_accept(context, c->fd);
+	loop_timer_set(c->idle, TCP_IDLE);
+	return !context || c->tls;
+}
+
+static bool is_welcome(struct resolver *r, bool is_stranger, enum dns_transport t)
+{
+	if (is_stranger && t != OVER_TCP)
+		r->counters.tls_refused_stranger++;
+	else if (is_full(r, is_stranger))
+		r->counters.tcp_refused_full++;
+	else
+		return true;
+	return false;
+}
+
+static void client_new(const struct tcp_listener *l, int fd, const union sockaddr_any *peer)
+{
+	struct resolver *r = l->resolver;
 	struct dns_endpoint who = sockaddr_endpoint(peer);
 	bool is_stranger = !resolver_allows(r, &who);
-	struct tcp_client *c = is_full(r, is_stranger) ? NULL : calloc(1, sizeof(*c));
+	struct tcp_client *c = is_welcome(r, is_stranger, l->transport) ? calloc(1, sizeof(*c)) : NULL;
 
 	if (!c) {
-		r->counters.tcp_refused_full++;
 		close(fd);
 		return;
 	}
-	*c = (struct tcp_client){ .resolver = r, .fd = fd, .is_stranger = is_stranger, .peer = *peer };
+	*c = (struct tcp_client){
+		.resolver = r, .transport = l->transport, .fd = fd, .is_stranger = is_stranger, .peer = *peer
+	};
 	client_link(r, c);
 	r->counters.tcp_accepted++;
 	hold(c);
-	if (loop_watch_timer(r->loop, on_idle, c, &c->idle) < 0) {
-		c->idle = NULL;
-		client_close(c);
-	} else {
-		loop_timer_set(c->idle, TCP_IDLE);
+	if (client_begin(c))
 		update_watches(c);
-	}
+	else
+		client_close(c);
 	unhold(c);
 }
 
@@ -344,23 +432,24 @@ static void on_connection(void *ctx, unsigned ready)
 
 		if (fd < 0)
 			return;
-		client_new(l->resolver, fd, &peer);
+		client_new(l, fd, &peer);
 	}
 }
 
-int tcp_start(struct resolver *r, struct tcp_listener *l, int fd)
+int tcp_start(struct resolver *r, enum dns_transport transport, int fd)
 {
-	l->resolver = r;
-	l->fd = fd;
+	ASSERT(r->listeners_len < ARRAY_LEN(r->listeners));
+	struct tcp_listener *l = &r->listeners[r->listeners_len++];
+
+	*l = (struct tcp_listener){ .resolver = r, .transport = transport, .fd = fd };
 	return loop_watch_fd(r->loop, fd, LOOP_READ, on_connection, l, &l->watch);
 }
 
 void tcp_stop(struct resolver *r)
 {
-	for (unsigned i = 0; i < r->sockets_len; i++) {
-		loop_unwatch(r->tcp[i].watch);
-		r->tcp[i].watch = NULL;
-	}
+	for (unsigned i = 0; i < r->listeners_len; i++)
+		loop_unwatch(r->listeners[i].watch);
+	r->listeners_len = 0;
 	while (r->clients) {
 		struct tcp_client *c = r->clients;
 

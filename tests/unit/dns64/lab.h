@@ -43,6 +43,7 @@ struct lab {
 	struct loop_watch *watches[2];
 	pthread_t thread;
 	uint16_t port;
+	void (*prepare)(struct lab *lab); /* before it runs; NULL: nothing */
 	bool is_anywhere; /* listens on 0.0.0.0 and ::, and is asked at 127.0.0.53 and ::1 */
 	unsigned asked;	  /* queries that reached the upstream */
 };
@@ -205,6 +206,8 @@ static inline void lab_start(struct lab *lab)
 
 	CHECK_TEXT(fault, "");
 	REQUIRE(r == 0);
+	if (lab->prepare)
+		lab->prepare(lab);
 	REQUIRE(pthread_create(&lab->thread, NULL, lab_run, lab) == 0);
 }
 

@@ -1,0 +1,50 @@
+/*
+ * tls.h - the server's side of TLS: certificates, and the bytes of one connection
+ *
+ * OpenSSL's own types are named here but not included, as loop.h does with libevent's. A connection keeps what its
+ * certificate came with alive, so a new certificate is for new connections and ends none.
+ */
+#ifndef ISTHMUS_DNS64_TLS_H
+#define ISTHMUS_DNS64_TLS_H
+
+#include "base/bytes.h"
+#include "base/compiler.h"
+
+#include <sys/types.h>
+
+struct ssl_ctx_st; /* a certificate, its key, and the settings */
+struct ssl_st;	   /* one connection */
+
+/**
+ * tls_context_new() - make a context of a certificate, the certificates above it, and its key
+ * @pem:	@len bytes of text with all of them, in any order but the certificate first of the certificates
+ * @protocol:	of ALPN (RFC 7301): a client that offers only others is refused; "" takes every client
+ * @fault:	on failure a sentence for the user
+ *
+ * Spec:    RFC 9325 s3.1.1 (TLS 1.2 and 1.3), s3.1.2; RFC 8446 s8 (no early data: a replayed query is a query)
+ * Return:  0; -EINVAL; -ENOMEM
+ * Context: opens no file, except OpenSSL's configuration at the first call of the process
+ */
+MUST_CHECK int tls_context_new(const char *pem, size_t len, const char *protocol, struct ssl_ctx_st **ret,
+	char *fault, size_t fault_size);
+void tls_context_free(struct ssl_ctx_st *ctx); /* connections live on; NULL is fine */
+
+/** tls_accept() - begin a connection on a socket that does not block; NULL without memory. The handshake is done
+ * by the first reads */
+struct ssl_st *tls_accept(struct ssl_ctx_st *ctx, int fd);
+/** tls_end() - tell the client, if the socket takes it at once, and free; the socket stays open; NULL is fine */
+void tls_end(struct ssl_st *tls);
+
+/** tls_read(), tls_write() - as recv() and send(): the number of bytes; 0: the client has ended; -EAGAIN; -EPROTO;
+ * -errno */
+ssize_t tls_read(struct ssl_st *tls, void *to, size_t room);
+ssize_t tls_write(struct ssl_st *tls, const void *from, size_t len);
+
+/** tls_wants_write() - whether the last read waits until the socket takes bytes */
+bool tls_wants_write(const struct ssl_st *tls);
+/** tls_has_pending() - whether bytes can be read that the socket does not know of any more */
+bool tls_has_pending(const struct ssl_st *tls);
+/** tls_is_established() - whether the handshake is over */
+bool tls_is_established(const struct ssl_st *tls);
+
+#endif
