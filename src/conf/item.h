@@ -17,6 +17,8 @@ struct conf_item {
 
 extern const struct conf_item item_translation_prefix; /* struct prefix6, fit for RFC 6052 */
 extern const struct conf_item item_prefix6, item_prefix4;
+extern const struct conf_item item_range;    /* struct dns64_range */
+extern const struct conf_item item_domain;   /* struct dns_name */
 extern const struct conf_item item_address4; /* struct addr4, of a host */
 extern const struct conf_item item_address6; /* struct addr6, of a host; auto is :: */
 extern const struct conf_item item_prefix;   /* struct dns_prefix: of either family */

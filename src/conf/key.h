@@ -61,13 +61,17 @@ struct conf_section {
 #define CONF_SIIT_ROWS 9
 extern const struct conf_key conf_siit_rows[CONF_SIIT_ROWS];
 
+/* The rows of dns64, in dns64.c. */
+#define CONF_DNS64_ROWS 14
+extern const struct conf_key conf_dns64_rows[CONF_DNS64_ROWS];
+
 #define CONF_SECTIONS 7
 extern const struct conf_section conf_sections[CONF_SECTIONS];
 
 extern const struct conf_keys conf_nat64_keys, conf_lifetime_keys, conf_pool_keys, conf_static_keys;
 extern const struct conf_keys conf_siit_keys, conf_mapping_keys, conf_icmp_source_keys;
 extern const struct conf_keys conf_clat_keys, conf_clat_lan_keys;
-extern const struct conf_keys conf_dns64_keys, conf_control_keys, conf_log_keys;
+extern const struct conf_keys conf_dns64_keys, conf_view_keys, conf_control_keys, conf_log_keys;
 
 /** key_name() - the last part of a key's path, as it is written in the file */
 const char *key_name(const struct conf_key *k);

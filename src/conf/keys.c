@@ -7,10 +7,10 @@
 #include "base/bytes.h"
 #include "conf/bindings.h"
 #include "conf/clat.h"
+#include "conf/dns64.h"
 #include "conf/key.h"
 #include "conf/plan.h"
 #include "conf/pool.h"
-#include "conf/serving.h"
 #include "conf/shape.h"
 #include "conf/siit.h"
 #include "xlat/pkt.h"
@@ -40,11 +40,6 @@ static const struct conf_choice fastpath_words[] = {
 	{ "off", CONF_FASTPATH_OFF, NULL },
 	{ "xdp", 0, FASTPATH_LATER },
 	{ "tc", 0, FASTPATH_LATER },
-};
-
-static const struct conf_choice dnssec_words[] = {
-	{ "validate", true, NULL },
-	{ "off", false, NULL },
 };
 
 static const struct conf_choice level_words[] = {
@@ -370,86 +365,6 @@ static const struct conf_key nat64_rows[] = {
 };
 const struct conf_keys conf_nat64_keys = KEYS(nat64_rows);
 
-/* --- dns64 --- */
-
-static const struct conf_key dns64_rows[] = {
-	{ .path = "dns64.listen",
-		.shape = &shape_list,
-		.at = AT(dns64.listen),
-		.len_at = AT(dns64.listen_len),
-		.min = 1,
-		.max = DNS64_LISTEN_MAX,
-		.of = &item_endpoint,
-		.standard = "[\"[::]:53\", \"0.0.0.0:53\"]",
-		.change = CONF_CHANGE_RESTART,
-		.help = "Addresses and ports of the resolver, UDP and TCP." },
-	{ .path = "dns64.tls",
-		.shape = &shape_mapping,
-		.of = &conf_dns64_tls_keys,
-		.standard = "{}",
-		.help = "DNS over TLS (RFC 7858)." },
-	{ .path = "dns64.allow",
-		.shape = &shape_list,
-		.at = AT(dns64.allow),
-		.len_at = AT(dns64.allow_len),
-		.min = 1,
-		.max = DNS64_ALLOW_MAX,
-		.of = &item_prefix,
-		.standard = "[\"::1/128\", \"fc00::/7\", \"2001:db8::/32\", 127.0.0.0/8]",
-		.help = "Clients that are answered; all others are refused." },
-	{ .path = "dns64.upstream",
-		.shape = &shape_upstreams,
-		.min = 1,
-		.max = DNS64_UPSTREAM_MAX,
-		.standard = "[system]",
-		.change = CONF_CHANGE_RESTART,
-		.help = "Who is asked: system (the name servers of the host's resolv.conf), recursive (the "
-			"root servers "
-			"downward), or servers such as 192.0.2.53 or \"[2001:db8::53]:5353\"." },
-	{ .path = "dns64.prefixes",
-		.shape = &shape_list,
-		.at = AT(dns64.prefixes),
-		.len_at = AT(dns64.prefixes_len),
-		.min = 1,
-		.max = DNS64_PREFIX_MAX,
-		.of = &item_translation_prefix,
-		.standard = "[64:ff9b::/96]",
-		.help = "The prefixes of synthesized AAAA records, one record for each; if not written, "
-			"those of nat64.prefixes." },
-	{ .path = "dns64.exclude-aaaa",
-		.shape = &shape_list,
-		.at = AT(dns64.exclude_aaaa),
-		.len_at = AT(dns64.exclude_aaaa_len),
-		.max = DNS64_EXCLUDE_MAX,
-		.of = &item_prefix6,
-		.standard = "[\"::ffff:0:0/96\"]",
-		.help = "AAAA records in these ranges count as absent (RFC 6147 s5.1.4)." },
-	{ .path = "dns64.exclude-a",
-		.shape = &shape_list,
-		.at = AT(dns64.exclude_a),
-		.len_at = AT(dns64.exclude_a_len),
-		.max = DNS64_EXCLUDE_MAX,
-		.of = &item_prefix4,
-		.standard = "[]",
-		.help = "A records in these ranges are not used for synthesis." },
-	{ .path = "dns64.dnssec",
-		.shape = &shape_switch,
-		.at = AT(dns64.dnssec_validate),
-		.of = CHOICES(dnssec_words),
-		.standard = "validate",
-		.change = CONF_CHANGE_RESTART,
-		.help = "validate checks the signatures of answers and refuses forged ones; off believes the "
-			"upstream." },
-	{ .path = "dns64.allow-non-global",
-		.shape = &shape_flag,
-		.at = AT(dns64.allow_non_global),
-		.standard = "false",
-		.help = "Synthesize from private and documentation IPv4 addresses with 64:ff9b::/96 too; if "
-			"not written, as "
-			"nat64.allow-non-global." },
-};
-const struct conf_keys conf_dns64_keys = KEYS(dns64_rows);
-
 /* --- control and log --- */
 
 static const struct conf_key control_rows[] = {
@@ -511,7 +426,7 @@ const struct conf_section conf_sections[CONF_SECTIONS] = {
 		.finish = siit_finish,
 		.help = "Stateless translation." },
 	{ .name = "dns64",
-		.keys = KEYS(dns64_rows),
+		.keys = { conf_dns64_rows, CONF_DNS64_ROWS },
 		.is_optional = true,
 		.presence_at = AT(has_dns64),
 		.finish = plan_check_dns64,

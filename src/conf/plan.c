@@ -3,6 +3,7 @@
 
 #include "addr/embed.h"
 #include "base/bytes.h"
+#include "conf/dns64.h"
 #include "conf/pool.h"
 #include "conf/upstream.h"
 
@@ -118,40 +119,51 @@ _Static_assert(DNS64_PREFIX_MAX >= STATE_PREFIXES_MAX, "dns64 can take over all 
 static void take_over_siit(struct conf *c, const struct conf_node *n)
 {
 	if (!node_find(n, "prefixes") && c->nat64.siit.prefixes_len > 0) {
-		c->dns64.prefixes_len = 1;
-		c->dns64.prefixes[0] = c->nat64.siit.prefixes[0];
+		c->dns64.policy.prefixes_len = 1;
+		c->dns64.policy.prefixes[0] = c->nat64.siit.prefixes[0];
 	}
 	if (!node_find(n, "allow-non-global"))
-		c->dns64.allow_non_global = c->nat64.siit.allow_non_global;
+		c->dns64.policy.allow_non_global = c->nat64.siit.allow_non_global;
 }
 
 /* What is left out follows nat64: there is one address plan. */
 static void take_over(struct conf *c, const struct conf_node *n)
 {
 	if (!node_find(n, "prefixes")) {
-		c->dns64.prefixes_len = c->nat64.prefixes_len;
+		c->dns64.policy.prefixes_len = c->nat64.prefixes_len;
 		for (unsigned i = 0; i < c->nat64.prefixes_len; i++)
-			c->dns64.prefixes[i] = c->nat64.prefixes[i];
+			c->dns64.policy.prefixes[i] = c->nat64.prefixes[i];
 	}
 	if (!node_find(n, "allow-non-global"))
-		c->dns64.allow_non_global = c->nat64.allow_non_global;
+		c->dns64.policy.allow_non_global = c->nat64.allow_non_global;
+}
+
+static void warn_prefix(struct conf_reading *r, struct prefix6 p, unsigned line)
+{
+	char text[PREFIX6_TEXT];
+
+	if (is_routed(&r->c->nat64, p))
+		return;
+	reading_warning(r, line,
+		"%s is not in nat64.prefixes, so another translator has to route it; else add it there",
+		prefix6_text(p, text));
 }
 
 static void warn_prefixes(struct conf_reading *r, const struct conf_node *n)
 {
+	const struct dns64_policy *p = &r->c->dns64.policy;
 	size_t back = path_enter(r, "prefixes");
-	char text[PREFIX6_TEXT];
 
-	for (unsigned i = 0; i < r->c->dns64.prefixes_len; i++)
-		if (!is_routed(&r->c->nat64, r->c->dns64.prefixes[i]))
-			reading_warning(r, key_line(n, "prefixes"),
-				"%s is not in nat64.prefixes, so another translator has to route it; else "
-				"add it there",
-				prefix6_text(r->c->dns64.prefixes[i], text));
+	for (unsigned i = 0; i < p->prefixes_len; i++)
+		warn_prefix(r, p->prefixes[i], key_line(n, "prefixes"));
+	path_leave(r, back);
+	back = path_enter(r, "ranges");
+	for (unsigned i = 0; i < p->ranges_len; i++)
+		warn_prefix(r, p->ranges[i].prefix, key_line(n, "ranges"));
 	path_leave(r, back);
 }
 
-static bool has_well_known(const struct dns64_config *d)
+static bool has_well_known(const struct dns64_policy *d)
 {
 	for (unsigned i = 0; i < d->prefixes_len; i++)
 		if (is_well_known(d->prefixes[i]))
@@ -163,11 +175,12 @@ static void warn_non_global(struct conf_reading *r, const struct conf_node *n)
 {
 	const struct conf *c = r->c;
 
-	if (c->dns64.allow_non_global == c->nat64.allow_non_global || !has_well_known(&c->dns64))
+	if (c->dns64.policy.allow_non_global == c->nat64.allow_non_global ||
+		!has_well_known(&c->dns64.policy))
 		return;
 	size_t back = path_enter(r, "allow-non-global");
 
-	if (c->dns64.allow_non_global)
+	if (c->dns64.policy.allow_non_global)
 		reading_warning(r, key_line(n, "allow-non-global"),
 			"nat64.allow-non-global is false, so the translator drops what is synthesized from "
 			"private addresses; write the same in both");
@@ -178,18 +191,22 @@ static void warn_non_global(struct conf_reading *r, const struct conf_node *n)
 	path_leave(r, back);
 }
 
-void plan_check_dns64(struct conf_reading *r, const struct conf_node *n)
+static void fit_nat64(struct conf_reading *r, const struct conf_node *n)
 {
-	upstream_check(r, NULL);
-	if (!r->c->has_nat64) {
-		if (r->c->has_siit)
-			take_over_siit(r->c, n);
-		return;
-	}
 	take_over(r->c, n);
 	size_t back = path_enter(r, "dns64");
 
 	warn_prefixes(r, n);
 	warn_non_global(r, n);
 	path_leave(r, back);
+}
+
+void plan_check_dns64(struct conf_reading *r, const struct conf_node *n)
+{
+	upstream_check(r, NULL);
+	if (r->c->has_nat64)
+		fit_nat64(r, n);
+	else if (r->c->has_siit)
+		take_over_siit(r->c, n);
+	views_take(r, n);
 }

@@ -3,6 +3,7 @@
 #define ISTHMUS_DNS64_CONFIG_H
 
 #include "addr/addr.h"
+#include "dns64/name.h"
 
 #define DNS64_LISTEN_MAX 16
 #define DNS64_ALLOW_MAX 64
@@ -10,6 +11,10 @@
 #define DNS64_PREFIX_MAX 8
 #define DNS64_EXCLUDE_MAX 32
 #define DNS64_FILE_MAX 256 /* bytes of the path of a file, the terminating zero included */
+#define DNS64_RANGES_MAX 16
+#define DNS64_DOMAINS_MAX 32
+#define DNS64_VIEWS_MAX 16
+#define DNS64_VIEW_CLIENTS_MAX 16
 
 /* An address of either family with a port; IPv4 clients and IPv4 listeners exist too. */
 struct dns_endpoint {
@@ -48,6 +53,39 @@ struct dns64_secure {
 	char key[DNS64_FILE_MAX];
 };
 
+/* A range of IPv4 addresses that have a prefix of their own (RFC 6147 s5, s5.1.7). */
+struct dns64_range {
+	struct prefix4 ipv4;
+	struct prefix6 prefix; /* RFC 6052 */
+};
+
+/* What a group of clients gets. */
+struct dns64_policy {
+	struct prefix6 prefixes[DNS64_PREFIX_MAX]; /* RFC 6052; each gives one synthesized record per A; none:
+						      no synthesis, nothing is special */
+	unsigned prefixes_len;
+	struct dns64_range ranges[DNS64_RANGES_MAX]; /* the longest that holds an address decides; all others
+							have `prefixes` */
+	unsigned ranges_len;
+	struct prefix6 exclude_aaaa[DNS64_EXCLUDE_MAX]; /* RFC 6147 s5.1.4 */
+	unsigned exclude_aaaa_len;
+	struct prefix4 exclude_a[DNS64_EXCLUDE_MAX]; /* A records never used for synthesis */
+	unsigned exclude_a_len;
+	struct dns_name never[DNS64_DOMAINS_MAX]; /* at and below these nothing is synthesized */
+	unsigned never_len;
+	struct dns_name always[DNS64_DOMAINS_MAX]; /* at and below these AAAA records count as absent */
+	unsigned always_len;
+	bool allow_non_global; /* the well-known prefix may stand for private IPv4 (RFC 6052 s3.1) */
+	bool ptr_is_direct;    /* PTR records at the name in ip6.arpa, not a CNAME (RFC 6147 s5.3.1) */
+};
+
+/* Clients that get something else than the others. */
+struct dns64_view {
+	struct dns_prefix clients[DNS64_VIEW_CLIENTS_MAX];
+	unsigned clients_len;
+	struct dns64_policy policy;
+};
+
 struct dns64_config {
 	struct dns_endpoint listen[DNS64_LISTEN_MAX];
 	unsigned listen_len;
@@ -57,14 +95,10 @@ struct dns64_config {
 	enum upstream_mode upstream_mode;
 	struct upstream upstream[DNS64_UPSTREAM_MAX]; /* FORWARD only */
 	unsigned upstream_len;
-	struct prefix6 prefixes[DNS64_PREFIX_MAX]; /* RFC 6052; each gives one synthesized record per A */
-	unsigned prefixes_len;
-	struct prefix6 exclude_aaaa[DNS64_EXCLUDE_MAX]; /* RFC 6147 s5.1.4 */
-	unsigned exclude_aaaa_len;
-	struct prefix4 exclude_a[DNS64_EXCLUDE_MAX]; /* A records never used for synthesis */
-	unsigned exclude_a_len;
 	bool dnssec_validate;
-	bool allow_non_global; /* the well-known prefix may stand for private IPv4 (RFC 6052 s3.1) */
+	struct dns64_policy policy; /* of clients without a view */
+	struct dns64_view views[DNS64_VIEWS_MAX];
+	unsigned views_len;
 };
 
 #endif

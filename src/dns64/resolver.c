@@ -8,6 +8,7 @@
  *
  *	udp.c, tcp.c	bytes from a client, and the way back to it; tls.c is between
  *	query.c		checked, or refused				pure
+ *	view.c		which policy its client gets			pure
  *	synth_plan.c	what to ask for it				pure
  *	engine.c	asked: libunbound's cache, or the world
  *	synth.c		what the answer is				pure
@@ -32,8 +33,8 @@
  */
 #include "dns64/serve.h"
 
-#include "addr/embed.h"
 #include "dns64/tls.h"
+#include "dns64/view.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -41,14 +42,9 @@
 
 bool resolver_allows(const struct resolver *r, const struct dns_endpoint *client)
 {
-	for (unsigned i = 0; i < r->config.allow_len; i++) {
-		const struct dns_prefix *p = &r->config.allow[i];
-
-		if (p->is4 != client->is4)
-			continue;
-		if (p->is4 ? prefix4_contains(p->p4, client->a4) : prefix6_contains(p->p6, client->a6))
+	for (unsigned i = 0; i < r->config.allow_len; i++)
+		if (dns_prefix_contains(&r->config.allow[i], client))
 			return true;
-	}
 	return false;
 }
 
@@ -56,22 +52,13 @@ bool resolver_allows(const struct resolver *r, const struct dns_endpoint *client
 static int check_config(const struct dns64_config *c, char *fault, size_t fault_size)
 {
 	bool fits = c->listen_len <= DNS64_LISTEN_MAX && c->allow_len <= DNS64_ALLOW_MAX &&
-		    c->upstream_len <= DNS64_UPSTREAM_MAX && c->prefixes_len <= DNS64_PREFIX_MAX &&
-		    c->exclude_aaaa_len <= DNS64_EXCLUDE_MAX && c->exclude_a_len <= DNS64_EXCLUDE_MAX;
+		    c->upstream_len <= DNS64_UPSTREAM_MAX;
+	const char *why = fits ? view_fault(c) : "too many entries in a list";
 
-	if (!fits) {
-		snprintf(fault, fault_size, "too many entries in a list of the dns64 section");
-		return -EINVAL;
-	}
-	for (unsigned i = 0; i < c->prefixes_len; i++) {
-		const char *why = embed_prefix_fault(c->prefixes[i]);
-
-		if (why) {
-			snprintf(fault, fault_size, "a DNS64 prefix cannot be used: %s", why);
-			return -EINVAL;
-		}
-	}
-	return 0;
+	if (!why)
+		return 0;
+	snprintf(fault, fault_size, "the configuration of DNS64 cannot be used: %s", why);
+	return -EINVAL;
 }
 
 static int start_sockets(struct resolver *r, const struct resolver_socket *sockets, unsigned sockets_len)

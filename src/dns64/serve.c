@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "dns64/ipv4only.h"
 #include "dns64/reverse.h"
+#include "dns64/view.h"
 
 #include <stdlib.h>
 
@@ -124,6 +125,7 @@ static void count_verdict(struct dns64_counters *c, const struct synth_plan *p, 
 		[NOTE_NO_A] = &c->unsynthesized_no_a,
 		[NOTE_A_EXCLUDED] = &c->unsynthesized_a_excluded,
 		[NOTE_A_NOT_GLOBAL] = &c->unsynthesized_a_not_global,
+		[NOTE_EXEMPT] = &c->unsynthesized_exempt,
 	};
 
 	++*by_kind[v->kind];
@@ -188,12 +190,19 @@ static void close_query(struct open_query *o)
 		tcp_release(tcp); /* last: it may read and serve the next query */
 }
 
+/* Looked up anew for each decision, so that a reload counts at once. */
+static const struct dns64_policy *policy_of(const struct resolver *r, const struct reply_path *path)
+{
+	struct dns_endpoint client = sockaddr_endpoint(&path->peer);
+
+	return view_policy(&r->config, view_of(&r->config, &client));
+}
+
 /* What is known now; a lookup that is given up counts as done and failed. */
-static void judge_now(const struct open_query *o, const struct synth_policy *p, struct synth_input *in,
-	struct synth_verdict *v)
+static void judge_now(const struct open_query *o, struct synth_input *in, struct synth_verdict *v)
 {
 	*in = (struct synth_input){
-		.policy = p,
+		.policy = policy_of(o->resolver, &o->path),
 		.query = &o->query.ask,
 		.plan = &o->plan,
 		.first = &o->first.result,
@@ -225,11 +234,10 @@ static void answer_query(struct open_query *o, const struct synth_input *in, con
 /* Answers if enough is known; true if it did, and @o is gone then. */
 static bool try_answer(struct open_query *o)
 {
-	struct synth_policy p = synth_policy_of(&o->resolver->config);
 	struct synth_verdict v;
 	struct synth_input in;
 
-	judge_now(o, &p, &in, &v);
+	judge_now(o, &in, &v);
 	if (!is_settled(o, &v))
 		return false;
 	answer_query(o, &in, &v);
@@ -244,14 +252,13 @@ static void on_lookup(void *ctx)
 /* The last moment: whatever is not there counts as failed. */
 static void give_up(struct open_query *o)
 {
-	struct synth_policy p = synth_policy_of(&o->resolver->config);
 	struct synth_verdict v;
 	struct synth_input in;
 
 	o->resolver->counters.query_timeouts++;
 	o->second.result.rcode = o->second.result.is_done ? o->second.result.rcode : RCODE_SERVFAIL;
 	o->second.result.is_done = true;
-	judge_now(o, &p, &in, &v);
+	judge_now(o, &in, &v);
 	answer_query(o, &in, &v);
 }
 
@@ -309,12 +316,12 @@ static void start_query(struct resolver *r, const struct query *q, const struct 
 
 static void serve_query(struct resolver *r, const struct query *q, const struct reply_path *path)
 {
-	struct synth_policy policy = synth_policy_of(&r->config);
+	const struct dns64_policy *policy = policy_of(r, path);
 	struct synth_plan plan;
 
-	synth_plan(&policy, &q->ask, &plan);
+	synth_plan(policy, &q->ask, &plan);
 	if (plan.kind == PLAN_LOCAL) {
-		struct synth_input in = { .policy = &policy, .query = &q->ask, .plan = &plan };
+		struct synth_input in = { .policy = policy, .query = &q->ask, .plan = &plan };
 		struct synth_verdict v;
 
 		synth_judge(&in, &v);

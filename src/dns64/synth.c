@@ -26,8 +26,11 @@
  * CD without DO is not in the table of s5.5: such a client cannot validate, so it gets synthesis. Data that
  * failed validation is handed to any client that sets CD, but nothing is ever synthesized from it.
  *
- * Deliberately not done: prefixes chosen by IPv4 range, exemption by domain, synthesis from and for other
- * classes.
+ * Which prefixes stand for an A record depends on its range (synth_prefixes()). A domain may be exempt both
+ * ways: PLAN_NATIVE never asks for A; with ignores_aaaa every AAAA record counts as an excluded one. What counts
+ * is the name that was asked for, not where its chain leads.
+ *
+ * Deliberately not done: synthesis from and for other classes.
  *
  * Standards: RFC 6147, RFC 6052 s3.1, RFC 7050, RFC 8880, RFC 2308 s5, RFC 4035 s3.2.
  */
@@ -40,15 +43,17 @@
 
 #define NO_SOA_TTL 600 /* RFC 6147 s5.1.7, seconds, if the negative answer had no SOA record */
 
-bool synth_aaaa_is_excluded(const struct synth_policy *p, struct addr6 a)
+bool synth_aaaa_is_excluded(const struct synth_input *in, struct addr6 a)
 {
+	const struct dns64_policy *p = in->policy;
+
 	for (unsigned i = 0; i < p->exclude_aaaa_len; i++)
 		if (prefix6_contains(p->exclude_aaaa[i], a))
 			return true;
-	return false;
+	return in->plan->ignores_aaaa;
 }
 
-bool synth_a_is_excluded(const struct synth_policy *p, struct addr4 a)
+bool synth_a_is_excluded(const struct dns64_policy *p, struct addr4 a)
 {
 	for (unsigned i = 0; i < p->exclude_a_len; i++)
 		if (prefix4_contains(p->exclude_a[i], a))
@@ -56,12 +61,44 @@ bool synth_a_is_excluded(const struct synth_policy *p, struct addr4 a)
 	return false;
 }
 
-bool synth_may_embed(const struct synth_policy *p, struct prefix6 prefix, struct addr4 a)
+/* RFC 6052 s3.1 */
+static bool may_embed(const struct dns64_policy *p, struct prefix6 prefix, struct addr4 a)
 {
 	struct prefix6 well_known = WELL_KNOWN_PREFIX;
 	bool is_well_known = prefix.len == well_known.len && addr6_eq(prefix.addr, well_known.addr);
 
 	return !is_well_known || p->allow_non_global || special4_is_global(a);
+}
+
+static const struct dns64_range *longest_range(const struct dns64_policy *p, struct addr4 a)
+{
+	const struct dns64_range *best = NULL;
+
+	for (unsigned i = 0; i < p->ranges_len; i++) {
+		const struct dns64_range *r = &p->ranges[i];
+
+		if (prefix4_contains(r->ipv4, a) && (!best || r->ipv4.len > best->ipv4.len))
+			best = r;
+	}
+	return best;
+}
+
+/* Several prefixes may be given for one range, each in an entry of its own. */
+unsigned synth_prefixes(
+	const struct dns64_policy *p, struct addr4 a, struct prefix6 ret[static DNS64_PREFIX_MAX])
+{
+	const struct dns64_range *range = longest_range(p, a);
+	unsigned n = 0;
+
+	for (unsigned i = 0; range && i < p->ranges_len && n < DNS64_PREFIX_MAX; i++)
+		if (p->ranges[i].ipv4.len == range->ipv4.len &&
+			prefix4_contains(range->ipv4, p->ranges[i].ipv4.addr) &&
+			may_embed(p, p->ranges[i].prefix, a))
+			ret[n++] = p->ranges[i].prefix;
+	for (unsigned i = 0; !range && i < p->prefixes_len; i++)
+		if (may_embed(p, p->prefixes[i], a))
+			ret[n++] = p->prefixes[i];
+	return n;
 }
 
 /* What the answer section holds for a policy. */
@@ -71,8 +108,9 @@ struct tally {
 	unsigned not_global;
 };
 
-static struct tally tally_aaaa(const struct synth_policy *p, const struct dns_msg *m)
+static struct tally tally_aaaa(const struct synth_input *in)
 {
+	const struct dns_msg *m = &in->first->msg;
 	struct dns_walk w = dns_walk_section(m, SECTION_ANSWER);
 	struct tally t = { 0 };
 	struct dns_rr rr;
@@ -80,7 +118,7 @@ static struct tally tally_aaaa(const struct synth_policy *p, const struct dns_ms
 	while (dns_walk_next(&w, &rr)) {
 		if (rr.type != TYPE_AAAA)
 			continue;
-		if (synth_aaaa_is_excluded(p, addr6_at(dns_rr_rdata(m, &rr))))
+		if (synth_aaaa_is_excluded(in, addr6_at(dns_rr_rdata(m, &rr))))
 			t.excluded++;
 		else
 			t.usable++;
@@ -88,23 +126,22 @@ static struct tally tally_aaaa(const struct synth_policy *p, const struct dns_ms
 	return t;
 }
 
-static void tally_one_a(const struct synth_policy *p, struct addr4 a, struct tally *t)
+static void tally_one_a(const struct dns64_policy *p, struct addr4 a, struct tally *t)
 {
+	struct prefix6 prefixes[DNS64_PREFIX_MAX];
+
 	if (synth_a_is_excluded(p, a)) {
 		t->excluded++;
 		return;
 	}
-	for (unsigned i = 0; i < p->prefixes_len; i++) {
-		if (synth_may_embed(p, p->prefixes[i], a)) {
-			t->usable++;
-			return;
-		}
-	}
-	t->not_global++;
+	if (synth_prefixes(p, a, prefixes) > 0)
+		t->usable++;
+	else
+		t->not_global++;
 }
 
 /* Only the A records of the name at the end of the chain are an answer (RFC 6147 s5.1.5). */
-static struct tally tally_a(const struct synth_policy *p, const struct dns_msg *m)
+static struct tally tally_a(const struct dns64_policy *p, const struct dns_msg *m)
 {
 	struct dns_walk w = dns_walk_section(m, SECTION_ANSWER);
 	struct tally t = { 0 };
@@ -229,31 +266,65 @@ static void judge_a(const struct synth_input *in, bool first_is_empty, struct sy
 	};
 }
 
-static void judge_aaaa(const struct synth_input *in, struct synth_verdict *ret)
+/* AAAA records of a name, less those that count as absent; the tally is of all. */
+static struct tally judge_records(const struct synth_input *in, struct synth_verdict *ret)
 {
 	const struct lookup *first = in->first;
 	struct tally t = { 0 };
 
+	if (first->has_msg && first->rcode == RCODE_NOERROR)
+		t = tally_aaaa(in);
+	ret->drops_excluded = ret->has_excluded = t.excluded > 0;
+	ret->is_authentic = ret->is_authentic && t.excluded == 0;
+	return t;
+}
+
+/* RFC 6147 s5.5 item 3: the client does it all itself. */
+static bool wants_raw(const struct synth_query *q)
+{
+	return q->dnssec_ok && q->checking_disabled;
+}
+
+static bool is_final(const struct lookup *first)
+{
+	return first->trust == TRUST_BOGUS || (first->has_msg && first->rcode == RCODE_NXDOMAIN);
+}
+
+static void judge_aaaa(const struct synth_input *in, struct synth_verdict *ret)
+{
+	const struct lookup *first = in->first;
+
 	judge_native(in->query, first, ret);
-	if (in->query->dnssec_ok && in->query->checking_disabled) {
+	if (wants_raw(in->query)) {
 		ret->note = ret->kind == SYNTH_NODATA ? NOTE_CHECKING_DISABLED : NOTE_NONE;
 		return;
 	}
-	if (first->trust == TRUST_BOGUS || (first->has_msg && first->rcode == RCODE_NXDOMAIN))
+	if (is_final(first))
 		return;
-	if (first->has_msg && first->rcode == RCODE_NOERROR)
-		t = tally_aaaa(in->policy, &first->msg);
-	if (t.usable > 0) {
-		ret->drops_excluded = ret->has_excluded = t.excluded > 0;
-		ret->is_authentic = ret->is_authentic && t.excluded == 0;
+	struct tally t = judge_records(in, ret);
+
+	if (t.usable > 0)
 		return;
-	}
 	if (!in->second || !in->second->is_done)
 		*ret = (struct synth_verdict){ .kind = SYNTH_NEED_A };
 	else
 		judge_a(in, first->has_msg && first->rcode == RCODE_NOERROR && t.excluded == 0, ret);
 	ret->has_excluded = t.excluded > 0;
 	ret->drops_excluded = true;
+}
+
+/* A name that the operator exempts: its AAAA records, less the excluded ones, or none. */
+static void judge_exempt(const struct synth_input *in, struct synth_verdict *ret)
+{
+	judge_native(in->query, in->first, ret);
+	if (wants_raw(in->query) || is_final(in->first))
+		return;
+	struct tally t = judge_records(in, ret);
+
+	if (ret->kind != SYNTH_NATIVE && ret->kind != SYNTH_NODATA)
+		return;
+	ret->kind = t.usable > 0 ? SYNTH_NATIVE : SYNTH_NODATA;
+	ret->note = t.usable > 0 ? NOTE_NONE : NOTE_EXEMPT;
 }
 
 /*
@@ -279,6 +350,9 @@ void synth_judge(const struct synth_input *in, struct synth_verdict *ret)
 	switch (in->plan->kind) {
 	case PLAN_AAAA:
 		judge_aaaa(in, ret);
+		return;
+	case PLAN_NATIVE:
+		judge_exempt(in, ret);
 		return;
 	case PLAN_PTR:
 		judge_ptr(in, ret);

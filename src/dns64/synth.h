@@ -12,19 +12,6 @@
 #include "dns64/config.h"
 #include "dns64/wire.h"
 
-/* What one group of clients gets; borrowed from the configuration. */
-struct synth_policy {
-	const struct prefix6 *prefixes; /* RFC 6052; none: no synthesis, nothing is special */
-	unsigned prefixes_len;
-	const struct prefix6 *exclude_aaaa; /* RFC 6147 s5.1.4 */
-	unsigned exclude_aaaa_len;
-	const struct prefix4 *exclude_a; /* never used for synthesis */
-	unsigned exclude_a_len;
-	bool allow_non_global; /* the well-known prefix may stand for private IPv4 */
-};
-
-struct synth_policy synth_policy_of(const struct dns64_config *c);
-
 /* A query, as far as it matters here. */
 struct synth_query {
 	struct dns_question question; /* class IN */
@@ -45,10 +32,11 @@ struct lookup {
 };
 
 enum plan_kind {
-	PLAN_ASK,   /* ask the question as it is, pass the answer on */
-	PLAN_AAAA,  /* ask AAAA, and A for the same name if it is needed */
-	PLAN_PTR,   /* ask for the name in in-addr.arpa instead */
-	PLAN_LOCAL, /* nothing to ask */
+	PLAN_ASK,    /* ask the question as it is, pass the answer on */
+	PLAN_AAAA,   /* ask AAAA, and A for the same name if it is needed */
+	PLAN_NATIVE, /* ask AAAA only: the name is exempt from synthesis */
+	PLAN_PTR,    /* ask for the name in in-addr.arpa instead */
+	PLAN_LOCAL,  /* nothing to ask */
 };
 
 /* Answers made up here, without asking anybody. */
@@ -56,7 +44,8 @@ enum local_answer { LOCAL_NODATA, LOCAL_NXDOMAIN, LOCAL_A, LOCAL_AAAA, LOCAL_PTR
 
 struct synth_plan {
 	enum plan_kind kind;
-	struct dns_question first; /* PLAN_ASK, PLAN_AAAA, PLAN_PTR */
+	struct dns_question first; /* all but PLAN_LOCAL */
+	bool ignores_aaaa;	   /* PLAN_AAAA: every AAAA record counts as absent */
 	enum local_answer local;   /* PLAN_LOCAL */
 	struct dns_name zone;	   /* PLAN_LOCAL, PLAN_PTR: whose SOA record goes with a "no" */
 };
@@ -66,7 +55,7 @@ struct synth_plan {
  *
  * Spec: RFC 6147 s5.1, s5.3.1, s5.5; RFC 8880 s7.1, s7.2.1
  */
-void synth_plan(const struct synth_policy *p, const struct synth_query *q, struct synth_plan *ret);
+void synth_plan(const struct dns64_policy *p, const struct synth_query *q, struct synth_plan *ret);
 
 enum synth_kind {
 	SYNTH_NEED_A,	   /* undecided until the A lookup is done too */
@@ -90,6 +79,7 @@ enum synth_note {
 	NOTE_NO_A,		/* neither AAAA nor A */
 	NOTE_A_EXCLUDED,	/* every A record is in exclude-a */
 	NOTE_A_NOT_GLOBAL,	/* private IPv4 under the well-known prefix (RFC 6052 s3.1) */
+	NOTE_EXEMPT,		/* no AAAA, and the name is exempt from synthesis */
 	NOTE_COUNT
 };
 
@@ -109,7 +99,7 @@ struct synth_verdict {
 	uint8_t rcode;
 	bool is_authentic;	   /* AD */
 	bool is_authoritative;	   /* AA */
-	bool drops_excluded;	   /* AAAA records of the exclusion list are left out */
+	bool drops_excluded;	   /* AAAA records that count as absent are left out */
 	bool has_excluded;	   /* there were some */
 	const struct lookup *from; /* BODY_COPY, BODY_AAAA, BODY_PTR */
 	uint32_t ttl_max;	   /* BODY_AAAA: seconds */
@@ -117,7 +107,7 @@ struct synth_verdict {
 
 /* Everything that is known about a query; borrowed. */
 struct synth_input {
-	const struct synth_policy *policy;
+	const struct dns64_policy *policy;
 	const struct synth_query *query;
 	const struct synth_plan *plan;
 	const struct lookup *first;

@@ -5,19 +5,6 @@
 #include "dns64/ipv4only.h"
 #include "dns64/reverse.h"
 
-struct synth_policy synth_policy_of(const struct dns64_config *c)
-{
-	return (struct synth_policy){
-		.prefixes = c->prefixes,
-		.prefixes_len = c->prefixes_len,
-		.exclude_aaaa = c->exclude_aaaa,
-		.exclude_aaaa_len = c->exclude_aaaa_len,
-		.exclude_a = c->exclude_a,
-		.exclude_a_len = c->exclude_a_len,
-		.allow_non_global = c->allow_non_global,
-	};
-}
-
 static void plan_local(struct synth_plan *ret, enum local_answer local, const struct dns_name *zone)
 {
 	ret->kind = PLAN_LOCAL;
@@ -76,24 +63,52 @@ static void plan_in_prefix(
 	reverse4_name(a, &ret->first.name);
 }
 
-static void plan_reverse(const struct synth_policy *p, const struct dns_question *q, struct synth_plan *ret)
+/* The longest of @best and @p that holds all that @r says. */
+static const struct prefix6 *better_prefix(
+	const struct prefix6 *best, const struct prefix6 *p, const struct reverse6 *r)
+{
+	bool holds = r->nibbles >= p->len / 4u && prefix6_contains(*p, r->addr);
+
+	return holds && (!best || p->len > best->len) ? p : best;
+}
+
+static void plan_reverse(const struct dns64_policy *p, const struct dns_question *q, struct synth_plan *ret)
 {
 	const struct prefix6 *best = NULL;
 	struct reverse6 r;
 
 	if (!reverse6_read(&q->name, &r))
 		return;
-	for (unsigned i = 0; i < p->prefixes_len; i++) {
-		const struct prefix6 *x = &p->prefixes[i];
-
-		if (r.nibbles >= x->len / 4u && prefix6_contains(*x, r.addr) && (!best || x->len > best->len))
-			best = x;
-	}
+	for (unsigned i = 0; i < p->prefixes_len; i++)
+		best = better_prefix(best, &p->prefixes[i], &r);
+	for (unsigned i = 0; i < p->ranges_len; i++)
+		best = better_prefix(best, &p->ranges[i].prefix, &r);
 	if (best)
 		plan_in_prefix(*best, &r, q, ret);
 }
 
-void synth_plan(const struct synth_policy *p, const struct synth_query *q, struct synth_plan *ret)
+/* How many bytes the longest domain of a list has that @n is in; 0: it is in none. */
+static unsigned longest_domain(const struct dns_name *list, unsigned len, const struct dns_name *n)
+{
+	unsigned best = 0;
+
+	for (unsigned i = 0; i < len; i++)
+		if (list[i].len > best && dns_name_is_under(n, &list[i]))
+			best = list[i].len;
+	return best;
+}
+
+/* A domain is not in both lists, so the two lengths only are the same if both are 0. */
+static void plan_aaaa(const struct dns64_policy *p, const struct dns_name *n, struct synth_plan *ret)
+{
+	unsigned never = longest_domain(p->never, p->never_len, n);
+	unsigned always = longest_domain(p->always, p->always_len, n);
+
+	ret->kind = never > always ? PLAN_NATIVE : PLAN_AAAA;
+	ret->ignores_aaaa = always > never;
+}
+
+void synth_plan(const struct dns64_policy *p, const struct synth_query *q, struct synth_plan *ret)
 {
 	bool wants_raw = q->dnssec_ok && q->checking_disabled; /* RFC 6147 s5.5 item 3 */
 
@@ -107,5 +122,5 @@ void synth_plan(const struct synth_policy *p, const struct synth_query *q, struc
 	if (!wants_raw)
 		plan_reverse(p, &q->question, ret);
 	if (ret->kind == PLAN_ASK && q->question.type == TYPE_AAAA)
-		ret->kind = PLAN_AAAA;
+		plan_aaaa(p, &q->question.name, ret);
 }

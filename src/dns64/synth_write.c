@@ -32,7 +32,7 @@ static bool is_left_out(const struct synth_input *in, const struct synth_verdict
 	if (!v->drops_excluded)
 		return false;
 	if (rr->type == TYPE_AAAA)
-		return synth_aaaa_is_excluded(in->policy, addr6_at(dns_rr_rdata(m, rr)));
+		return synth_aaaa_is_excluded(in, addr6_at(dns_rr_rdata(m, rr)));
 	/* A signature over the whole set does not fit a part of it. */
 	return v->has_excluded && rr->type == TYPE_RRSIG && covered_type(m, rr) == TYPE_AAAA;
 }
@@ -86,17 +86,19 @@ static void write_embedded(struct dns_wr *d, const struct dns_name *owner, struc
 static void write_from_a(const struct synth_input *in, const struct synth_verdict *v, const struct dns_rr *rr,
 	struct dns_wr *d)
 {
-	const struct synth_policy *p = in->policy;
+	const struct dns64_policy *p = in->policy;
 	struct addr4 a = addr4_at(dns_rr_rdata(&v->from->msg, rr));
 	uint32_t ttl = rr->ttl < v->ttl_max ? rr->ttl : v->ttl_max;
+	struct prefix6 prefixes[DNS64_PREFIX_MAX];
 	struct dns_name owner;
 
 	if (synth_a_is_excluded(p, a))
 		return;
 	dns_rr_owner(&v->from->msg, rr, &owner);
-	for (unsigned i = 0; i < p->prefixes_len; i++)
-		if (synth_may_embed(p, p->prefixes[i], a))
-			write_embedded(d, &owner, embed_addr(p->prefixes[i], a), ttl);
+	unsigned n = synth_prefixes(p, a, prefixes);
+
+	for (unsigned i = 0; i < n; i++)
+		write_embedded(d, &owner, embed_addr(prefixes[i], a), ttl);
 }
 
 /* RFC 6147 s5.1.5: the chain stays. Its signatures stay too, for clients that want them. */
@@ -139,13 +141,29 @@ static uint32_t lowest_ttl(const struct dns_msg *m)
 	return lowest;
 }
 
-/*
- * The CNAME leads straight to the end of whatever chain there is in in-addr.arpa (RFC 2317 makes such
- * chains), so that it makes no chain longer: RFC 6147 s5.3.1.
- */
-static void write_ptr(const struct synth_input *in, const struct synth_verdict *v, struct dns_wr *d)
+/* RFC 6147 s5.3.1, the first way: the records that are found become the synthesized address's own. */
+static void write_ptr_direct(const struct synth_input *in, const struct dns_msg *m, struct dns_wr *d)
 {
-	const struct dns_msg *m = &v->from->msg;
+	struct dns_walk w = dns_walk_section(m, SECTION_ANSWER);
+	uint32_t ttl = lowest_ttl(m);
+	struct dns_name end, target;
+	struct dns_rr rr;
+
+	dns_msg_chain_end(m, &end);
+	while (dns_walk_next(&w, &rr) && !d->w.full) {
+		if (rr.type != TYPE_PTR || !dns_rr_is_owned_by(m, &rr, &end))
+			continue;
+		dns_rr_target(m, &rr, &target);
+		dns_wr_target(d, SECTION_ANSWER, &in->query->question.name, TYPE_PTR, ttl, &target);
+	}
+}
+
+/*
+ * The second way. The CNAME leads straight to the end of whatever chain there is in in-addr.arpa (RFC 2317 makes
+ * such chains), so that it makes no chain longer.
+ */
+static void write_ptr_cname(const struct synth_input *in, const struct dns_msg *m, struct dns_wr *d)
+{
 	struct dns_walk w = dns_walk_section(m, SECTION_ANSWER);
 	struct dns_name end;
 	struct dns_rr rr;
@@ -156,6 +174,14 @@ static void write_ptr(const struct synth_input *in, const struct synth_verdict *
 		if ((rr.type == TYPE_PTR || (rr.type == TYPE_RRSIG && in->query->dnssec_ok)) &&
 			dns_rr_is_owned_by(m, &rr, &end))
 			dns_wr_copy(d, SECTION_ANSWER, m, &rr, rr.ttl);
+}
+
+static void write_ptr(const struct synth_input *in, const struct synth_verdict *v, struct dns_wr *d)
+{
+	if (in->policy->ptr_is_direct)
+		write_ptr_direct(in, &v->from->msg, d);
+	else
+		write_ptr_cname(in, &v->from->msg, d);
 	copy_additional(in, v, d);
 }
 
@@ -171,7 +197,7 @@ static void write_local_a(struct dns_wr *d, const struct dns_name *owner)
 
 /* RFC 8880 s7.1: every prefix, whatever the rules for other addresses say; clients learn the prefixes from
  * it. */
-static void write_local_aaaa(const struct synth_policy *p, struct dns_wr *d, const struct dns_name *owner)
+static void write_local_aaaa(const struct dns64_policy *p, struct dns_wr *d, const struct dns_name *owner)
 {
 	for (unsigned i = 0; i < p->prefixes_len; i++)
 		for (size_t j = 0; j < ARRAY_LEN(ipv4only_addrs); j++)

@@ -16,10 +16,10 @@ static void require(bool ok)
 		abort();
 }
 
-static struct dns64_config policy_of(uint8_t bits)
+static struct dns64_policy policy_of(uint8_t bits)
 {
 	static const struct prefix6 other = { { UINT64_C(0x20010db800000000), 0 }, 40 };
-	struct dns64_config c = {
+	struct dns64_policy c = {
 		.prefixes = { WELL_KNOWN_PREFIX, other },
 		.prefixes_len = bits & 3,
 		.exclude_aaaa = { { { 0, UINT64_C(0x0000ffff00000000) }, 96 } },
@@ -27,6 +27,11 @@ static struct dns64_config policy_of(uint8_t bits)
 		.exclude_a = { { { 0xcb007100 }, 24 } },
 		.exclude_a_len = bits >> 3 & 1,
 		.allow_non_global = bits & 16,
+		.ranges = { { { { 0x0a000000 }, 8 }, other } },
+		.ranges_len = bits >> 7,
+		.always = { { 1, "" } }, /* the root: all names */
+		.always_len = bits >> 7,
+		.ptr_is_direct = bits >> 7,
 	};
 
 	if (c.prefixes_len == 3)
@@ -88,8 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	if (!first.has_msg)
 		return 0;
-	struct dns64_config config = policy_of(bits);
-	struct synth_policy policy = synth_policy_of(&config);
+	struct dns64_policy policy = policy_of(bits);
 	struct query q = { .has_question = true, .has_edns = more & 16 };
 	struct synth_plan plan;
 	struct synth_verdict v;

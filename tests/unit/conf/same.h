@@ -122,28 +122,64 @@ static inline bool same_siit(const struct siit_config *a, const struct siit_conf
 	       a->hairpin == b->hairpin;
 }
 
+static inline bool same_client(const struct dns_prefix *a, const struct dns_prefix *b)
+{
+	return a->is4 == b->is4 && (a->is4 ? same_prefix4(a->p4, b->p4) : same_prefix6(a->p6, b->p6));
+}
+
+static inline bool same_names(const struct dns_name *a, const struct dns_name *b, unsigned len)
+{
+	for (unsigned i = 0; i < len; i++)
+		if (!dns_name_equal(&a[i], &b[i]))
+			return false;
+	return true;
+}
+
+static inline bool same_policy(const struct dns64_policy *a, const struct dns64_policy *b)
+{
+	if (a->prefixes_len != b->prefixes_len || a->ranges_len != b->ranges_len ||
+		a->exclude_aaaa_len != b->exclude_aaaa_len || a->exclude_a_len != b->exclude_a_len ||
+		a->never_len != b->never_len || a->always_len != b->always_len)
+		return false;
+	for (unsigned i = 0; i < a->prefixes_len; i++)
+		if (!same_prefix6(a->prefixes[i], b->prefixes[i]))
+			return false;
+	for (unsigned i = 0; i < a->ranges_len; i++)
+		if (!same_prefix4(a->ranges[i].ipv4, b->ranges[i].ipv4) ||
+			!same_prefix6(a->ranges[i].prefix, b->ranges[i].prefix))
+			return false;
+	for (unsigned i = 0; i < a->exclude_aaaa_len; i++)
+		if (!same_prefix6(a->exclude_aaaa[i], b->exclude_aaaa[i]))
+			return false;
+	return same_prefixes4(a->exclude_a, b->exclude_a, a->exclude_a_len) &&
+	       same_names(a->never, b->never, a->never_len) &&
+	       same_names(a->always, b->always, a->always_len) &&
+	       a->allow_non_global == b->allow_non_global && a->ptr_is_direct == b->ptr_is_direct;
+}
+
+static inline bool same_views(const struct dns64_config *a, const struct dns64_config *b)
+{
+	for (unsigned v = 0; a->views_len == b->views_len && v < a->views_len; v++) {
+		const struct dns64_view *x = &a->views[v], *y = &b->views[v];
+
+		for (unsigned i = 0; x->clients_len == y->clients_len && i < x->clients_len; i++)
+			if (!same_client(&x->clients[i], &y->clients[i]))
+				return false;
+		if (x->clients_len != y->clients_len || !same_policy(&x->policy, &y->policy))
+			return false;
+	}
+	return a->views_len == b->views_len;
+}
+
 static inline bool same_dns_lists(const struct dns64_config *a, const struct dns64_config *b)
 {
 	for (unsigned i = 0; i < a->listen_len; i++)
 		if (!same_endpoint(&a->listen[i], &b->listen[i]))
 			return false;
 	for (unsigned i = 0; i < a->allow_len; i++)
-		if (a->allow[i].is4 != b->allow[i].is4 ||
-			(a->allow[i].is4 ? !same_prefix4(a->allow[i].p4, b->allow[i].p4)
-					 : !same_prefix6(a->allow[i].p6, b->allow[i].p6)))
+		if (!same_client(&a->allow[i], &b->allow[i]))
 			return false;
-	for (unsigned i = 0; i < a->prefixes_len; i++)
-		if (!same_prefix6(a->prefixes[i], b->prefixes[i]))
-			return false;
-	for (unsigned i = 0; i < a->exclude_aaaa_len; i++)
-		if (!same_prefix6(a->exclude_aaaa[i], b->exclude_aaaa[i]))
-			return false;
-	for (unsigned i = 0; i < a->exclude_a_len; i++)
-		if (!same_prefix4(a->exclude_a[i], b->exclude_a[i]))
-			return false;
-	return a->listen_len == b->listen_len && a->allow_len == b->allow_len &&
-	       a->prefixes_len == b->prefixes_len && a->exclude_aaaa_len == b->exclude_aaaa_len &&
-	       a->exclude_a_len == b->exclude_a_len;
+	return a->listen_len == b->listen_len && a->allow_len == b->allow_len;
 }
 
 static inline bool same_dns64(const struct dns64_config *a, const struct dns64_config *b)
@@ -157,7 +193,7 @@ static inline bool same_dns64(const struct dns64_config *a, const struct dns64_c
 	}
 	return a->upstream_mode == b->upstream_mode && a->upstream_len == b->upstream_len &&
 	       same_dns_lists(a, b) && a->dnssec_validate == b->dnssec_validate &&
-	       a->allow_non_global == b->allow_non_global;
+	       same_policy(&a->policy, &b->policy) && same_views(a, b);
 }
 
 static inline bool same_clat(const struct conf_clat *a, const struct conf_clat *b)

@@ -535,6 +535,50 @@ static const struct fault_case dns64_cases[] = {
 	{ "exclude-aaaa IPv4", "dns64:\n  exclude-aaaa: [10.0.0.0/8]\n",
 		"f.yaml:2: dns64.exclude-aaaa[0]: \"10.0.0.0/8\" is no IPv6 prefix, write one such as "
 		"2001:db8::/32" },
+	{ "a range without a prefix", "dns64:\n  ranges: [10.0.0.0/8]\n",
+		"f.yaml:2: dns64.ranges[0]: \"10.0.0.0/8\" is no range with its prefix, write one such as "
+		"\"10.0.0.0/8 via 2001:db8:64::/96\"" },
+	{ "a range that is none", "dns64:\n  ranges: [ten via 2001:db8:64::/96]\n",
+		"f.yaml:2: dns64.ranges[0]: \"ten\" is no IPv4 prefix, write one such as 203.0.113.0/24" },
+	{ "a range via /95", "dns64:\n  ranges: [10.0.0.0/8 via 2001:db8:64::/95]\n",
+		"f.yaml:2: dns64.ranges[0]: \"2001:db8:64::/95\" is no translation prefix: length must "
+		"be 32, 40, 48, 56, 64 or 96; write one such as 64:ff9b::/96" },
+	{ "a range twice",
+		"dns64:\n  ranges: [10.0.0.0/8 via 2001:db8:64::/96, 10.0.0.0/8 via 2001:db8:64:0::/96]\n",
+		"f.yaml:2: dns64.ranges[1]: 10.0.0.0/8 via 2001:db8:64:0::/96 is listed twice, keep one" },
+	{ "no domain", "dns64:\n  never-synthesize: [a..b]\n",
+		"f.yaml:2: dns64.never-synthesize[0]: \"a..b\" is no domain, write one such as corp.example "
+		"(letters, digits, - and _ in labels of at most 63), or \".\" for all names" },
+	{ "a domain with blanks", "dns64:\n  always-synthesize: [a b]\n",
+		"f.yaml:2: dns64.always-synthesize[0]: \"a b\" is no domain, write one such as corp.example "
+		"(letters, digits, - and _ in labels of at most 63), or \".\" for all names" },
+	{ "a domain twice", "dns64:\n  never-synthesize: [A.example, a.Example.]\n",
+		"f.yaml:2: dns64.never-synthesize[1]: a.Example. is listed twice, keep one" },
+	{ "a domain in both lists",
+		"dns64:\n  never-synthesize: [A.example]\n  always-synthesize: a.example.\n",
+		"f.yaml:1: dns64: a.example is in never-synthesize and in always-synthesize, keep one of "
+		"them" },
+	{ "a domain in both lists by way of a view",
+		"dns64:\n  never-synthesize: [a.example]\n  views:\n  - clients: ::/0\n    "
+		"always-synthesize: a.example\n",
+		"f.yaml:4: dns64.views[0]: a.example is in never-synthesize and in always-synthesize, keep "
+		"one of "
+		"them" },
+	{ "views are a list", "dns64:\n  views: all\n",
+		"f.yaml:2: dns64.views: a single value stands where a list belongs, write a list of { "
+		"clients, "
+		"prefixes, ... }" },
+	{ "a view is a mapping", "dns64:\n  views: [\"2001:db8:1::/48\"]\n",
+		"f.yaml:2: dns64.views[0]: an entry is a mapping, write { clients: [\"2001:db8:1::/48\"], "
+		"... }" },
+	{ "a view for nobody", "dns64:\n  views: [{ prefixes: [] }]\n",
+		"f.yaml:2: dns64.views[0].clients: the key is missing, write clients: and a list" },
+	{ "a view with an unknown key", "dns64:\n  views:\n  - { clients: ::/0, prefixs: [] }\n",
+		"f.yaml:3: dns64.views[0].prefixs: the key is not known, did you mean prefixes?" },
+	{ "a client of two views",
+		"dns64:\n  views:\n  - clients: [10.0.0.0/8, \"::/0\"]\n  - clients: [\"::1/128\", "
+		"\"::/0\"]\n",
+		"f.yaml:4: dns64.views[1]: ::/0 is in the clients of dns64.views[0] too, keep one of them" },
 };
 
 TEST(dns64_values_are_checked)

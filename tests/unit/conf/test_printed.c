@@ -164,6 +164,26 @@ static void make_nat64(struct maker *m)
 		say(m, "  workers: %s\n  fastpath: %s\n", PICK(m, "auto", "1", "7"), PICK(m, "auto", "off"));
 }
 
+static void make_views(struct maker *m)
+{
+	unsigned n = below(m, 4);
+
+	say(m, "  views:%s\n", n == 0 ? " []" : "");
+	for (unsigned i = 0; i < n; i++) {
+		say(m, "  - clients: [\"2001:%x::/32\", 10.%u.0.0/16]\n", 0x100 + i, i);
+		if (below(m, 2))
+			say(m, "    prefixes: [%s]\n    exclude-a: [10.0.0.0/8]\n",
+				PICK(m, "", "64:ff9b::/96", "2001:db8::/32, 2001:db8:1::/48"));
+		if (below(m, 2))
+			say(m, "    ranges: [%s]\n    never-synthesize: [%s]\n",
+				PICK(m, "", "10.0.0.0/8 via 2001:db8::/32"),
+				PICK(m, "", "a.example", "c, d"));
+		if (below(m, 2))
+			say(m, "    ptr: %s\n    allow-non-global: %s\n    exclude-aaaa: []\n",
+				PICK(m, "cname", "direct"), PICK(m, "true", "false"));
+	}
+}
+
 static void make_dns64(struct maker *m)
 {
 	say(m, "dns64:\n  dnssec: %s\n", PICK(m, "validate", "off"));
@@ -185,7 +205,14 @@ static void make_dns64(struct maker *m)
 		say(m, "  exclude-aaaa: [%s]\n",
 			PICK(m, "", "::ffff:0:0/96", "\"::/0\"", "2001:db8::/32, fc00::/7"));
 	if (below(m, 2))
-		say(m, "  allow-non-global: %s\n", PICK(m, "true", "false"));
+		say(m, "  allow-non-global: %s\n  ptr: %s\n", PICK(m, "true", "false"),
+			PICK(m, "cname", "direct"));
+	if (below(m, 2))
+		say(m, "  ranges: [%s]\n  never-synthesize: [%s]\n  always-synthesize: [%s]\n",
+			PICK(m, "", "10.0.0.0/8 via 2001:db8::/32, 10.0.0.0/8 via 2001:db8:1::/48"),
+			PICK(m, "", ".", "A.example, _b.c-d"), PICK(m, "", "e", "\"0.f\""));
+	if (below(m, 2))
+		make_views(m);
 }
 
 static void make_service(struct maker *m)

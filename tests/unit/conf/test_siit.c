@@ -71,8 +71,8 @@ TEST(without_nat64_dns64_synthesizes_for_the_mapped_hosts)
 	struct conf *c = must_parse(PREFIX ONE "dns64:\n  upstream: [192.0.2.53]\n");
 	char text[PREFIX6_TEXT];
 
-	REQUIRE(c->dns64.prefixes_len == 1);
-	CHECK_TEXT(prefix6_text(c->dns64.prefixes[0], text), "2001:db8:100::/40");
+	REQUIRE(c->dns64.policy.prefixes_len == 1);
+	CHECK_TEXT(prefix6_text(c->dns64.policy.prefixes[0], text), "2001:db8:100::/40");
 	conf_free(c);
 }
 

@@ -85,12 +85,12 @@ static void check_default_dns64(const struct dns64_config *d)
 	check_allow(&d->allow[2], "2001:db8::/32");
 	check_allow(&d->allow[3], "127.0.0.0/8");
 	CHECK_INT(d->upstream_mode, UPSTREAM_SYSTEM);
-	CHECK_INT(d->prefixes_len, 1);
-	check_prefix6(d->prefixes[0], "64:ff9b::/96");
-	CHECK_INT(d->exclude_aaaa_len, 1);
-	check_prefix6(d->exclude_aaaa[0], "::ffff:0.0.0.0/96");
-	CHECK_INT(d->exclude_a_len, 0);
-	CHECK(d->dnssec_validate && !d->allow_non_global);
+	CHECK_INT(d->policy.prefixes_len, 1);
+	check_prefix6(d->policy.prefixes[0], "64:ff9b::/96");
+	CHECK_INT(d->policy.exclude_aaaa_len, 1);
+	check_prefix6(d->policy.exclude_aaaa[0], "::ffff:0.0.0.0/96");
+	CHECK_INT(d->policy.exclude_a_len, 0);
+	CHECK(d->dnssec_validate && !d->policy.allow_non_global);
 }
 
 static void check_default_service(const struct conf *c)
@@ -181,7 +181,7 @@ TEST(the_contract_works_as_written)
 
 	CHECK_INT(c->dns64.allow_len, 3);
 	check_allow(&c->dns64.allow[0], "::1/128");
-	check_prefix6(c->dns64.exclude_aaaa[0], "::ffff:0.0.0.0/96");
+	check_prefix6(c->dns64.policy.exclude_aaaa[0], "::ffff:0.0.0.0/96");
 	CHECK_INT(s->statics_len, 2);
 	CHECK(s->statics[1].proto == PROTO_ICMP && s->statics[1].out.v == 0xc0000202 &&
 		s->statics[1].out_port == 1);
@@ -307,9 +307,9 @@ TEST(dns64_takes_over_prefixes_and_non_global_from_nat64)
 	struct conf *c = must_parse(
 		"dns64:\nnat64:\n  prefixes: [2001:db8:64::/96, 64:ff9b::/96]\n  allow-non-global: true\n");
 
-	CHECK_INT(c->dns64.prefixes_len, 2);
-	check_prefix6(c->dns64.prefixes[0], "2001:db8:64::/96");
-	CHECK(c->dns64.allow_non_global);
+	CHECK_INT(c->dns64.policy.prefixes_len, 2);
+	check_prefix6(c->dns64.policy.prefixes[0], "2001:db8:64::/96");
+	CHECK(c->dns64.policy.allow_non_global);
 	CHECK_INT(c->warnings.len, 0);
 	conf_free(c);
 }
@@ -327,10 +327,61 @@ static const struct {
 		"nat64: { allow-non-global: true }\ndns64:\n  allow-non-global: false\n",
 		"f.yaml:3: dns64.allow-non-global: nat64.allow-non-global is true, but nothing is "
 		"synthesized from private addresses; write the same in both" },
+	{ "clients that are refused",
+		"dns64:\n  allow: [\"2001:db8::/32\"]\n  views:\n  - { clients: [\"2001:db8:1::/48\", "
+		"10.0.0.0/8] }\n",
+		"f.yaml:4: dns64.views[0]: 10.0.0.0/8 is not in dns64.allow, so these clients are refused, "
+		"add it "
+		"there" },
+	{ "a range that is not routed", "nat64:\ndns64:\n  ranges: [10.0.0.0/8 via 2001:db8:64::/96]\n",
+		"f.yaml:3: dns64.ranges: 2001:db8:64::/96 is not in nat64.prefixes, so another translator "
+		"has to "
+		"route it; else add it there" },
 	{ "denied pool", "nat64:\n  pool:\n    - address: 10.1.0.1\n  deny: [10.0.0.0/8]\n",
 		"f.yaml:3: nat64.pool[0]: nat64.deny has 10.0.0.0/8, so IPv6 hosts cannot reach each other "
 		"through this address, remove one of them" },
 };
+
+TEST(what_a_view_leaves_out_is_as_in_dns64)
+{
+	struct conf *c = must_parse("nat64: { prefixes: [\"2001:db8:64::/96\"] }\n"
+				    "dns64:\n"
+				    "  views:\n"
+				    "  - clients: [\"2001:db8:1::/48\", 192.0.2.0/24]\n"
+				    "    exclude-a: [10.0.0.0/8]\n"
+				    "    ptr: cname\n"
+				    "  - clients: \"2001:db8:2::/48\"\n"
+				    "    prefixes: []\n"
+				    "    never-synthesize: []\n"
+				    "    allow-non-global: true\n"
+				    "  allow: [\"::/0\", 0.0.0.0/0]\n"
+				    "  ptr: direct\n"
+				    "  exclude-a: [192.168.0.0/16]\n"
+				    "  ranges: 10.0.0.0/8 via 2001:db8:65::/96\n"
+				    "  never-synthesize: [Corp.Example., _x.y]\n"
+				    "  always-synthesize: .\n");
+	const struct dns64_view *v = c->dns64.views;
+	char text[DNS_NAME_TEXT];
+
+	REQUIRE(c->dns64.views_len == 2);
+	CHECK_INT(v[0].clients_len, 2);
+	CHECK(v[0].clients[1].is4);
+	CHECK_INT(v[0].policy.prefixes_len, 1);
+	check_prefix6(v[0].policy.prefixes[0], "2001:db8:64::/96"); /* by way of nat64 */
+	CHECK_INT(v[0].policy.exclude_a_len, 1);
+	CHECK_INT(v[0].policy.exclude_a[0].addr.v, 0x0a000000);
+	CHECK_INT(v[0].policy.exclude_aaaa_len, 1);
+	CHECK(!v[0].policy.ptr_is_direct && v[1].policy.ptr_is_direct);
+	CHECK(!v[0].policy.allow_non_global && v[1].policy.allow_non_global);
+	CHECK_INT(v[0].policy.never_len, 2);
+	CHECK_TEXT(dns_name_text(&v[0].policy.never[0], text), "Corp.Example.");
+	CHECK_INT(v[0].policy.always[0].len, 1);
+	CHECK_INT(v[1].policy.prefixes_len, 0);
+	CHECK_INT(v[1].policy.never_len, 0);
+	CHECK_INT(v[1].policy.exclude_a[0].addr.v, 0xc0a80000);
+	check_prefix6(v[1].policy.ranges[0].prefix, "2001:db8:65::/96");
+	conf_free(c);
+}
 
 TEST(what_works_but_looks_like_a_mistake_is_a_warning)
 {

@@ -44,8 +44,8 @@ struct lab {
 	pthread_t thread;
 	uint16_t port;
 	void (*prepare)(struct lab *lab); /* before it runs; NULL: nothing */
-	bool is_anywhere; /* listens on 0.0.0.0 and ::, and is asked at 127.0.0.53 and ::1 */
-	unsigned asked;	  /* queries that reached the upstream */
+	bool is_anywhere;		  /* listens on 0.0.0.0 and ::, and is asked at 127.0.0.53 and ::1 */
+	unsigned asked;			  /* queries that reached the upstream */
 };
 
 static inline unsigned lab_code(const char *text)
@@ -185,10 +185,10 @@ static inline void lab_defaults(struct lab *lab, const struct script *script, un
 	lab->config.allow[0] = (struct dns_prefix){ .is4 = true, .p4 = { { 0x7f000000 }, 8 } };
 	lab->config.allow[1] = (struct dns_prefix){ .p6 = { { 0, 1 }, 128 } };
 	lab->config.allow_len = 2;
-	REQUIRE(prefix6_parse("64:ff9b::/96", &lab->config.prefixes[0]) == 0);
-	lab->config.prefixes_len = 1;
-	REQUIRE(prefix6_parse("::ffff:0:0/96", &lab->config.exclude_aaaa[0]) == 0);
-	lab->config.exclude_aaaa_len = 1;
+	REQUIRE(prefix6_parse("64:ff9b::/96", &lab->config.policy.prefixes[0]) == 0);
+	lab->config.policy.prefixes_len = 1;
+	REQUIRE(prefix6_parse("::ffff:0:0/96", &lab->config.policy.exclude_aaaa[0]) == 0);
+	lab->config.policy.exclude_aaaa_len = 1;
 }
 
 static inline void lab_start(struct lab *lab)

@@ -136,7 +136,7 @@ static size_t reply_in(const struct text_message *t, size_t room, bool edns, uin
 {
 	static uint8_t packet[16384];
 	struct query q = { .has_question = true, .flags = DNS_RD, .has_edns = edns };
-	struct synth_policy policy = { .prefixes_len = 0 };
+	struct dns64_policy policy = { .prefixes_len = 0 };
 	struct lookup l = { .is_done = true, .has_msg = true };
 	struct synth_plan plan;
 	struct synth_verdict v;

@@ -421,6 +421,38 @@ TEST(the_resolver_can_be_freed_in_the_middle_of_everything)
 	close(udp);
 }
 
+TEST(clients_get_what_their_view_says_whatever_is_cached)
+{
+	static const struct {
+		enum lab_way way;
+		const char *name, *type, *want;
+	} rows[] = {
+		{ UDP6, "aonly.r.test", "AAAA", "NOERROR: aonly.r.test. 30 AAAA 64:ff9b::cb00:7209" },
+		{ UDP4, "aonly.r.test", "AAAA", "NOERROR: / test. 30 SOA 30" },
+		{ TCP4, "aonly.r.test", "AAAA", "NOERROR: / test. 30 SOA 30" },
+		{ TCP6, "aonly.r.test", "AAAA", "NOERROR: aonly.r.test. 30 AAAA 64:ff9b::cb00:7209" },
+	};
+	struct lab lab;
+
+	lab_defaults(&lab, zone, ARRAY_LEN(zone));
+	lab.config.views_len = 1;
+	lab.config.views[0].clients_len = 1;
+	lab.config.views[0].clients[0] = (struct dns_prefix){ .is4 = true, .p4 = { { 0x7f000000 }, 8 } };
+	lab_start(&lab);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct lab_query q = { .name = rows[i].name, .type = rows[i].type, .way = rows[i].way };
+
+		test_row(rows[i].way == UDP6 || rows[i].way == TCP6 ? "without a view" : "plain resolver");
+		CHECK_TEXT(lab_ask(&lab, &q), rows[i].want);
+	}
+	test_row(NULL);
+	lab_stop(&lab);
+	CHECK_INT(lab.asked, 2); /* AAAA and A, once for all */
+	CHECK_INT(resolver_counters(lab.resolver)->answers_synthesized, 2);
+	CHECK_INT(resolver_counters(lab.resolver)->answers_nodata, 2);
+	lab_free(&lab);
+}
+
 TEST(a_new_policy_takes_effect_for_what_is_cached)
 {
 	struct lab lab;
@@ -432,7 +464,7 @@ TEST(a_new_policy_takes_effect_for_what_is_cached)
 	lab_stop(&lab);
 	struct dns64_config c = lab.config;
 
-	REQUIRE(prefix6_parse("2001:db8:64::/96", &c.prefixes[0]) == 0);
+	REQUIRE(prefix6_parse("2001:db8:64::/96", &c.policy.prefixes[0]) == 0);
 	CHECK_INT(resolver_update(lab.resolver, &c), 0);
 	unsigned before = lab.asked;
 	char byte;
@@ -452,7 +484,7 @@ TEST(a_new_policy_takes_effect_for_what_is_cached)
 	c.listen_len = 1;
 	CHECK_INT(resolver_update(lab.resolver, &c), -EBUSY);
 	c = lab.config;
-	c.prefixes[0].len = 95;
+	c.policy.prefixes[0].len = 95;
 	CHECK_INT(resolver_update(lab.resolver, &c), -EINVAL);
 	lab_free(&lab);
 }
