@@ -246,6 +246,21 @@ static const struct conf_key nat64_rows[] = {
 		.max = 65535,
 		.standard = "8",
 		.help = "How many blocks one subscriber may hold at a time." },
+	{ .path = "nat64.max-sessions-per-subscriber",
+		.shape = &shape_number,
+		.at = AT(nat64.state.max_sessions_per_subscriber),
+		.max = 1u << 26,
+		.standard = "0",
+		.help = "How many sessions one subscriber may have at a time; 0: as many as there is room "
+			"for." },
+	{ .path = "nat64.new-sessions-per-second",
+		.shape = &shape_number,
+		.at = AT(nat64.state.new_sessions_per_second),
+		.max = 1000000,
+		.standard = "0",
+		.help = "How many sessions a second one subscriber may open, on average, and at once; 0: no "
+			"limit. "
+			"What is faster is dropped and counted (SUBSCRIBER_RATE)." },
 	{ .path = "nat64.protocols",
 		.shape = &shape_list,
 		.at = AT(nat64.state.protocols),

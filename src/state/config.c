@@ -122,6 +122,7 @@ bool state_config_validate(const struct state_config *c)
 
 	return is_between(ports, BLOCK_PORTS_MIN, BLOCK_PORTS_MAX) && (ports & (ports - 1)) == 0 &&
 	       is_between(c->subscriber_len, 32, 128) && c->max_blocks_per_subscriber >= 1 &&
+	       c->new_sessions_per_second <= NSEC &&
 	       is_between(c->max_sessions, SESSIONS_MIN, SESSIONS_MAX) &&
 	       c->filtering <= FILTER_ADDRESS_DEPENDENT && lifetimes_validate(c) && pool_validate(c) &&
 	       statics_validate(c) && protocols_validate(c);

@@ -45,7 +45,7 @@
  * the next one. No binding, no forwarding.
  *
  * Limits. Sessions and bindings, static ones included: max_sessions each, so that memory is known at start.
- * Subscribers: as many as bindings. Blocks per subscriber: max_blocks_per_subscriber. Sessions that
+ * Subscribers: as many as bindings. Blocks per subscriber: max_blocks_per_subscriber; its sessions: quota.h. Sessions that
  * address-dependent filtering holds back: one in FILTERED_SHARE. At a limit new flows are refused by the name
  * of the limit, and what exists goes on.
  *
@@ -60,6 +60,7 @@
  * (blocks, limits); RFC 7857; RFC 6056.
  */
 #include "state/other.h"
+#include "state/quota.h"
 #include "state/owner.h"
 #include "state/tables.h"
 
@@ -253,6 +254,7 @@ uint32_t state_session_begin(struct state *s, const struct session *e)
 	s->by_proto[b->proto]++;
 	s->by_tcp[e->tcp]++;
 	s->sessions_made++;
+	quota_count(s, e->binding, 1);
 	watch_session(&s->watch, STATE_SESSION_MADE, b, e);
 	return id;
 }
@@ -268,6 +270,7 @@ void state_session_drop(struct state *s, uint32_t id)
 	s->by_proto[b->proto]--;
 	s->by_tcp[e->tcp]--;
 	s->sessions_expired++;
+	quota_count(s, bid, -1);
 	session_remove(&s->sessions, id);
 	s->bindings.at[bid].only = NONE;
 	if (--b->sessions > 0 || b->is_static)
@@ -302,6 +305,7 @@ struct arrival {
 	uint16_t remote_port; /* 0 for ICMP (RFC 6146 s3.5.3), and where there are no ports */
 	enum proto proto;
 	enum tcp_event event; /* of a TCP segment */
+	bool is_own;	      /* the subscriber's, from the IPv6 side */
 };
 
 static uint16_t remote_port_of(enum proto proto, uint16_t port)
@@ -333,14 +337,19 @@ static enum drop_reason begin(struct state *s, const struct arrival *a, nsec now
 		*ret = loose_mapping(s, a, now);
 		return DROP_NONE;
 	}
+	struct addr6 in = s->bindings.at[a->binding].b.in;
+
 	s->watch.now = now;
 	if (sessions_are_full(s)) {
-		struct addr6 in = s->bindings.at[a->binding].b.in;
 		enum drop_reason r = lender_refuse(s, DROP_SESSIONS_FULL, in, now);
 
 		watch_limit(&s->watch, r, a->proto, in);
 		return r;
 	}
+	enum drop_reason quota = a->is_own ? quota_refuses_own(s, in, now) : quota_refuses(s, in);
+
+	if (quota != DROP_NONE)
+		return quota;
 	struct session e = {
 		.binding = a->binding,
 		.remote = a->remote,
@@ -351,6 +360,8 @@ static enum drop_reason begin(struct state *s, const struct arrival *a, nsec now
 	};
 
 	*ret = mapping_of(s, state_session_begin(s, &e));
+	if (a->is_own)
+		quota_spend(s, in, now);
 	return DROP_NONE;
 }
 
@@ -431,9 +442,10 @@ static enum drop_reason open64(
 	if (f->proto == PROTO_TCP && a->event != TCP_V6_SYN_IN)
 		return DROP_TCP_NOT_SYN;
 	s->watch.now = now;
-	enum drop_reason r =
-		sessions_are_full(s) ? DROP_SESSIONS_FULL : state_binding_open(s, f, &a->binding);
+	enum drop_reason r = sessions_are_full(s) ? DROP_SESSIONS_FULL : quota_refuses_own(s, f->src, now);
 
+	if (r == DROP_NONE)
+		r = state_binding_open(s, f, &a->binding);
 	if (r == DROP_NONE)
 		return begin(s, a, now, ret);
 	r = lender_refuse(s, r, f->src, now);
@@ -461,6 +473,7 @@ enum drop_reason state_take64(struct state *s, const struct flow64 *f, nsec now,
 		.remote_port = remote_port_of(f->proto, f->dport),
 		.proto = f->proto,
 		.event = tcp_event_of(TCP_SIDE_V6, f->tcp_flags),
+		.is_own = true,
 	};
 
 	if (a.binding == NONE)

@@ -19,8 +19,8 @@
 
 #include <stddef.h>
 
-#define POOL_ENTRIES_MAX 64  /* entries of nat64.pool */
-#define STATE_PREFIXES_MAX 8 /* entries of nat64.prefixes */
+#define POOL_ENTRIES_MAX 64   /* entries of nat64.pool */
+#define STATE_PREFIXES_MAX 8  /* entries of nat64.prefixes */
 #define STATE_MEMBERS_MAX 256 /* prefixes in all nat64.pool[].subscribers together */
 #define STATE_POOLS_MAX (POOL_ENTRIES_MAX + 1)
 #define STATE_PROTOCOLS_MAX 16 /* entries of nat64.protocols */
@@ -100,6 +100,8 @@ struct state_config {
 	unsigned subscriber_len;	    /* prefix length of a subscriber, 32 to 128 */
 	unsigned max_blocks_per_subscriber; /* at least 1 */
 	unsigned max_sessions;		    /* at least 16; bindings and subscribers are bounded by it too */
+	unsigned max_sessions_per_subscriber; /* 0: as many as there is room for */
+	unsigned new_sessions_per_second;     /* of one subscriber; 0: no limit, at most NSEC; see quota.h */
 	uint8_t protocols
 		[STATE_PROTOCOLS_MAX]; /* IANA numbers of those that are bound by address; see other.h */
 	unsigned protocols_len;
@@ -139,12 +141,12 @@ struct binding {
 	enum proto proto;
 	uint8_t prefix; /* index of the translation prefix */
 	bool is_static;
-	uint8_t guard;	    /* enum guard */
-	struct addr6 in;    /* X' */
-	uint16_t in_port;   /* x */
-	struct addr4 out;   /* T */
-	uint16_t out_port;  /* t */
-	uint32_t sessions;  /* how many sessions use it */
+	uint8_t guard;	   /* enum guard */
+	struct addr6 in;   /* X' */
+	uint16_t in_port;  /* x */
+	struct addr4 out;  /* T */
+	uint16_t out_port; /* t */
+	uint32_t sessions; /* how many sessions use it */
 };
 
 struct session {
@@ -267,8 +269,8 @@ MUST_CHECK int state_update(struct state *s, const struct state_config *c);
  * A TCP segment without SYN needs a binding; see struct mapping for the one that has no session.
  *
  * Spec: RFC 6146 s3.5.1.1, s3.5.2.2, s3.5.3, s3.5.1; RFC 4787 REQ-1, REQ-3, REQ-4; RFC 5382 REQ-1; RFC 5508 REQ-1
- * Drops: TCP_NOT_SYN, POOL_EXHAUSTED, NO_POOL, SUBSCRIBER_BLOCKS, SESSIONS_FULL, BINDINGS_FULL, SUBSCRIBERS_FULL; of
- *	   PROTO_OTHER PROTOCOL, PROTOCOL_NO_ADDRESS, PROTOCOL_HOSTS
+ * Drops: TCP_NOT_SYN, POOL_EXHAUSTED, NO_POOL, SUBSCRIBER_BLOCKS, SUBSCRIBER_SESSIONS, SUBSCRIBER_RATE, SESSIONS_FULL,
+ *	   BINDINGS_FULL, SUBSCRIBERS_FULL; of PROTO_OTHER PROTOCOL, PROTOCOL_NO_ADDRESS, PROTOCOL_HOSTS
  * Cost: two bounded hash look-ups for an established flow; allocates nothing.
  */
 MUST_CHECK enum drop_reason state_take64(
@@ -281,7 +283,7 @@ MUST_CHECK enum drop_reason state_take64(
  * inside host's own SYN completes a simultaneous open; until then is_filtered says that it lets nothing in.
  *
  * Spec: RFC 6146 s3.5.1, s3.5.2.2, s3.5.3 (filtering included)
- * Drops: 46_NO_BINDING, 46_FILTERED, TCP_SYN46_FILTERED, SESSIONS_FULL
+ * Drops: 46_NO_BINDING, 46_FILTERED, TCP_SYN46_FILTERED, SESSIONS_FULL, SUBSCRIBER_SESSIONS
  */
 MUST_CHECK enum drop_reason state_take46(
 	struct state *s, const struct flow46 *f, nsec now, struct mapping *ret);

@@ -385,12 +385,31 @@ static bool check_subscribers(const struct state *s)
 	return blocks == s->pool.slots.used && statics == s->statics;
 }
 
+/* Each subscriber's sessions (quota.h), as counted from its bindings. */
+static bool check_quotas(const struct state *s)
+{
+	const struct subscriber_table *t = &s->subscribers;
+	const struct binding_table *b = &s->bindings;
+	uint32_t *sessions = calloc((size_t)t->slots.high + 1, sizeof(*sessions));
+	bool ok = sessions != NULL;
+
+	for (uint32_t id = 0; ok && id < b->slots.high; id++) {
+		if (slots_is_live(&b->slots, id))
+			sessions[subscriber_find(t, b->at[id].b.in)] += b->at[id].b.sessions;
+	}
+	for (uint32_t id = 0; ok && id < t->slots.high; id++)
+		ok = !slots_is_live(&t->slots, id) || t->at[id].sessions == sessions[id];
+	free(sessions);
+	return ok;
+}
+
 bool state_validate(const struct state *s)
 {
 	uint32_t *sessions = calloc((size_t)s->bindings.slots.high + 1, sizeof(*sessions));
 	uint32_t *bindings = calloc((size_t)s->pool.slots.high + 1, sizeof(*bindings));
 	bool ok = sessions && bindings && check_sessions(s, sessions) && check_wheel(s) &&
-		  check_bindings(s, sessions, bindings) && check_pool(s, bindings) && check_subscribers(s);
+		  check_bindings(s, sessions, bindings) && check_pool(s, bindings) && check_subscribers(s) &&
+		  check_quotas(s);
 
 	free(sessions);
 	free(bindings);

@@ -27,7 +27,7 @@ config_with() {
 	local pool=$1
 	shift
 	awk -v pool="$pool" -v more="$(printf '%s\n' "$@")" '
-		/^  max-sessions:/ && more ~ /max-sessions/ { next }
+		/^  max-sessions:/ && more ~ /max-sessions:/ { next }
 		/^    - \{ address/ { printf "%s\n", pool; if (more != "") print more; next }
 		{ print }' "$LAB_DIR/out/first.yaml" >"$LAB_DIR/isthmus.yaml"
 }
@@ -138,6 +138,33 @@ reload_says() { # reload_says WORDS LINES...: refused, with these words
 }
 step "more than at the start need a restart, and it says so" reload_says "nat64.max-sessions.*restart" \
 	"  ports-per-block: 64" "  max-sessions: 2000000"
+many_flows() { # many_flows N: datagrams to so many ports of the server
+	client python3 - "$WEB64" "$1" <<-'END'
+		import socket, sys
+		s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+		for port in range(20000, 20000 + int(sys.argv[2])):
+		    s.sendto(b"x", (sys.argv[1], port))
+	END
+}
+refused_for() { # refused_for REASON AT-LEAST: of the drops so far
+	isthmus counters --json | python3 -c "import json,sys
+rows=[json.loads(l) for l in sys.stdin]
+n=sum(r['value'] for r in rows if r.get('name')=='$1')
+print(n, 'dropped')
+sys.exit(n < $2)"
+}
+session_limit() { # 200 flows of which a hundred are allowed; what is open goes on
+	reload_with "    - { address: $SECOND4, ports: 40000-65535 }" "  ports-per-block: 64" "  max-sessions-per-subscriber: 100" || return
+	many_flows 200 && refused_for SUBSCRIBER_SESSIONS 80
+}
+rate_limit() {
+	reload_with "    - { address: $SECOND4, ports: 40000-65535 }" "  ports-per-block: 64" "  new-sessions-per-second: 20" || return
+	many_flows 400 && refused_for SUBSCRIBER_RATE 150
+}
+step "a subscriber's sessions are limited by reload" session_limit
+step "and how fast it opens them" rate_limit
+no_limits() { reload_with "    - { address: $SECOND4, ports: 40000-65535 }" "  ports-per-block: 64"; }
+step "neither, again" no_limits
 step "another block size needs one, too" reload_says "nat64.ports-per-block.*restart" "  ports-per-block: 128"
 step "and the service goes on" seen_as "$SECOND4" "$CLIENT6"
 second_prefix() {

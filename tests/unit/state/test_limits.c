@@ -44,6 +44,66 @@ TEST(freeing_nothing_is_fine)
 
 /* --- full tables --- */
 
+TEST(rfc6888_req4_a_subscriber_has_its_number_of_sessions_and_no_more)
+{
+	struct state_config c = config_small();
+
+	c.max_sessions_per_subscriber = 3;
+	struct state *s = state_of(&c);
+	struct mapping m = take64(s, udp64(v6(1, 1), 5000, SERVER, 1), START), none;
+	struct flow64 first = udp64(v6(1, 1), 5000, SERVER, 1), other = udp64(v6(1, 2), 6000, SERVER, 1);
+
+	take64(s, udp64(v6(1, 1), 5000, SERVER, 2), START);
+	take64(s, other, START); /* another host of the same subscriber */
+	struct flow64 more = udp64(v6(1, 1), 5000, SERVER, 3), new_port = udp64(v6(1, 1), 5001, SERVER, 1);
+	struct flow46 in = answer(&first, &m, 0);
+
+	CHECK_INT(state_take64(s, &more, START, &none), DROP_SUBSCRIBER_SESSIONS);
+	CHECK_INT(state_take64(s, &new_port, START, &none), DROP_SUBSCRIBER_SESSIONS);
+	in.sport = 77; /* from outside too */
+	CHECK_INT(state_take46(s, &in, START, &none), DROP_SUBSCRIBER_SESSIONS);
+	CHECK_INT(stats_of(s).bindings[PROTO_UDP], 2); /* what is refused leaves no binding */
+	take64(s, first, START + NSEC);		       /* what is there goes on, and so do others */
+	take64(s, udp64(v6(2, 1), 5000, SERVER, 1), START + NSEC);
+	expire(s, START + 1000 * NSEC);
+	take64(s, more, START + 1001 * NSEC);
+	FINISH(s);
+}
+
+TEST(rfc6888_req5_a_subscriber_opens_sessions_at_its_rate)
+{
+	struct state_config c = config_small();
+	struct mapping m = { 0 };
+	unsigned opened = 0;
+
+	c.new_sessions_per_second = 10;
+	struct state *s = state_of(&c);
+	struct flow64 f = udp64(v6(1, 1), 5000, SERVER, 1);
+
+	take64(s, f, START);
+	for (unsigned i = 0; i < 100; i++) { /* for two seconds, fifty times a second */
+		f.dport = (uint16_t)(i + 2);
+		enum drop_reason r = state_take64(s, &f, START + i * NSEC / 50, &m);
+
+		CHECK(r == DROP_NONE || r == DROP_SUBSCRIBER_RATE);
+		opened += r == DROP_NONE;
+	}
+	CHECK(opened >= 29 && opened <= 30); /* the burst of one second, and what two seconds allow */
+	f.dport = 1;
+	take64(s, f, START + 2 * NSEC); /* an old one */
+	take64(s, udp64(v6(2, 1), 5000, SERVER, 1), START + 2 * NSEC);
+
+	struct flow46 in = answer(&f, &m, 0);
+
+	for (unsigned i = 0; i < 20; i++) { /* strangers neither are held back nor use it up */
+		in.sport = (uint16_t)(1000 + i);
+		CHECK_INT(state_take46(s, &in, START + 4 * NSEC, &m), DROP_NONE);
+	}
+	f.dport = 500;
+	take64(s, f, START + 4 * NSEC);
+	FINISH(s);
+}
+
 TEST(a_full_session_table_refuses_new_sessions_and_serves_the_old)
 {
 	struct state_config c = config_small();
