@@ -34,7 +34,7 @@ static inline void hash_round(uint64_t v[4])
  * hash_words() - SipHash-1-3 over whole 64-bit words
  * @key:	secret key
  * @w:		@n words, host order
- * @n:		number of words; a compile-time constant at every call, so that the loop unrolls
+ * @n:		number of words; a compile-time constant on the path of a packet, so that the loop unrolls
  *
  * Return: 64 well mixed bits.
  * Cost:   about n + 5 rounds; allocates nothing.

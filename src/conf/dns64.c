@@ -191,6 +191,13 @@ const struct conf_key conf_dns64_rows[CONF_DNS64_ROWS] = {
 		.change = CONF_CHANGE_RESTART,
 		.help = "validate checks the signatures of answers and refuses forged ones; off believes the "
 			"upstream." },
+	{ .path = "dns64.answer-cache",
+		.shape = &shape_number,
+		.at = AT(dns64.answer_cache),
+		.max = 1u << 24,
+		.standard = "100000",
+		.help = "How many answers are kept as they were written, to be given again while their TTLs last; 0 "
+			"for none." },
 	{ .path = "dns64.allow-non-global",
 		.shape = &shape_flag,
 		.at = AT(dns64.policy.allow_non_global),

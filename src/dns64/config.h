@@ -96,6 +96,7 @@ struct dns64_config {
 	struct upstream upstream[DNS64_UPSTREAM_MAX]; /* FORWARD only */
 	unsigned upstream_len;
 	bool dnssec_validate;
+	unsigned answer_cache; /* answers kept ready to be given again; 0: none */
 	struct dns64_policy policy; /* of clients without a view */
 	struct dns64_view views[DNS64_VIEWS_MAX];
 	unsigned views_len;

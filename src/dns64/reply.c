@@ -27,11 +27,26 @@ static uint16_t flags_of(const struct reply *r, uint16_t rcode)
 	unsigned flags = DNS_QR | DNS_RA | (rcode & DNS_RCODE);
 
 	flags |= r->query->flags & (DNS_OPCODE | DNS_RD | DNS_CD);
-	if (v && v->is_authentic)
+	if (v ? v->is_authentic : r->kept && r->kept->is_authentic)
 		flags |= DNS_AD;
 	if (v && v->is_authoritative)
 		flags |= DNS_AA;
 	return (uint16_t)flags;
+}
+
+static uint16_t rcode_of(const struct reply *r)
+{
+	if (r->kept)
+		return r->kept->rcode;
+	return r->verdict ? r->verdict->rcode : r->rcode;
+}
+
+static void write_sections(const struct reply *r, struct dns_wr *d)
+{
+	if (r->kept)
+		answer_write(r->kept, r->now, d);
+	else if (r->verdict)
+		synth_write(r->in, r->verdict, d);
 }
 
 static void begin(const struct reply *r, struct dns_wr *d, uint8_t *buf, size_t limit)
@@ -43,7 +58,7 @@ static void begin(const struct reply *r, struct dns_wr *d, uint8_t *buf, size_t 
 
 size_t reply_build(const struct reply *r, uint8_t *buf, size_t limit, bool *ret_cut)
 {
-	uint16_t rcode = r->verdict ? r->verdict->rcode : r->rcode;
+	uint16_t rcode = rcode_of(r);
 	struct dns_opt opt = {
 		.udp_size = SERVER_UDP_MAX,
 		.rcode = rcode,
@@ -54,8 +69,7 @@ size_t reply_build(const struct reply *r, uint8_t *buf, size_t limit, bool *ret_
 	struct dns_wr d;
 
 	begin(r, &d, buf, limit - opt_len);
-	if (r->verdict)
-		synth_write(r->in, r->verdict, &d);
+	write_sections(r, &d);
 	*ret_cut = d.w.full;
 	if (d.w.full)
 		begin(r, &d, buf, limit - opt_len);

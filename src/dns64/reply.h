@@ -2,13 +2,16 @@
 #ifndef ISTHMUS_DNS64_REPLY_H
 #define ISTHMUS_DNS64_REPLY_H
 
+#include "dns64/answers.h"
 #include "dns64/query.h"
 
 struct reply {
 	const struct query *query;
-	uint16_t rcode;			     /* extended code; used if verdict is NULL */
+	uint16_t rcode;			     /* extended code; used if verdict and kept are NULL */
 	const struct synth_input *in;	     /* with verdict */
 	const struct synth_verdict *verdict; /* NULL: no more than header, question and OPT */
+	const struct answer *kept;	     /* from the cache instead of a verdict */
+	uint32_t now;			     /* with kept: the moment, of answers_now() */
 };
 
 /** reply_limit() - how long a reply over UDP may be: what the client takes, at most SERVER_UDP_MAX */

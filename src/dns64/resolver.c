@@ -9,6 +9,7 @@
  *	udp.c, tcp.c	bytes from a client, and the way back to it; tls.c is between
  *	query.c		checked, or refused				pure
  *	view.c		which policy its client gets			pure
+ *	answers.c	given again, if the same was answered before
  *	synth_plan.c	what to ask for it				pure
  *	engine.c	asked: libunbound's cache, or the world
  *	synth.c		what the answer is				pure
@@ -18,8 +19,8 @@
  *
  * with name.c, wire.c, wire_write.c and reverse.c (names, messages, reverse names; pure) underneath. Policy
  * is applied after the cache: libunbound holds what the world said, and what a client is given is decided for
- * each reply. A new policy therefore takes effect with the next reply (resolver_update()), and the cache is
- * never wrong for anybody.
+ * each policy. A new policy takes effect with the next reply (resolver_update()): the written replies of answers.c are
+ * dropped then, what libunbound knows stays.
  *
  * Life cycle: resolver_new() opens everything and serves from then on; the process may be sandboxed after it;
  * resolver_free() closes clients, and leaves the sockets that it was lent to whoever lent them.
@@ -75,6 +76,12 @@ static int start_sockets(struct resolver *r, const struct resolver_socket *socke
 	return 0;
 }
 
+/* *ret stays NULL if the configuration wants none. */
+static int new_answers(const struct dns64_config *c, struct answers **ret)
+{
+	return c->answer_cache > 0 ? answers_new(c->answer_cache, ret) : 0;
+}
+
 int resolver_new(const struct dns64_config *c, struct loop *l, const struct resolver_socket *sockets,
 	unsigned sockets_len, struct resolver **ret, char *fault, size_t fault_size)
 {
@@ -94,6 +101,8 @@ int resolver_new(const struct dns64_config *c, struct loop *l, const struct reso
 	err = udp_new(r);
 	if (err == 0)
 		err = serve_start(r);
+	if (err == 0)
+		err = new_answers(c, &r->answers);
 	if (err < 0)
 		snprintf(fault, fault_size, "out of memory");
 	if (err == 0)
@@ -143,6 +152,7 @@ void resolver_free(struct resolver *r)
 	udp_free(r);
 	for (unsigned i = 0; i < TRANSPORT_COUNT; i++)
 		tls_context_free(r->tls[i]);
+	answers_free(r->answers);
 	free(r);
 }
 
@@ -183,7 +193,15 @@ int resolver_update(struct resolver *r, const struct dns64_config *c)
 		return err;
 	if (!same_service(&r->config, c))
 		return -EBUSY;
+	struct answers *fresh = NULL;
+
+	err = new_answers(c, &fresh);
+	if (err < 0)
+		return err;
+	answers_free(r->answers);
+	r->answers = fresh;
 	r->config = *c;
+	r->generation++;
 	return 0;
 }
 

@@ -106,6 +106,7 @@ static unsigned long *local_counter(struct dns64_counters *c, const struct synth
 	return is_ipv4only ? &c->answers_ipv4only : &c->answers_reverse_zone;
 }
 
+/* @p is looked at for local answers only. */
 static void count_verdict(struct dns64_counters *c, const struct synth_plan *p, const struct synth_verdict *v)
 {
 	unsigned long *by_kind[SYNTH_KIND_COUNT] = {
@@ -118,7 +119,7 @@ static void count_verdict(struct dns64_counters *c, const struct synth_plan *p, 
 		[SYNTH_UNPROVEN] = &c->failed_unproven,
 		[SYNTH_OTHER] = &c->answers_other_rcode,
 		[SYNTH_PTR] = &c->answers_ptr,
-		[SYNTH_LOCAL] = local_counter(c, p),
+		[SYNTH_LOCAL] = v->kind == SYNTH_LOCAL ? local_counter(c, p) : NULL,
 	};
 	unsigned long *by_note[NOTE_COUNT] = {
 		[NOTE_CHECKING_DISABLED] = &c->unsynthesized_checking_disabled,
@@ -141,6 +142,75 @@ static void send_verdict(struct resolver *r, const struct query *q, const struct
 
 	count_verdict(&r->counters, in->plan, v);
 	send_reply(r, &reply, path);
+}
+
+/* --- answers kept ready --- */
+
+static struct answer_key key_of(const struct resolver *r, const struct query *q, const struct reply_path *path)
+{
+	struct dns_endpoint client = sockaddr_endpoint(&path->peer);
+
+	return (struct answer_key){ .ask = &q->ask, .view = view_of(&r->config, &client) };
+}
+
+/* Answers from what is kept; false if there is nothing for this query. */
+static bool give_again(struct resolver *r, const struct query *q, const struct reply_path *path)
+{
+	struct answer_key k = key_of(r, q, path);
+	struct reply reply = { .query = q, .now = answers_now() };
+
+	reply.kept = answers_find(r->answers, &k, reply.now);
+	if (!reply.kept)
+		return false;
+	struct synth_verdict v = {
+		.kind = reply.kept->kind,
+		.note = reply.kept->note,
+		.has_excluded = reply.kept->has_excluded,
+	};
+
+	r->counters.cache_hits++;
+	count_verdict(&r->counters, NULL, &v);
+	send_reply(r, &reply, path);
+	return true;
+}
+
+/*
+ * Whether a verdict stays right while its TTLs last: data, or a "no", from lookups that worked. An answer made without
+ * the AAAA lookup (it failed, or took too long) may be another one a moment later, and nobody gets bogus data of
+ * somebody else's CD.
+ */
+static bool is_lasting(const struct open_query *o, const struct synth_verdict *v)
+{
+	static const bool lasts[SYNTH_KIND_COUNT] = {
+		[SYNTH_NATIVE] = true,
+		[SYNTH_SYNTHESIZED] = true,
+		[SYNTH_NODATA] = true,
+		[SYNTH_NXDOMAIN] = true,
+		[SYNTH_PTR] = true,
+	};
+	const struct lookup *first = &o->first.result, *second = &o->second.result;
+
+	return lasts[v->kind] && o->generation == o->resolver->generation && first->has_msg &&
+	       (first->rcode == RCODE_NOERROR || first->rcode == RCODE_NXDOMAIN) && first->trust != TRUST_BOGUS &&
+	       !(second->has_msg && second->trust == TRUST_BOGUS);
+}
+
+/* Writes the reply again, as for a client that takes all that is ever kept. */
+static void keep_reply(const struct open_query *o, const struct synth_input *in, const struct synth_verdict *v)
+{
+	struct reply reply = { .query = &o->query, .in = in, .verdict = v };
+	struct resolver *r = o->resolver;
+	struct answer_key k = key_of(r, &o->query, &o->path);
+	bool is_cut;
+
+	if (!r->answers || !is_lasting(o, v))
+		return;
+	size_t len = reply_build(&reply, r->reply, ANSWER_LEN_MAX, &is_cut);
+
+	if (is_cut)
+		return;
+	r->counters.cache_kept++;
+	r->counters.cache_lost += answers_keep(r->answers, &k, v, r->reply, len, answers_now());
 }
 
 /* --- open queries --- */
@@ -228,6 +298,7 @@ static void answer_query(struct open_query *o, const struct synth_input *in, con
 		r->counters.abandoned_tcp++;
 	else
 		send_verdict(r, &o->query, in, v, &o->path);
+	keep_reply(o, in, v);
 	close_query(o);
 }
 
@@ -292,6 +363,7 @@ static void start_query(struct resolver *r, const struct query *q, const struct 
 	}
 	o->resolver = r;
 	o->started = clock_now();
+	o->generation = r->generation;
 	o->query = *q;
 	o->path = *path;
 	o->plan = *plan;
@@ -319,6 +391,8 @@ static void serve_query(struct resolver *r, const struct query *q, const struct 
 	const struct dns64_policy *policy = policy_of(r, path);
 	struct synth_plan plan;
 
+	if (r->answers && (q->flags & DNS_RD) && give_again(r, q, path))
+		return;
 	synth_plan(policy, &q->ask, &plan);
 	if (plan.kind == PLAN_LOCAL) {
 		struct synth_input in = { .policy = policy, .query = &q->ask, .plan = &plan };

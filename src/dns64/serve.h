@@ -56,6 +56,7 @@ struct open_query {
 	struct resolver *resolver;
 	enum query_phase phase;
 	nsec started;
+	unsigned generation; /* of the configuration that it was planned with */
 	struct query query;
 	struct reply_path path;
 	struct synth_plan plan;
@@ -64,6 +65,8 @@ struct open_query {
 
 struct resolver {
 	struct dns64_config config;
+	unsigned generation;	 /* counts new configurations */
+	struct answers *answers; /* NULL: none are kept */
 	struct loop *loop;
 	struct engine *engine;
 	struct trial trial; /* runs if validation is on */
@@ -73,7 +76,7 @@ struct resolver {
 	struct tcp_listener listeners[TRANSPORT_COUNT * DNS64_LISTEN_MAX];
 	unsigned listeners_len;
 	struct ssl_ctx_st *tls[TRANSPORT_COUNT]; /* for new connections; NULL: plain, or not served */
-	struct open_query open[PHASE_COUNT]; /* heads; only prev and next are used */
+	struct open_query open[PHASE_COUNT];	 /* heads; only prev and next are used */
 	unsigned open_len;
 	struct loop_watch *deadline;
 	struct tcp_client *clients; /* a list, linked through the clients */

@@ -32,6 +32,30 @@ static size_t copy_message(const struct dns_msg *m, uint8_t *out, size_t room)
 	return d.w.full ? 0 : dns_wr_end(&d, m->id, m->flags);
 }
 
+/* A message as a reply to its own question: what is kept of it must be readable, and no older than its time. */
+static void check_kept(const struct dns_msg *m)
+{
+	static const struct synth_verdict v = { .kind = SYNTH_NATIVE };
+	static uint8_t out[DNS_MESSAGE_MAX];
+	static struct answers *cache;
+	struct query q = { .ask.question = m->question, .has_question = true, .udp_size = 512 };
+	struct answer_key k = { .ask = &q.ask };
+	struct reply r = { .query = &q, .now = 11 };
+	struct dns_msg again;
+	bool cut;
+
+	require(cache || answers_new(8, &cache) == 0);
+	(void)answers_keep(cache, &k, &v, m->bytes, m->len, 10);
+	r.kept = answers_find(cache, &k, r.now);
+	if (r.kept) {
+		size_t len = reply_build(&r, out, ANSWER_LEN_MAX, &cut);
+
+		require(!cut && dns_msg_parse(out, len, &again));
+	}
+	(void)answers_forget(cache, &m->question.name);
+	require(answers_len(cache) == 0);
+}
+
 static void check_names(const struct dns_msg *m)
 {
 	char text[DNS_NAME_TEXT];
@@ -95,6 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (dns_msg_parse(data, len, &m)) {
 		check_names(&m);
 		check_copy(&m);
+		check_kept(&m);
 	}
 	check_query(data, len);
 	return 0;

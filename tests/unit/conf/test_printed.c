@@ -188,6 +188,8 @@ static void make_dns64(struct maker *m)
 {
 	say(m, "dns64:\n  dnssec: %s\n", PICK(m, "validate", "off"));
 	if (below(m, 2))
+		say(m, "  answer-cache: %u\n", below(m, 1u << 24));
+	if (below(m, 2))
 		say(m, "  listen: [\"[2001:db8::%x]:%u\", \"192.0.2.%u:53\"]\n", below(m, 65536),
 			1 + below(m, 65535), below(m, 256));
 	if (below(m, 2))

@@ -91,6 +91,7 @@ static void check_default_dns64(const struct dns64_config *d)
 	check_prefix6(d->policy.exclude_aaaa[0], "::ffff:0.0.0.0/96");
 	CHECK_INT(d->policy.exclude_a_len, 0);
 	CHECK(d->dnssec_validate && !d->policy.allow_non_global);
+	CHECK_INT(d->answer_cache, 100000);
 }
 
 static void check_default_service(const struct conf *c)

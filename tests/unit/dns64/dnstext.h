@@ -260,4 +260,31 @@ static inline const char *message_to_text(const uint8_t *bytes, size_t len)
 	return out;
 }
 
+/* The number at @s if it is a word of its own, such as a TTL; else -1. *ret_len is the length of its digits. */
+static inline long word_number(const char *start, const char *s, size_t *ret_len)
+{
+	*ret_len = strspn(s, "0123456789");
+	bool is_word = *ret_len > 0 && s > start && s[-1] == ' ' && s[*ret_len] == ' ';
+
+	return is_word ? strtol(s, NULL, 10) : -1;
+}
+
+/* @want, or @want a second later: a TTL may have lost one when a second of the clock passed meanwhile. */
+static inline const char *unless_older(const char *got, const char *want)
+{
+	const char *g = got, *w = want;
+	size_t g_len, w_len;
+
+	while (*g && *w) {
+		long a = word_number(got, g, &g_len), b = word_number(want, w, &w_len);
+		bool is_ttl = a >= 0 && b >= 0 && (a == b || a == b - 1);
+
+		if (!is_ttl && *g != *w)
+			return want;
+		g += is_ttl ? g_len : 1;
+		w += is_ttl ? w_len : 1;
+	}
+	return *g == *w ? got : want;
+}
+
 #endif

@@ -189,6 +189,7 @@ static inline void lab_defaults(struct lab *lab, const struct script *script, un
 	lab->config.policy.prefixes_len = 1;
 	REQUIRE(prefix6_parse("::ffff:0:0/96", &lab->config.policy.exclude_aaaa[0]) == 0);
 	lab->config.policy.exclude_aaaa_len = 1;
+	lab->config.answer_cache = 1000;
 }
 
 static inline void lab_start(struct lab *lab)
