@@ -19,8 +19,8 @@
 
 #include <stddef.h>
 
-#define POOL_ENTRIES_MAX 64   /* entries of nat64.pool */
-#define STATE_PREFIXES_MAX 8  /* entries of nat64.prefixes */
+#define POOL_ENTRIES_MAX 64  /* entries of nat64.pool */
+#define STATE_PREFIXES_MAX 8 /* entries of nat64.prefixes */
 #define STATE_MEMBERS_MAX 256 /* prefixes in all nat64.pool[].subscribers together */
 #define STATE_POOLS_MAX (POOL_ENTRIES_MAX + 1)
 #define STATE_PROTOCOLS_MAX 16 /* entries of nat64.protocols */
@@ -141,12 +141,12 @@ struct binding {
 	enum proto proto;
 	uint8_t prefix; /* index of the translation prefix */
 	bool is_static;
-	uint8_t guard;	   /* enum guard */
-	struct addr6 in;   /* X' */
-	uint16_t in_port;  /* x */
-	struct addr4 out;  /* T */
-	uint16_t out_port; /* t */
-	uint32_t sessions; /* how many sessions use it */
+	uint8_t guard;	    /* enum guard */
+	struct addr6 in;    /* X' */
+	uint16_t in_port;   /* x */
+	struct addr4 out;   /* T */
+	uint16_t out_port;  /* t */
+	uint32_t sessions;  /* how many sessions use it */
 };
 
 struct session {

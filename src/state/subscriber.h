@@ -9,13 +9,13 @@ struct subscriber {
 	struct addr6 prefix; /* the first subscriber_len bits of its hosts' addresses */
 	struct addr4 addr; /* new blocks come from here as long as it has any (paired pooling), if has_addr */
 	bool has_addr;
-	uint8_t pool;	   /* that its blocks come from */
-	uint32_t statics;  /* static bindings into the prefix: they keep it, and its address, alive */
-	uint32_t blocks;   /* how many it holds */
-	uint32_t others;   /* first of its dynamic bindings by address, or NONE; see other.h */
-	uint32_t sessions; /* of all its bindings, and when they are paid for: see quota.h */
+	uint8_t pool;	  /* that its blocks come from */
+	uint32_t statics; /* static bindings into the prefix: they keep it, and its address, alive */
+	uint32_t blocks;  /* how many it holds */
+	uint32_t others;  /* first of its dynamic bindings by address, or NONE; see other.h */
+	uint32_t sessions; /* of all its bindings; see quota.h, also for rate_at */
 	nsec rate_at;
-	uint32_t all;				      /* first block of all, the newest; or NONE */
+	uint32_t all;	  /* first block of all, the newest; or NONE */
 	uint32_t room[PORT_CLASS_COUNT][PROTO_COUNT]; /* first block of the class with a free port, or NONE */
 };
 
