@@ -86,10 +86,21 @@ struct dns64_view {
 	struct dns64_policy policy;
 };
 
+/* What one client may take; a client is a prefix. */
+struct dns64_per_client {
+	unsigned ipv6_length, ipv4_length; /* of the prefix, bits */
+	unsigned queries;		   /* open at once */
+	unsigned connections;		   /* open at once */
+	unsigned responses_per_second;	   /* over UDP without a valid cookie; 0: no limit */
+	unsigned slip;			   /* every how many-th answer beyond it is TC; 0: none */
+};
+
 struct dns64_config {
 	struct dns_endpoint listen[DNS64_LISTEN_MAX];
 	unsigned listen_len;
-	struct dns64_secure tls;		  /* DNS over TLS (RFC 7858) */
+	struct dns64_secure tls; /* DNS over TLS (RFC 7858) */
+	struct dns64_per_client per_client;
+	bool cookies;				  /* RFC 7873 */
 	struct dns_prefix allow[DNS64_ALLOW_MAX]; /* clients that are answered; all others are refused */
 	unsigned allow_len;
 	enum upstream_mode upstream_mode;

@@ -21,6 +21,34 @@ bool query_is_answered(enum query_fault f, enum dns_rcode *ret)
 	return true;
 }
 
+/* RFC 7873 s4: eight bytes of the client, then none or 8 to 32 of a server. */
+static bool is_cookie_length(size_t len)
+{
+	return len == COOKIE_CLIENT_LEN || (len >= 16 && len <= COOKIE_MAX);
+}
+
+/* RFC 6891 s6.1.2: options one after the other; of several cookies the first counts (RFC 7873 s5.2). */
+static bool read_options(struct rd r, struct query *q)
+{
+	uint16_t code, len;
+
+	while (rd_left(&r) > 0) {
+		if (!rd_be16(&r, &code) || !rd_be16(&r, &len))
+			return false;
+		const uint8_t *data = rd_take(&r, len);
+
+		if (!data)
+			return false;
+		if (code != OPTION_COOKIE || q->cookie_len > 0)
+			continue;
+		if (!is_cookie_length(len))
+			return false; /* RFC 7873 s5.2.2: FORMERR */
+		bytes_copy(q->cookie, data, len);
+		q->cookie_len = (uint8_t)len;
+	}
+	return true;
+}
+
 /* RFC 6891 s6.1.1: at most one OPT record, owned by the root. */
 static enum query_fault read_edns(const struct dns_msg *m, struct query *q)
 {
@@ -37,7 +65,9 @@ static enum query_fault read_edns(const struct dns_msg *m, struct query *q)
 		q->udp_size = rr.class < DNS_UDP_PLAIN_MAX ? DNS_UDP_PLAIN_MAX : rr.class; /* s6.2.3 */
 		q->ask.dnssec_ok = rr.ttl & DNS_OPT_DO;
 		if (EDNS_VERSION(rr.ttl) > 0)
-			fault = QUERY_BAD_VERSION;
+			fault = QUERY_BAD_VERSION; /* its options mean whatever that version says */
+		else if (!read_options(rd_of(dns_rr_rdata(m, &rr), rr.rdata_len), q))
+			return QUERY_MALFORMED;
 	}
 	return fault;
 }

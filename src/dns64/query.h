@@ -2,6 +2,7 @@
 #ifndef ISTHMUS_DNS64_QUERY_H
 #define ISTHMUS_DNS64_QUERY_H
 
+#include "dns64/cookie.h"
 #include "dns64/synth.h"
 
 #define QUERY_LEN_MAX 4096 /* bytes; a query holds one name and a few options, so this is plenty */
@@ -29,6 +30,8 @@ struct query {
 	uint16_t flags;	   /* of the header */
 	bool has_question; /* ask.question can be repeated in the reply */
 	bool has_edns;
+	uint8_t cookie_len;	    /* bytes; 0: none */
+	uint8_t cookie[COOKIE_MAX]; /* as it came (RFC 7873 s4), or as the reply will say */
 	uint16_t udp_size; /* bytes that the client takes over UDP; 512 without EDNS */
 };
 
@@ -36,7 +39,7 @@ struct query {
  * query_parse() - read a message from a client
  * @ret:	as far as it could be read; always written except for QUERY_SHORT
  *
- * Spec: RFC 1035 s4.1, RFC 6891 s6.1.1 and s7, RFC 4035 s3.2, RFC 9619 (one question)
+ * Spec: RFC 1035 s4.1, RFC 6891 s6.1.1 and s7, RFC 7873 s5.2, RFC 4035 s3.2, RFC 9619 (one question)
  */
 enum query_fault query_parse(const uint8_t *bytes, size_t len, struct query *ret);
 

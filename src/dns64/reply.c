@@ -5,7 +5,6 @@
 #define EDE_NONE (-1)
 #define EDE_DNSSEC_BOGUS 6
 #define EDE_NSEC_MISSING 12
-#define EDE_LEN 6 /* bytes that the option takes in OPT */
 
 size_t reply_limit(const struct query *q)
 {
@@ -64,13 +63,15 @@ size_t reply_build(const struct reply *r, uint8_t *buf, size_t limit, bool *ret_
 		.rcode = rcode,
 		.dnssec_ok = r->query->ask.dnssec_ok,
 		.ede = ede_of(r),
+		.cookie = r->query->cookie,
+		.cookie_len = r->query->cookie_len,
 	};
-	size_t opt_len = !r->query->has_edns ? 0 : DNS_OPT_LEN + (opt.ede >= 0 ? EDE_LEN : 0u);
+	size_t opt_len = r->query->has_edns ? dns_opt_len(&opt) : 0;
 	struct dns_wr d;
 
 	begin(r, &d, buf, limit - opt_len);
 	write_sections(r, &d);
-	*ret_cut = d.w.full;
+	*ret_cut = d.w.full || r->is_cut;
 	if (d.w.full)
 		begin(r, &d, buf, limit - opt_len);
 	d.w.end = buf + limit;

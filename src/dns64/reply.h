@@ -8,6 +8,7 @@
 struct reply {
 	const struct query *query;
 	uint16_t rcode;			     /* extended code; used if verdict and kept are NULL */
+	bool is_cut;			     /* TC is set, whatever fits */
 	const struct synth_input *in;	     /* with verdict */
 	const struct synth_verdict *verdict; /* NULL: no more than header, question and OPT */
 	const struct answer *kept;	     /* from the cache instead of a verdict */

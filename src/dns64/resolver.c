@@ -8,6 +8,7 @@
  *
  *	udp.c, tcp.c	bytes from a client, and the way back to it; tls.c is between
  *	query.c		checked, or refused				pure
+ *	admit.c		beyond its rate or not; cookie.c and clients.c	pure but for the clock
  *	view.c		which policy its client gets			pure
  *	answers.c	given again, if the same was answered before
  *	synth_plan.c	what to ask for it				pure
@@ -100,6 +101,8 @@ int resolver_new(const struct dns64_config *c, struct loop *l, const struct reso
 	r->loop = l;
 	err = udp_new(r);
 	if (err == 0)
+		err = admit_start(r);
+	if (err == 0)
 		err = serve_start(r);
 	if (err == 0)
 		err = new_answers(c, &r->answers);
@@ -150,6 +153,7 @@ void resolver_free(struct resolver *r)
 	trial_stop(&r->trial);
 	engine_free(r->engine);
 	udp_free(r);
+	admit_stop(r);
 	for (unsigned i = 0; i < TRANSPORT_COUNT; i++)
 		tls_context_free(r->tls[i]);
 	answers_free(r->answers);

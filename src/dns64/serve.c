@@ -255,6 +255,8 @@ static void close_query(struct open_query *o)
 	engine_drop(&o->second);
 	unlink_query(o);
 	o->resolver->open_len--;
+	if (o->client)
+		o->client->queries--;
 	free(o);
 	if (tcp)
 		tcp_release(tcp); /* last: it may read and serve the next query */
@@ -354,6 +356,13 @@ static void on_deadline(void *ctx)
 static void start_query(struct resolver *r, const struct query *q, const struct synth_plan *plan,
 	const struct reply_path *path)
 {
+	struct client *client = admit_client(r, &path->peer);
+
+	if (client && client->queries >= r->config.per_client.queries) {
+		r->counters.refused_client_full++;
+		send_code(r, q, RCODE_SERVFAIL, path);
+		return;
+	}
 	struct open_query *o = r->open_len < QUERIES_OPEN_MAX ? calloc(1, sizeof(*o)) : NULL;
 
 	if (!o) {
@@ -366,6 +375,9 @@ static void start_query(struct resolver *r, const struct query *q, const struct 
 	o->generation = r->generation;
 	o->query = *q;
 	o->path = *path;
+	o->client = client;
+	if (client)
+		client->queries++;
 	o->plan = *plan;
 	link_query(o, PHASE_PATIENT);
 	if (r->open_len++ == 0)
@@ -419,6 +431,30 @@ static void count_transport(struct resolver *r, const struct reply_path *path)
 	++*by_transport[path->transport];
 }
 
+/* Whether the query is served; else it has been told what it is told. */
+static bool is_admitted(struct resolver *r, struct query *q, const struct reply_path *path)
+{
+	struct reply reply = { .query = q, .is_cut = true };
+
+	switch (admit(r, q, path)) {
+	case ADMIT_SERVE:
+		return true;
+	case ADMIT_BAD_COOKIE:
+		r->counters.refused_bad_cookie++;
+		send_code(r, q, RCODE_BADCOOKIE, path);
+		return false;
+	case ADMIT_TRUNCATE:
+		r->counters.refused_rate++;
+		q->has_edns = false; /* never longer than what came */
+		send_reply(r, &reply, path);
+		return false;
+	case ADMIT_DROP:
+		r->counters.ignored_rate++;
+		return false;
+	}
+	return false;
+}
+
 void serve_message(struct resolver *r, const uint8_t *bytes, size_t len, const struct reply_path *path)
 {
 	enum dns_rcode code;
@@ -426,6 +462,8 @@ void serve_message(struct resolver *r, const uint8_t *bytes, size_t len, const s
 	enum query_fault f = query_parse(bytes, len, &q);
 
 	count_transport(r, path);
+	if (query_is_answered(f, &code) && !is_admitted(r, &q, path))
+		return;
 	if (f == QUERY_OK) {
 		count_query(&r->counters, &q, path);
 		serve_query(r, &q, path);
@@ -448,8 +486,13 @@ void serve_stranger(struct resolver *r, const uint8_t *bytes, size_t len, const 
 		count_fault(&r->counters, f);
 		return;
 	}
-	r->counters.refused_stranger++;
 	q.has_edns = false;
+	q.cookie_len = 0;
+	if (admit(r, &q, path) != ADMIT_SERVE) {
+		r->counters.ignored_rate++;
+		return;
+	}
+	r->counters.refused_stranger++;
 	send_code(r, &q, RCODE_REFUSED, path);
 }
 

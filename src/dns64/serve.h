@@ -2,6 +2,7 @@
 #ifndef ISTHMUS_DNS64_SERVE_H
 #define ISTHMUS_DNS64_SERVE_H
 
+#include "dns64/clients.h"
 #include "dns64/engine.h"
 #include "dns64/reply.h"
 #include "dns64/resolver.h"
@@ -59,6 +60,7 @@ struct open_query {
 	unsigned generation; /* of the configuration that it was planned with */
 	struct query query;
 	struct reply_path path;
+	struct client *client; /* NULL: not limited by itself */
 	struct synth_plan plan;
 	struct engine_ask first, second;
 };
@@ -82,6 +84,9 @@ struct resolver {
 	struct tcp_client *clients; /* a list, linked through the clients */
 	unsigned clients_len;
 	unsigned strangers_len;
+	struct clients *per_client;
+	struct cookie_secrets secrets;
+	nsec secrets_since;
 	struct dns64_counters counters;
 	uint8_t reply[DNS_MESSAGE_MAX]; /* the one being sent */
 };
@@ -102,6 +107,27 @@ void serve_stranger(struct resolver *r, const uint8_t *bytes, size_t len, const 
 
 MUST_CHECK int serve_start(struct resolver *r); /* 0 or -ENOMEM */
 void serve_stop(struct resolver *r);		/* forgets all open queries; fine if never started */
+
+/* --- admit.c --- */
+
+enum admission {
+	ADMIT_SERVE,
+	ADMIT_BAD_COOKIE, /* beyond the rate, and told so with a cookie to come back with */
+	ADMIT_TRUNCATE,	  /* the same, and told to come over TCP */
+	ADMIT_DROP,	  /* the same, and told nothing */
+};
+
+MUST_CHECK int admit_start(struct resolver *r); /* 0 or -errno */
+void admit_stop(struct resolver *r);		/* after all queries and connections; fine if never started */
+
+/**
+ * admit() - whether a query is served
+ * @q:	its cookie becomes the one that the reply carries
+ */
+enum admission admit(struct resolver *r, struct query *q, const struct reply_path *path);
+
+/** admit_client() - whose limits hold for an address; NULL if there is no room to know */
+struct client *admit_client(struct resolver *r, const union sockaddr_any *peer);
 
 /* --- udp.c --- */
 

@@ -31,6 +31,7 @@
 struct tcp_client {
 	struct tcp_client *prev, *next;
 	struct resolver *resolver;
+	struct client *client; /* NULL: not limited by itself */
 	struct loop_watch *reading, *writing, *idle;
 	enum dns_transport transport;
 	struct ssl_st *tls; /* NULL: plain TCP */
@@ -61,6 +62,8 @@ static void client_unlink(struct tcp_client *c)
 		c->next->prev = c->prev;
 	r->clients_len--;
 	r->strangers_len -= c->is_stranger;
+	if (c->client)
+		c->client->connections--;
 }
 
 static void client_close(struct tcp_client *c)
@@ -369,6 +372,8 @@ static void client_link(struct resolver *r, struct tcp_client *c)
 	r->clients = c;
 	r->clients_len++;
 	r->strangers_len += c->is_stranger;
+	if (c->client)
+		c->client->connections++;
 }
 
 /* Ready to read and to be timed; false without memory. */
@@ -386,12 +391,15 @@ static bool client_begin(struct tcp_client *c)
 	return !context || c->tls;
 }
 
-static bool is_welcome(struct resolver *r, bool is_stranger, enum dns_transport t)
+static bool is_welcome(
+	struct resolver *r, bool is_stranger, enum dns_transport t, const struct client *client)
 {
 	if (is_stranger && t != OVER_TCP)
 		r->counters.tls_refused_stranger++;
 	else if (is_full(r, is_stranger))
 		r->counters.tcp_refused_full++;
+	else if (client && client->connections >= r->config.per_client.connections)
+		r->counters.tcp_refused_client_full++;
 	else
 		return true;
 	return false;
@@ -402,15 +410,20 @@ static void client_new(const struct tcp_listener *l, int fd, const union sockadd
 	struct resolver *r = l->resolver;
 	struct dns_endpoint who = sockaddr_endpoint(peer);
 	bool is_stranger = !resolver_allows(r, &who);
-	struct tcp_client *c = is_welcome(r, is_stranger, l->transport) ? calloc(1, sizeof(*c)) : NULL;
+	struct client *client = admit_client(r, peer);
+	bool is_taken = is_welcome(r, is_stranger, l->transport, client);
+	struct tcp_client *c = is_taken ? calloc(1, sizeof(*c)) : NULL;
 
 	if (!c) {
 		close(fd);
 		return;
 	}
-	*c = (struct tcp_client){
-		.resolver = r, .transport = l->transport, .fd = fd, .is_stranger = is_stranger, .peer = *peer
-	};
+	*c = (struct tcp_client){ .resolver = r,
+		.client = client,
+		.transport = l->transport,
+		.fd = fd,
+		.is_stranger = is_stranger,
+		.peer = *peer };
 	client_link(r, c);
 	r->counters.tcp_accepted++;
 	hold(c);

@@ -28,6 +28,9 @@
 
 #define DNS_OPT_DO 0x8000 /* RFC 6891 s6.1.3: DNSSEC OK, in the flags of OPT */
 
+#define OPTION_COOKIE 10 /* RFC 7873 s4 */
+#define OPTION_EDE 15	 /* RFC 8914 s2 */
+
 enum dns_rcode {
 	RCODE_NOERROR = 0,
 	RCODE_FORMERR = 1,
@@ -35,7 +38,8 @@ enum dns_rcode {
 	RCODE_NXDOMAIN = 3,
 	RCODE_NOTIMP = 4,
 	RCODE_REFUSED = 5,
-	RCODE_BADVERS = 16, /* RFC 6891 s9; needs the extended bits in OPT */
+	RCODE_BADVERS = 16,   /* RFC 6891 s9; needs the extended bits in OPT */
+	RCODE_BADCOOKIE = 23, /* RFC 7873 s8, the same */
 };
 
 enum dns_type {
@@ -170,8 +174,12 @@ struct dns_opt {
 	uint16_t rcode;	   /* the whole, extended code; its upper eight bits go into OPT */
 	bool dnssec_ok;	   /* copied from the query (RFC 3225 s3) */
 	int ede;	   /* INFO-CODE of an extended error (RFC 8914), or -1 */
+	const uint8_t *cookie; /* cookie_len bytes */
+	uint16_t cookie_len;   /* 0: none */
 };
 
+/** dns_opt_len() - bytes that the record will take */
+size_t dns_opt_len(const struct dns_opt *o);
 void dns_wr_opt(struct dns_wr *d, const struct dns_opt *o);
 
 /** dns_wr_end() - fill in the header; returns the length of the message. d->w.full must be false */

@@ -153,6 +153,24 @@ void dns_wr_soa(struct dns_wr *d, enum dns_section s, const struct dns_name *zon
 	close_rr(d, s, length);
 }
 
+#define OPTION_HEAD 4 /* code and length */
+
+static uint16_t options_len(const struct dns_opt *o)
+{
+	size_t len = 0;
+
+	if (o->ede >= 0)
+		len += OPTION_HEAD + 2;
+	if (o->cookie_len > 0)
+		len += OPTION_HEAD + (size_t)o->cookie_len;
+	return (uint16_t)len;
+}
+
+size_t dns_opt_len(const struct dns_opt *o)
+{
+	return DNS_OPT_LEN + (size_t)options_len(o);
+}
+
 void dns_wr_opt(struct dns_wr *d, const struct dns_opt *o)
 {
 	wr_u8(&d->w, 0); /* owner: the root */
@@ -161,11 +179,16 @@ void dns_wr_opt(struct dns_wr *d, const struct dns_opt *o)
 	wr_u8(&d->w, (uint8_t)(o->rcode >> 4));
 	wr_u8(&d->w, 0); /* version */
 	wr_be16(&d->w, o->dnssec_ok ? DNS_OPT_DO : 0);
-	wr_be16(&d->w, o->ede >= 0 ? 6 : 0);
+	wr_be16(&d->w, options_len(o));
 	if (o->ede >= 0) {
-		wr_be16(&d->w, 15); /* RFC 8914 s2: OPTION-CODE, then length and INFO-CODE */
+		wr_be16(&d->w, OPTION_EDE); /* RFC 8914 s2: OPTION-CODE, then length and INFO-CODE */
 		wr_be16(&d->w, 2);
 		wr_be16(&d->w, (uint16_t)o->ede);
+	}
+	if (o->cookie_len > 0) {
+		wr_be16(&d->w, OPTION_COOKIE);
+		wr_be16(&d->w, o->cookie_len);
+		wr_bytes(&d->w, o->cookie, o->cookie_len);
 	}
 	if (!d->w.full)
 		d->count[SECTION_ADDITIONAL]++;

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# 31_dns_serving.sh - serving DNS over TLS, with the clients that people use
+# 31_dns_serving.sh - serving DNS to strangers and over TLS, with the clients that people use
 #
-#   client: kdig, openssl ---- TLS, port 853 ---- gw: resolver ---- server: nsd
+#   client: dig, kdig, openssl ---- UDP, TCP, TLS ---- gw: resolver ---- server: nsd
 #
 # shellcheck source=tests/lab/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-lab_begin "serving over TLS"
+lab_begin "serving: cookies, rates, TLS"
 for tool in kdig openssl; do
 	command -v "$tool" >/dev/null || lab_skip_all "$tool is not installed (tools/install-deps --lab)"
 done
@@ -105,6 +105,57 @@ start_without_certificate() {
 	cat "$LAB_DIR/out/start"
 	[ "$status" = 1 ] && grep -q 'dns64.tls.certificate: .*/certificate.pem cannot be read' "$LAB_DIR/out/start"
 }
+
+dig_cookie() { client dig "@$GW6" +tries=1 +time=1 "$@"; }
+# dig says (good) if the server's cookie belongs to its own.
+cookie_is_given() { prints 'COOKIE: [0-9a-f]\{48\} (good)' dig_cookie +cookie www.lab.example AAAA; }
+# Takes the cookie of one answer into the next question.
+cookie_is_known() {
+	local before cookie
+	before=$(counter queries_cookie_valid)
+	cookie=$(dig_cookie +cookie www.lab.example AAAA | sed -n 's/.*COOKIE: \([0-9a-f]*\) .*/\1/p')
+	dig_cookie +cookie="$cookie" www.lab.example AAAA | grep "COOKIE: $cookie (good)" &&
+		[ "$(counter queries_cookie_valid)" -gt "$before" ]
+}
+rate_is_set() {
+	sed -i "s|^dns64:|dns64:\n  per-client: { responses-per-second: $1, slip: $2 }|" "$LAB_DIR/isthmus.yaml" && isthmus reload
+}
+rate_is_unset() { sed -i '/^  per-client:/d' "$LAB_DIR/isthmus.yaml" && isthmus reload; }
+# A flood without cookies, as if somebody forged the client's address: what comes back is bounded.
+flood_is_bounded() {
+	rate_is_set 10 0 || return
+	client python3 - "$GW6" <<-'END'
+		import socket, sys, time
+		s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+		s.connect((sys.argv[1], 53))
+		s.settimeout(0.2)
+		query = bytes.fromhex("000101000001000000000000037777 77036c6162076578616d706c6500001c0001")
+		sent, got, begin = 2000, 0, time.time()
+		for i in range(sent):
+		    s.send(query)
+		try:
+		    while True:
+		        got += len(s.recv(4096)) > 0
+		except TimeoutError:
+		    pass
+		print(f"{sent} queries in {time.time() - begin:.1f} s, {got} answers")
+		sys.exit(not 10 <= got <= 40)
+	END
+}
+# While the rate is used up, a client with cookies needs one exchange more, and one without goes to TCP.
+honest_clients_are_served() {
+	rate_is_unset && rate_is_set 1 1 || return
+	dig_cookie +nocookie +ignore www.lab.example AAAA >/dev/null
+	prints 'status: NOERROR' dig_cookie +cookie +qr www.lab.example AAAA &&
+		same "$(dig_cookie +nocookie +short www.lab.example AAAA)" "$AAAA" &&
+		[ "$(counter refused_rate)" -gt 0 ] && [ "$(counter refused_bad_cookie)" -gt 0 ] && rate_is_unset
+}
+
+section "Cookies and rates"
+step "dig is given a cookie, and finds it good" cookie_is_given
+step "and is known by it afterwards" cookie_is_known
+step "a flood without cookies is answered at the configured rate" flood_is_bounded
+step "meanwhile dig is served with a cookie, or over TCP without" honest_clients_are_served
 
 section "DNS over TLS"
 step "kdig asks over TLS, and finds the certificate good" answers verified first

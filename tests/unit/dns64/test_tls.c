@@ -106,7 +106,13 @@ static const char *ask(SSL *tls, const char *name)
 	return len == 0 ? "nothing" : message_to_text(reply, len);
 }
 
-#define SYNTHESIZED "NOERROR: aonly.r.test. 30 AAAA 64:ff9b::cb00:7209"
+/* The TTL may have counted down by one meanwhile. */
+static bool is_answered(SSL *tls)
+{
+	const char *text = ask(tls, "aonly.r.test");
+
+	return strstr(text, "NOERROR: aonly.r.test. ") == text && strstr(text, " AAAA 64:ff9b::cb00:7209");
+}
 
 TEST(a_query_over_tls_is_answered_and_counted)
 {
@@ -118,8 +124,8 @@ TEST(a_query_over_tls_is_answered_and_counted)
 
 	REQUIRE(tls != NULL);
 	CHECK(tls_is_shown(tls, &first));
-	CHECK_TEXT(ask(tls, "aonly.r.test"), SYNTHESIZED);
-	CHECK_TEXT(ask(tls, "aonly.r.test"), SYNTHESIZED);
+	CHECK(is_answered(tls));
+	CHECK(is_answered(tls));
 	SSL_free(tls);
 	close(fd);
 	lab_stop(&lab);
@@ -169,19 +175,19 @@ TEST(a_new_certificate_is_for_new_connections_and_the_old_ones_go_on)
 	SSL *before = tls_client(old, NULL);
 
 	REQUIRE(before != NULL);
-	CHECK_TEXT(ask(before, "aonly.r.test"), SYNTHESIZED);
+	CHECK(is_answered(before));
 	lab_stop(&lab);
 	resolver_renew_tls(lab.resolver, OVER_TLS, context_of(&second));
 	REQUIRE(read(lab.stop[0], &(char){ 0 }, 1) == 1);
 	REQUIRE(pthread_create(&lab.thread, NULL, lab_run, &lab) == 0);
 
-	CHECK_TEXT(ask(before, "aonly.r.test"), SYNTHESIZED);
+	CHECK(is_answered(before));
 	new = connect_tcp();
 	SSL *after = tls_client(new, NULL);
 
 	REQUIRE(after != NULL);
 	CHECK(tls_is_shown(after, &second));
-	CHECK_TEXT(ask(after, "aonly.r.test"), SYNTHESIZED);
+	CHECK(is_answered(after));
 	SSL_free(before);
 	SSL_free(after);
 	close(old);
@@ -211,7 +217,7 @@ TEST(what_is_no_tls_ends_the_connection_and_nothing_else)
 	SSL *tls = tls_client(fd, NULL);
 
 	REQUIRE(tls != NULL);
-	CHECK_TEXT(ask(tls, "aonly.r.test"), SYNTHESIZED);
+	CHECK(is_answered(tls));
 	SSL_free(tls);
 	close(fd);
 	lab_stop(&lab);
