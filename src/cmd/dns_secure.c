@@ -13,6 +13,7 @@
 
 const struct dns_secure_part dns_secure_parts[DNS_SECURE_PARTS] = {
 	{ OVER_TLS, offsetof(struct dns64_config, tls), "dns64.tls", "" },
+	{ OVER_HTTPS, offsetof(struct dns64_config, https), "dns64.https", "h2" },
 };
 
 const struct dns64_secure *dns_secure_of(const struct dns64_config *c, const struct dns_secure_part *p)

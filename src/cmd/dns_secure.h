@@ -11,7 +11,7 @@ struct dns_secure_part {
 	const char *protocol; /* for tls_context_new() */
 };
 
-#define DNS_SECURE_PARTS 1
+#define DNS_SECURE_PARTS 2
 extern const struct dns_secure_part dns_secure_parts[DNS_SECURE_PARTS];
 
 /** dns_secure_of() - the settings of a part; it is on if it listens somewhere */

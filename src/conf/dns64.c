@@ -101,6 +101,11 @@ const struct conf_key conf_dns64_rows[CONF_DNS64_ROWS] = {
 		.of = &conf_dns64_tls_keys,
 		.standard = "{}",
 		.help = "DNS over TLS (RFC 7858)." },
+	{ .path = "dns64.https",
+		.shape = &shape_mapping,
+		.of = &conf_dns64_https_keys,
+		.standard = "{}",
+		.help = "DNS over HTTPS (RFC 8484)." },
 	{ .path = "dns64.cookies",
 		.shape = &shape_flag,
 		.at = AT(dns64.cookies),
@@ -206,7 +211,8 @@ const struct conf_key conf_dns64_rows[CONF_DNS64_ROWS] = {
 		.at = AT(dns64.answer_cache),
 		.max = 1u << 24,
 		.standard = "100000",
-		.help = "How many answers are kept as they were written, to be given again while their TTLs last; 0 "
+		.help = "How many answers are kept as they were written, to be given again while their TTLs "
+			"last; 0 "
 			"for none." },
 	{ .path = "dns64.allow-non-global",
 		.shape = &shape_flag,

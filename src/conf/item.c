@@ -594,6 +594,20 @@ static bool read_pem_path(const char *text, void *to, char why[static ITEM_WHY])
 	return read_path(text, "/etc/isthmus/certificate.pem", to, DNS64_FILE_MAX, why);
 }
 
+/* A path that is the same in every form of a URL (RFC 3986 s2.3). */
+static bool read_url_path(const char *text, void *to, char why[static ITEM_WHY])
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
+
+	if (text[0] != '/' || strlen(text) >= DNS64_URL_PATH_MAX || text[strspn(text, plain)] != '\0')
+		return wrong(why,
+			"\"" SHOWN
+			"\" is no path of letters, digits, - . _ ~ and /, write one such as /dns-query",
+			text);
+	text_copy(to, DNS64_URL_PATH_MAX, text);
+	return true;
+}
+
 static void write_text(const void *from, char text[static ITEM_TEXT])
 {
 	text_copy(text, ITEM_TEXT, from);
@@ -617,6 +631,7 @@ const struct conf_item item_ports = { sizeof(struct conf_ports), read_ports, wri
 const struct conf_item item_upstream = { sizeof(struct upstream), read_upstream, write_upstream };
 const struct conf_item item_interface = { CONF_POOL_IFNAME, read_interface, write_text };
 const struct conf_item item_socket = { sizeof(((struct conf_control *)0)->socket), read_socket, write_text };
+const struct conf_item item_url_path = { DNS64_URL_PATH_MAX, read_url_path, write_text };
 const struct conf_item item_pem_path = { DNS64_FILE_MAX, read_pem_path, write_text };
 const struct conf_item item_log_path = { CONF_LOG_PATH, read_log_path, write_text };
 const struct conf_item item_syslog_path = { sizeof(((struct conf_bindings *)0)->syslog), read_syslog_path,

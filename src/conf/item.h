@@ -38,6 +38,7 @@ struct conf_protocol {
 	enum proto proto;
 	uint8_t number;
 };
+extern const struct conf_item item_url_path;	/* char[DNS64_URL_PATH_MAX] */
 extern const struct conf_item item_pem_path;	/* char[DNS64_FILE_MAX], an absolute path */
 extern const struct conf_item item_log_path;	/* char[CONF_LOG_PATH], an absolute path */
 extern const struct conf_item item_syslog_path; /* char[108], an absolute path */

@@ -1,4 +1,4 @@
-/* serving.c - the keys of dns64.tls and dns64.per-client; see serving.h */
+/* serving.c - the keys of dns64.tls, dns64.https and dns64.per-client; see serving.h */
 #include "conf/serving.h"
 
 #include "base/bytes.h"
@@ -31,6 +31,39 @@ static const struct conf_key tls_rows[] = {
 		.help = "The file (PEM) with the certificate's private key, without a password." },
 };
 const struct conf_keys conf_dns64_tls_keys = { tls_rows, ARRAY_LEN(tls_rows) };
+
+static const struct conf_key https_rows[] = {
+	{ .path = "dns64.https.listen",
+		.shape = &shape_list,
+		.at = AT(https.listen),
+		.len_at = AT(https.listen_len),
+		.max = DNS64_LISTEN_MAX,
+		.of = &item_endpoint,
+		.standard = "[]",
+		.change = CONF_CHANGE_RESTART,
+		.help = "Addresses and ports of DNS over HTTPS, usually port 443; an empty list switches it "
+			"off." },
+	{ .path = "dns64.https.certificate",
+		.shape = &shape_item,
+		.at = AT(https.certificate),
+		.of = &item_pem_path,
+		.standard = "/etc/isthmus/certificate.pem",
+		.help = "The file (PEM) with the certificate and those above it; read anew at each reload." },
+	{ .path = "dns64.https.key",
+		.shape = &shape_item,
+		.at = AT(https.key),
+		.of = &item_pem_path,
+		.standard = "/etc/isthmus/key.pem",
+		.help = "The file (PEM) with the certificate's private key, without a password." },
+	{ .path = "dns64.https.path",
+		.shape = &shape_item,
+		.at = AT(https_path),
+		.of = &item_url_path,
+		.standard = "/dns-query",
+		.change = CONF_CHANGE_RESTART,
+		.help = "The path of the URL." },
+};
+const struct conf_keys conf_dns64_https_keys = { https_rows, ARRAY_LEN(https_rows) };
 
 static const struct conf_key per_client_rows[] = {
 	{ .path = "dns64.per-client.ipv6-length",

@@ -23,7 +23,7 @@ enum channel_type {
 	 * conf_print()). Then for the translator: one TUN queue per worker, and with the section clat a
 	 * raw ICMPv6 socket for router advertisements and a UDP socket for DNS questions; for the resolver: per listen
 	 * address in the order of dns64.listen a UDP socket and a listening TCP socket, then the listening
-	 * sockets of dns64.tls.listen and, if there are any, a memory file with certificate and key (PEM); for the monitor: the
+	 * sockets of dns64.tls.listen and dns64.https.listen and, for each of the two that has any, a memory file with certificate and key (PEM); for the monitor: the
 	 * listening socket of control.metrics.
 	 */
 	CHANNEL_START,

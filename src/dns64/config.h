@@ -10,6 +10,7 @@
 #define DNS64_UPSTREAM_MAX 16
 #define DNS64_PREFIX_MAX 8
 #define DNS64_EXCLUDE_MAX 32
+#define DNS64_URL_PATH_MAX 64 /* bytes, the terminating zero included */
 #define DNS64_FILE_MAX 256 /* bytes of the path of a file, the terminating zero included */
 #define DNS64_RANGES_MAX 16
 #define DNS64_DOMAINS_MAX 32
@@ -99,6 +100,8 @@ struct dns64_config {
 	struct dns_endpoint listen[DNS64_LISTEN_MAX];
 	unsigned listen_len;
 	struct dns64_secure tls; /* DNS over TLS (RFC 7858) */
+	struct dns64_secure https; /* DNS over HTTPS (RFC 8484) */
+	char https_path[DNS64_URL_PATH_MAX];
 	struct dns64_per_client per_client;
 	bool cookies;				  /* RFC 7873 */
 	struct dns_prefix allow[DNS64_ALLOW_MAX]; /* clients that are answered; all others are refused */

@@ -18,7 +18,7 @@ struct resolver_socket {
 	int tcp; /* listening */
 };
 
-enum dns_transport { OVER_UDP, OVER_TCP, OVER_TLS, TRANSPORT_COUNT };
+enum dns_transport { OVER_UDP, OVER_TCP, OVER_TLS, OVER_HTTPS, TRANSPORT_COUNT };
 
 /* Every counter of the resolver: counters.def generates the fields, names and texts. */
 struct dns64_counters {

@@ -39,7 +39,7 @@ static void send_reply(struct resolver *r, const struct reply *reply, const stru
 		udp_send(path, r->reply, len);
 		return;
 	}
-	bool is_sent = tcp_send(path->tcp, r->reply, len);
+	bool is_sent = tcp_send(path, r->reply, len);
 
 	r->counters.answered += is_sent;
 	r->counters.send_failed += !is_sent;
@@ -426,6 +426,7 @@ static void count_transport(struct resolver *r, const struct reply_path *path)
 		[OVER_UDP] = &r->counters.queries_udp,
 		[OVER_TCP] = &r->counters.queries_tcp,
 		[OVER_TLS] = &r->counters.queries_over_tls,
+		[OVER_HTTPS] = &r->counters.queries_over_https,
 	};
 
 	++*by_transport[path->transport];

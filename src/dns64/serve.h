@@ -38,6 +38,7 @@ struct tcp_listener {
 struct reply_path {
 	enum dns_transport transport;
 	struct tcp_client *tcp; /* NULL: UDP */
+	int32_t stream;		/* of HTTP */
 	struct udp_socket *udp;
 	union sockaddr_any peer;
 	struct addr4 local4; /* the address that was asked, of the family of `peer` */
@@ -143,7 +144,7 @@ void udp_send(const struct reply_path *path, const uint8_t *bytes, size_t len);
 MUST_CHECK int tcp_start(struct resolver *r, enum dns_transport transport, int fd);
 void tcp_stop(struct resolver *r); /* listeners and clients; after serve_stop() */
 /** tcp_send() - queue a reply; false if the connection is gone */
-bool tcp_send(struct tcp_client *c, const uint8_t *bytes, size_t len);
+bool tcp_send(const struct reply_path *path, const uint8_t *bytes, size_t len);
 /** tcp_hold(), tcp_release() - a query of this connection is open, and is not any more */
 void tcp_hold(struct tcp_client *c);
 void tcp_release(struct tcp_client *c);

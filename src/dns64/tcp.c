@@ -17,6 +17,7 @@
  * before the handshake, which costs more than the refusal is worth. A record of TLS may hold more than fits into @in:
  * what is left inside OpenSSL does not make the socket readable, so it is asked for (take_input()).
  */
+#include "dns64/doh.h"
 #include "dns64/serve.h"
 #include "dns64/tls.h"
 
@@ -35,6 +36,7 @@ struct tcp_client {
 	struct loop_watch *reading, *writing, *idle;
 	enum dns_transport transport;
 	struct ssl_st *tls; /* NULL: plain TCP */
+	struct doh *http;   /* NULL: messages with their length in front */
 	int fd;		  /* -1: closed */
 	bool is_stranger; /* not allowed: told so once */
 	bool is_eof;	  /* nothing more is read */
@@ -90,6 +92,7 @@ static void unhold(struct tcp_client *c)
 {
 	if (--c->holds > 0 || c->fd >= 0)
 		return;
+	doh_free(c->http);
 	free(c->out);
 	free(c);
 }
@@ -155,7 +158,9 @@ static void update_watches(struct tcp_client *c)
 {
 	bool has_output = c->out_at < c->out_len;
 
-	if (c->fd >= 0 && c->is_eof && !has_output && c->queries == 0)
+	bool is_over = c->is_eof || (c->http && doh_is_over(c->http));
+
+	if (c->fd >= 0 && is_over && !has_output && c->queries == 0)
 		client_close(c);
 	bool wants_room = has_output || (c->tls && tls_wants_write(c->tls));
 
@@ -202,24 +207,67 @@ static bool make_room(struct tcp_client *c, size_t len)
 	return true;
 }
 
-bool tcp_send(struct tcp_client *c, const uint8_t *bytes, size_t len)
+static void add_output(struct tcp_client *c, const uint8_t *bytes, size_t len)
 {
+	if (!make_room(c, len)) {
+		client_close(c);
+		return;
+	}
+	bytes_copy(c->out + c->out_len, bytes, len);
+	c->out_len += len;
+}
+
+/* Writes what HTTP has to say, as long as the client takes it; not from inside doh_take(). */
+static void pump(struct tcp_client *c)
+{
+	const uint8_t *bytes;
+	size_t len = 1;
+
+	while (c->fd >= 0 && len > 0 && c->out_len - c->out_at < OUT_PAUSE) {
+		len = doh_give(c->http, &bytes);
+		if (len > 0)
+			add_output(c, bytes, len);
+		else
+			flush_output(c);
+	}
+	if (c->fd >= 0)
+		flush_output(c);
+}
+
+static bool send_message(struct tcp_client *c, const uint8_t *bytes, size_t len)
+{
+	uint8_t prefix[2];
+
+	be16_put(prefix, (uint16_t)len);
+	add_output(c, prefix, sizeof(prefix));
+	if (c->fd >= 0)
+		add_output(c, bytes, len);
+	if (c->fd >= 0)
+		flush_output(c);
+	return c->fd >= 0;
+}
+
+static bool send_response(struct tcp_client *c, int32_t stream, const uint8_t *bytes, size_t len)
+{
+	bool is_taken = doh_reply(c->http, stream, bytes, len);
+
+	if (!c->is_serving)
+		pump(c);
+	return is_taken && c->fd >= 0;
+}
+
+bool tcp_send(const struct reply_path *path, const uint8_t *bytes, size_t len)
+{
+	struct tcp_client *c = path->tcp;
+
 	if (c->fd < 0)
 		return false;
 	hold(c);
-	if (make_room(c, len + 2)) {
-		be16_put(c->out + c->out_len, (uint16_t)len);
-		bytes_copy(c->out + c->out_len + 2, bytes, len);
-		c->out_len += len + 2;
-		flush_output(c);
-	} else {
-		client_close(c);
-	}
-	update_watches(c);
-	bool is_open = c->fd >= 0;
+	bool is_sent = c->http ? send_response(c, path->stream, bytes, len) : send_message(c, bytes, len);
 
+	update_watches(c);
 	unhold(c);
-	return is_open;
+	return is_sent;
 }
 
 /* --- reading --- */
@@ -255,6 +303,30 @@ static bool serve_first(struct tcp_client *c)
 	return true;
 }
 
+static void on_request(void *ctx, int32_t stream, const uint8_t *msg, size_t len)
+{
+	struct tcp_client *c = ctx;
+	struct reply_path path = { .transport = c->transport, .tcp = c, .stream = stream, .peer = c->peer };
+
+	loop_timer_set(c->idle, TCP_IDLE);
+	serve_message(c->resolver, msg, len, &path);
+}
+
+static void on_refused(void *ctx)
+{
+	((struct tcp_client *)ctx)->resolver->counters.https_refused++;
+}
+
+/* HTTP takes all bytes at once; what may be open is bounded by its streams. */
+static void serve_http(struct tcp_client *c)
+{
+	if (!doh_take(c->http, c->in, c->in_len)) {
+		c->resolver->counters.https_broken++;
+		c->is_eof = true; /* after its last words, such as why */
+	}
+	c->in_len = 0;
+}
+
 /* Serves what has been read, unless the client is to wait. The end of a query may call this while it is at
  * work. */
 static void serve_input(struct tcp_client *c)
@@ -262,9 +334,13 @@ static void serve_input(struct tcp_client *c)
 	if (c->is_serving)
 		return;
 	c->is_serving = true;
-	while (c->fd >= 0 && !c->is_eof && !is_paused(c) && serve_first(c))
+	if (c->http)
+		serve_http(c);
+	while (!c->http && c->fd >= 0 && !c->is_eof && !is_paused(c) && serve_first(c))
 		;
 	c->is_serving = false;
+	if (c->http)
+		pump(c);
 }
 
 /* Takes what is there, once; false if nothing more can be taken now. */
@@ -319,7 +395,10 @@ static void on_writable(void *ctx, unsigned ready)
 	hold(c);
 	if (c->tls && tls_wants_write(c->tls))
 		take_input(c); /* a handshake, or a change of keys, had no room to go on */
-	flush_output(c);
+	if (c->http)
+		pump(c);
+	else
+		flush_output(c);
 	update_watches(c);
 	unhold(c);
 }
@@ -376,6 +455,15 @@ static void client_link(struct resolver *r, struct tcp_client *c)
 		c->client->connections++;
 }
 
+static bool begin_http(struct tcp_client *c)
+{
+	struct doh_user u = {
+		.path = c->resolver->config.https_path, .serve = on_request, .refused = on_refused, .ctx = c
+	};
+
+	return c->transport != OVER_HTTPS || doh_new(&u, &c->http) == 0;
+}
+
 /* Ready to read and to be timed; false without memory. */
 static bool client_begin(struct tcp_client *c)
 {
@@ -388,7 +476,7 @@ static bool client_begin(struct tcp_client *c)
 	if (context)
 		c->tls = tls_accept(context, c->fd);
 	loop_timer_set(c->idle, TCP_IDLE);
-	return !context || c->tls;
+	return (!context || c->tls) && begin_http(c);
 }
 
 static bool is_welcome(

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# 31_dns_serving.sh - serving DNS to strangers and over TLS, with the clients that people use
+# 31_dns_serving.sh - serving DNS to strangers and over TLS and HTTPS, with the clients that people use
 #
-#   client: dig, kdig, openssl ---- UDP, TCP, TLS ---- gw: resolver ---- server: nsd
+#   client: dig, kdig, curl, openssl ---- UDP, TCP, TLS, HTTPS ---- gw: resolver ---- server: nsd
 #
 # shellcheck source=tests/lab/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-lab_begin "serving: cookies, rates, TLS"
+lab_begin "serving: cookies, rates, TLS, HTTPS"
 for tool in kdig openssl; do
 	command -v "$tool" >/dev/null || lab_skip_all "$tool is not installed (tools/install-deps --lab)"
 done
@@ -22,6 +22,8 @@ make_certificate() {
 }
 use_certificate() { cp "$TLS/$1.pem" "$TLS/certificate.pem" && cp "$TLS/$1.key" "$TLS/key.pem"; }
 serve_tls() {
+	sed -i "s|^dns64:|dns64:\n  https: { listen: [\"[::]:443\"], certificate: $TLS/certificate.pem, key: $TLS/key.pem }|" \
+		"$LAB_DIR/isthmus.yaml"
 	sed -i "s|^dns64:|dns64:\n  tls: { listen: [\"[::]:853\", \"0.0.0.0:853\"], certificate: $TLS/certificate.pem, key: $TLS/key.pem }|" \
 		"$LAB_DIR/isthmus.yaml"
 }
@@ -151,6 +153,35 @@ honest_clients_are_served() {
 		[ "$(counter refused_rate)" -gt 0 ] && [ "$(counter refused_bad_cookie)" -gt 0 ] && rate_is_unset
 }
 
+DOH=https://[$GW6]/dns-query
+# www.lab.example, AAAA
+GET_QUERY=AAABAAABAAAAAAAAA3d3dwNsYWIHZXhhbXBsZQAAHAAB
+kdig_https() {
+	client kdig "@$GW6" +timeout=3 +retry=0 +https +tls-ca="$TLS/$1.pem" +tls-hostname=dns.lab.example "${@:2}" +short \
+		www.lab.example AAAA
+}
+doh_curl() { client curl -sS -g -m 5 --cacert "$TLS/first.pem" "$@"; }
+curl_finds_the_web() {
+	same "$(doh_curl -6 --doh-url "$DOH" http://www.lab.example/whoami | cut -d ' ' -f 1)" "$POOL4"
+}
+has_max_age() { prints '^cache-control: max-age=[1-9]' doh_curl -o /dev/null -D - "$DOH?dns=$GET_QUERY"; }
+status_is() { same "$(doh_curl -o /dev/null -w '%{http_code}' "${@:2}")" "$1"; }
+wrong_requests() {
+	status_is 200 "$DOH?dns=$GET_QUERY" && status_is 400 "$DOH" && status_is 404 "https://[$GW6]/other" &&
+		status_is 405 -X PUT "$DOH?dns=$GET_QUERY" && status_is 415 -d x "$DOH" &&
+		head -c 5000 /dev/zero >"$LAB_DIR/out/long" &&
+		status_is 413 -H 'content-type: application/dns-message' --data-binary "@$LAB_DIR/out/long" "$DOH" &&
+		[ "$(counter https_refused)" -ge 5 ]
+}
+many_requests() {
+	local before n urls=()
+	before=$(counter queries_over_https)
+	for n in $(seq 100); do
+		urls+=(-o /dev/null "$DOH?dns=$GET_QUERY")
+	done
+	doh_curl -Z --parallel-max 50 -f "${urls[@]}" && same "$(($(counter queries_over_https) - before))" 100
+}
+
 section "Cookies and rates"
 step "dig is given a cookie, and finds it good" cookie_is_given
 step "and is known by it afterwards" cookie_is_known
@@ -165,6 +196,15 @@ step "several questions over one connection" pipelined
 step "an answer that UDP would cut is whole" long_answers_are_whole
 step "TLS 1.1 is refused" old_tls_is_refused
 step "clients that may not ask are closed before the handshake" strangers_are_closed
+
+section "DNS over HTTPS"
+step "kdig asks with POST, and finds the certificate good" answers kdig_https first
+step "and with GET" answers kdig_https first +https-get
+step "curl finds a web server through it, and NAT64 leads there" curl_finds_the_web
+step "the answer says how long it may be kept" has_max_age
+step "what is no query gets an error of HTTP" wrong_requests
+step "HTTP/1.1 is refused" not client curl -sS --http1.1 --cacert "$TLS/first.pem" -o /dev/null "$DOH?dns=AAAB"
+step "a hundred requests over a few connections" many_requests
 
 section "Certificates"
 step "the certificate changes three times under load, and no question is lost" renewed_under_load

@@ -192,6 +192,7 @@ static inline void lab_defaults(struct lab *lab, const struct script *script, un
 	lab->config.answer_cache = 1000;
 	lab->config.per_client = (struct dns64_per_client){ 64, 32, 4096, 256, 0, 2 };
 	lab->config.cookies = true;
+	memcpy(lab->config.https_path, "/dns-query", sizeof("/dns-query"));
 }
 
 static inline void lab_start(struct lab *lab)
