@@ -33,6 +33,9 @@ static const struct {
 	[OPTION_BY] = { "by", "KEYS", "a line for each direction, protocol, or direction,protocol", 'b' },
 	[OPTION_AT] = { "at", "TIME", "at that time, by the binding log", 0 },
 	[OPTION_LOG] = { "log", "FILE", "binding log to read (default: as the configuration says)", 0 },
+	[OPTION_FROM] = { "from", "CLIENT", "as this client's query (default: ::1)", 0 },
+	[OPTION_DNSSEC] = { "dnssec", NULL, "with DO: signatures are wanted", 0 },
+	[OPTION_CD] = { "cd", NULL, "with CD: validation is the client's own affair", 0 },
 	[OPTION_PREFIX] = { "prefix", "PREFIX", "translation prefix (default: 64:ff9b::/96)", 0 },
 };
 

@@ -38,6 +38,9 @@ enum option_id {
 	OPTION_SECONDS,
 	OPTION_AT,
 	OPTION_LOG,
+	OPTION_FROM,
+	OPTION_DNSSEC,
+	OPTION_CD,
 	OPTION_COUNT
 };
 
@@ -88,6 +91,7 @@ int command_usage_error(const char *path, const char *fmt, ...) PRINTF_LIKE(2, 3
 /* The commands, each in the file of its group. */
 extern const struct command main_commands[];
 extern const struct command address_commands[];
+extern const struct command dns_commands[];
 int command_do_run(const struct options *o);
 int command_do_check(const struct options *o);
 int command_do_version(const struct options *o);

@@ -182,6 +182,14 @@ const struct command main_commands[] = {
 		.subcommands = address_commands,
 	},
 	{
+		.name = "dns",
+		.operands = "lookup ...",
+		.summary = "Ask the resolver why an answer is what it is",
+		.text = "Example:\n"
+			"  isthmus dns lookup www.example.net --from 2001:db8:1::2\n",
+		.subcommands = dns_commands,
+	},
+	{
 		.name = "reload",
 		.operands = "",
 		.summary = "Have the running gateway take over its changed configuration file",

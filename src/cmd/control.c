@@ -212,6 +212,7 @@ static const struct request_kind {
 	{ "pool", RIGHTS_LOOK, true, NULL },
 	{ "who", RIGHTS_LOOK, true, NULL },
 	{ "trace", RIGHTS_LOOK, true, NULL },
+	{ "lookup", RIGHTS_LOOK, true, NULL },
 	{ "counters", RIGHTS_FIGURES, true, NULL },
 	{ "config", RIGHTS_LOOK, false, answer_config },
 	{ "reload", RIGHTS_ALL, false, answer_reload },

@@ -7,6 +7,7 @@
  */
 #include "cmd/dns_secure.h"
 #include "cmd/role.h"
+#include "cmd/show_lookup.h"
 
 #include "base/clock.h"
 #include "ctl/channel.h"
@@ -213,7 +214,15 @@ static void answer_counters(void *ctx, const json_t *args, int fd)
 	reply_end(r);
 }
 
+static void answer_lookup(void *ctx, const json_t *args, int fd)
+{
+	struct resolver_role *rr = ctx;
+
+	show_lookup(rr->resolver, rr->loop, args, fd);
+}
+
 static const struct role_command commands[] = {
+	{ "lookup", answer_lookup },
 	{ "status", answer_status },
 	{ "counters", answer_counters },
 	{ NULL, NULL },
