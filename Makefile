@@ -11,7 +11,7 @@ DESTDIR	  ?=
 FUZZ_SECONDS ?= 60
 ISTHMUS	  = $(BUILD)/src/cmd/isthmus
 
-RELEASE_OPTIONS = --buildtype=release -Db_lto=true -Db_pie=true --prefix=$(PREFIX) --sysconfdir=/etc
+RELEASE_OPTIONS = --buildtype=release -Db_lto=true -Db_pie=true -Dtests=false --prefix=$(PREFIX) --sysconfdir=/etc
 TEST_OPTIONS	= --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
 FUZZ_OPTIONS	= $(TEST_OPTIONS) -Dfuzz=true
 
