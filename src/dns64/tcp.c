@@ -18,7 +18,7 @@
  * what is left inside OpenSSL does not make the socket readable, so it is asked for (take_input()).
  */
 #include "dns64/doh.h"
-#include "dns64/serve.h"
+#include "dns64/tcp_client.h"
 #include "dns64/tls.h"
 
 #include <errno.h>
@@ -27,80 +27,6 @@
 
 #define PIPELINE_MAX 64	       /* open queries of one connection */
 #define OUT_PAUSE (128u << 10) /* bytes */
-#define ACCEPT_BURST 16
-
-struct tcp_client {
-	struct tcp_client *prev, *next;
-	struct resolver *resolver;
-	struct client *client; /* NULL: not limited by itself */
-	struct loop_watch *reading, *writing, *idle;
-	enum dns_transport transport;
-	struct ssl_st *tls; /* NULL: plain TCP */
-	struct doh *http;   /* NULL: messages with their length in front */
-	int fd;		  /* -1: closed */
-	bool is_stranger; /* not allowed: told so once */
-	bool is_eof;	  /* nothing more is read */
-	bool is_serving;  /* serve_input() is at work, and takes the next message itself */
-	unsigned holds;	  /* open queries, and functions of this file at work */
-	unsigned queries; /* open queries */
-	uint8_t *out;	  /* out_len bytes to write, of which out_at are written */
-	size_t out_at, out_len, out_room;
-	size_t in_len;
-	uint8_t in[2 + QUERY_LEN_MAX]; /* a length and a message, or the start of it */
-	union sockaddr_any peer;
-};
-
-/* --- closing --- */
-
-static void client_unlink(struct tcp_client *c)
-{
-	struct resolver *r = c->resolver;
-
-	if (c->prev)
-		c->prev->next = c->next;
-	else
-		r->clients = c->next;
-	if (c->next)
-		c->next->prev = c->prev;
-	r->clients_len--;
-	r->strangers_len -= c->is_stranger;
-	if (c->client)
-		c->client->connections--;
-}
-
-static void client_close(struct tcp_client *c)
-{
-	if (c->fd < 0)
-		return;
-	loop_unwatch(c->reading);
-	loop_unwatch(c->writing);
-	loop_unwatch(c->idle);
-	c->reading = c->writing = c->idle = NULL;
-	tls_end(c->tls);
-	c->tls = NULL;
-	close(c->fd);
-	c->fd = -1;
-	client_unlink(c);
-}
-
-static void hold(struct tcp_client *c)
-{
-	c->holds++;
-}
-
-static void unhold(struct tcp_client *c)
-{
-	if (--c->holds > 0 || c->fd >= 0)
-		return;
-	doh_free(c->http);
-	free(c->out);
-	free(c);
-}
-
-bool tcp_is_closed(const struct tcp_client *c)
-{
-	return c->fd < 0;
-}
 
 /* --- bytes --- */
 
@@ -149,19 +75,19 @@ static void set_watch(struct tcp_client *c, struct loop_watch **w, bool is_wante
 		*w = NULL;
 	} else if (loop_watch_fd(c->resolver->loop, c->fd, events, fn, c, w) < 0) {
 		*w = NULL;
-		client_close(c);
+		tcp_client_close(c);
 	}
 }
 
 /* Called after anything that may have changed what to wait for. */
-static void update_watches(struct tcp_client *c)
+void tcp_client_update(struct tcp_client *c)
 {
 	bool has_output = c->out_at < c->out_len;
 
 	bool is_over = c->is_eof || (c->http && doh_is_over(c->http));
 
 	if (c->fd >= 0 && is_over && !has_output && c->queries == 0)
-		client_close(c);
+		tcp_client_close(c);
 	bool wants_room = has_output || (c->tls && tls_wants_write(c->tls));
 
 	set_watch(c, &c->reading, !c->is_eof && !is_paused(c), LOOP_READ, on_readable);
@@ -177,7 +103,7 @@ static void flush_output(struct tcp_client *c)
 
 		if (n <= 0) {
 			if (!is_passing(n))
-				client_close(c);
+				tcp_client_close(c);
 			return;
 		}
 		c->out_at += (size_t)n;
@@ -210,7 +136,7 @@ static bool make_room(struct tcp_client *c, size_t len)
 static void add_output(struct tcp_client *c, const uint8_t *bytes, size_t len)
 {
 	if (!make_room(c, len)) {
-		client_close(c);
+		tcp_client_close(c);
 		return;
 	}
 	bytes_copy(c->out + c->out_len, bytes, len);
@@ -262,11 +188,11 @@ bool tcp_send(const struct reply_path *path, const uint8_t *bytes, size_t len)
 
 	if (c->fd < 0)
 		return false;
-	hold(c);
+	tcp_client_hold(c);
 	bool is_sent = c->http ? send_response(c, path->stream, bytes, len) : send_message(c, bytes, len);
 
-	update_watches(c);
-	unhold(c);
+	tcp_client_update(c);
+	tcp_client_unhold(c);
 	return is_sent;
 }
 
@@ -292,7 +218,7 @@ static bool serve_first(struct tcp_client *c)
 
 	if (len > QUERY_LEN_MAX) {
 		c->resolver->counters.tcp_too_long++;
-		client_close(c);
+		tcp_client_close(c);
 		return false;
 	}
 	if (c->in_len < 2 + len)
@@ -359,7 +285,7 @@ static bool take_some(struct tcp_client *c)
 	c->is_eof = true;
 	c->resolver->counters.tls_failed += is_new;
 	if (n < 0)
-		client_close(c);
+		tcp_client_close(c);
 	return false;
 }
 
@@ -382,31 +308,31 @@ static void on_readable(void *ctx, unsigned ready)
 {
 	struct tcp_client *c = ctx;
 
-	hold(c);
+	tcp_client_hold(c);
 	take_input(c);
-	update_watches(c);
-	unhold(c);
+	tcp_client_update(c);
+	tcp_client_unhold(c);
 }
 
 static void on_writable(void *ctx, unsigned ready)
 {
 	struct tcp_client *c = ctx;
 
-	hold(c);
+	tcp_client_hold(c);
 	if (c->tls && tls_wants_write(c->tls))
 		take_input(c); /* a handshake, or a change of keys, had no room to go on */
 	if (c->http)
 		pump(c);
 	else
 		flush_output(c);
-	update_watches(c);
-	unhold(c);
+	tcp_client_update(c);
+	tcp_client_unhold(c);
 }
 
 void tcp_hold(struct tcp_client *c)
 {
 	c->queries++;
-	hold(c);
+	tcp_client_hold(c);
 }
 
 void tcp_release(struct tcp_client *c)
@@ -417,9 +343,9 @@ void tcp_release(struct tcp_client *c)
 	if (c->fd >= 0) {
 		if (was_paused && !c->is_serving)
 			go_on(c);
-		update_watches(c);
+		tcp_client_update(c);
 	}
-	unhold(c);
+	tcp_client_unhold(c);
 }
 
 static void on_idle(void *ctx)
@@ -431,29 +357,12 @@ static void on_idle(void *ctx)
 		return;
 	}
 	c->resolver->counters.tcp_idle_closed++;
-	hold(c);
-	client_close(c);
-	unhold(c);
+	tcp_client_hold(c);
+	tcp_client_close(c);
+	tcp_client_unhold(c);
 }
 
-/* --- accepting --- */
-
-static bool is_full(const struct resolver *r, bool is_stranger)
-{
-	return r->clients_len >= TCP_CLIENTS_MAX || (is_stranger && r->strangers_len >= TCP_STRANGERS_MAX);
-}
-
-static void client_link(struct resolver *r, struct tcp_client *c)
-{
-	c->next = r->clients;
-	if (c->next)
-		c->next->prev = c;
-	r->clients = c;
-	r->clients_len++;
-	r->strangers_len += c->is_stranger;
-	if (c->client)
-		c->client->connections++;
-}
+/* --- beginning --- */
 
 static bool begin_http(struct tcp_client *c)
 {
@@ -464,8 +373,7 @@ static bool begin_http(struct tcp_client *c)
 	return c->transport != OVER_HTTPS || doh_new(&u, &c->http) == 0;
 }
 
-/* Ready to read and to be timed; false without memory. */
-static bool client_begin(struct tcp_client *c)
+bool tcp_client_begin(struct tcp_client *c)
 {
 	struct ssl_ctx_st *context = c->resolver->tls[c->transport];
 
@@ -477,85 +385,4 @@ static bool client_begin(struct tcp_client *c)
 		c->tls = tls_accept(context, c->fd);
 	loop_timer_set(c->idle, TCP_IDLE);
 	return (!context || c->tls) && begin_http(c);
-}
-
-static bool is_welcome(
-	struct resolver *r, bool is_stranger, enum dns_transport t, const struct client *client)
-{
-	if (is_stranger && t != OVER_TCP)
-		r->counters.tls_refused_stranger++;
-	else if (is_full(r, is_stranger))
-		r->counters.tcp_refused_full++;
-	else if (client && client->connections >= r->config.per_client.connections)
-		r->counters.tcp_refused_client_full++;
-	else
-		return true;
-	return false;
-}
-
-static void client_new(const struct tcp_listener *l, int fd, const union sockaddr_any *peer)
-{
-	struct resolver *r = l->resolver;
-	struct dns_endpoint who = sockaddr_endpoint(peer);
-	bool is_stranger = !resolver_allows(r, &who);
-	struct client *client = admit_client(r, peer);
-	bool is_taken = is_welcome(r, is_stranger, l->transport, client);
-	struct tcp_client *c = is_taken ? calloc(1, sizeof(*c)) : NULL;
-
-	if (!c) {
-		close(fd);
-		return;
-	}
-	*c = (struct tcp_client){ .resolver = r,
-		.client = client,
-		.transport = l->transport,
-		.fd = fd,
-		.is_stranger = is_stranger,
-		.peer = *peer };
-	client_link(r, c);
-	r->counters.tcp_accepted++;
-	hold(c);
-	if (client_begin(c))
-		update_watches(c);
-	else
-		client_close(c);
-	unhold(c);
-}
-
-static void on_connection(void *ctx, unsigned ready)
-{
-	struct tcp_listener *l = ctx;
-
-	for (unsigned i = 0; i < ACCEPT_BURST; i++) {
-		union sockaddr_any peer;
-		socklen_t len = sizeof(peer);
-		int fd = accept4(l->fd, &peer.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (fd < 0)
-			return;
-		client_new(l, fd, &peer);
-	}
-}
-
-int tcp_start(struct resolver *r, enum dns_transport transport, int fd)
-{
-	ASSERT(r->listeners_len < ARRAY_LEN(r->listeners));
-	struct tcp_listener *l = &r->listeners[r->listeners_len++];
-
-	*l = (struct tcp_listener){ .resolver = r, .transport = transport, .fd = fd };
-	return loop_watch_fd(r->loop, fd, LOOP_READ, on_connection, l, &l->watch);
-}
-
-void tcp_stop(struct resolver *r)
-{
-	for (unsigned i = 0; i < r->listeners_len; i++)
-		loop_unwatch(r->listeners[i].watch);
-	r->listeners_len = 0;
-	while (r->clients) {
-		struct tcp_client *c = r->clients;
-
-		hold(c);
-		client_close(c);
-		unhold(c);
-	}
 }
