@@ -388,7 +388,10 @@ TEST(clients_that_go_away_are_forgotten)
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	close(fd);
 	slow.way = UDP4;
-	CHECK_TEXT(lab_ask(&lab, &slow), "NOERROR: drop.r.test. 60 AAAA 64:ff9b::cb00:7209");
+	const char *said =
+		lab_ask(&lab, &slow); /* the answers to those who left are kept: its TTL may run already */
+
+	CHECK(strncmp(said, "NOERROR: drop.r.test. ", 22) == 0 && strstr(said, " AAAA 64:ff9b::cb00:7209"));
 	lab_stop(&lab);
 	resolver_status(lab.resolver, &s);
 	CHECK_INT(s.queries_open, 0);
