@@ -38,7 +38,7 @@ bool dns_name_read(const uint8_t *msg, size_t len, size_t *at, struct dns_name *
 				return false;
 			size_t target = (size_t)(be16_at(msg + pos) & 0x3fff);
 
-			if (target >= before)
+			if (target < DNS_HEADER_LEN || target >= before)
 				return false;
 			after = after ? after : pos + 2;
 			pos = before = target;

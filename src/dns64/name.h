@@ -12,6 +12,7 @@
 #include "base/compiler.h"
 
 #define DNS_NAME_MAX 255		  /* RFC 1035 s2.3.4, bytes, root label included */
+#define DNS_HEADER_LEN 12		  /* RFC 1035 s4.1.1, bytes; of a message, before its first name */
 #define DNS_LABEL_MAX 63		  /* RFC 1035 s2.3.4, bytes */
 #define DNS_LABELS_MAX (DNS_NAME_MAX / 2) /* labels of one byte each, root label not counted */
 #define DNS_NAME_TEXT (4 * DNS_NAME_MAX + 2)
@@ -29,7 +30,7 @@ struct dns_name {
  * @ret:	the name; contents undefined on failure
  *
  * A pointer must lead to a place before the one that it was reached from, so that no chain of pointers can
- * loop.
+ * loop, and behind the header: that is no name, and changes when a message is sent on.
  *
  * Spec: RFC 1035 s3.1, s4.1.4
  * Return: false if the name is cut, too long, or uses an undefined label type or a pointer that does not lead

@@ -118,11 +118,7 @@ static bool take_rr(const uint8_t *bytes, size_t len, size_t *at, struct dns_rr 
 
 static bool take_question(const uint8_t *bytes, size_t len, size_t *at, struct dns_question *ret)
 {
-	size_t start = *at;
-
 	if (!dns_name_read(bytes, len, at, &ret->name) || len - *at < 4)
-		return false;
-	if (*at - start != ret->name.len) /* a pointer, but the header before it holds no names */
 		return false;
 	ret->type = be16_at(bytes + *at);
 	ret->class = be16_at(bytes + *at + 2);

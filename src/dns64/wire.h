@@ -10,7 +10,6 @@
 
 #include "dns64/name.h"
 
-#define DNS_HEADER_LEN 12
 #define DNS_MESSAGE_MAX 65535
 #define DNS_UDP_PLAIN_MAX 512 /* RFC 1035 s4.2.1, bytes, without EDNS */
 #define DNS_OPT_LEN 11	      /* RFC 6891 s6.1.2: an OPT record without options */
@@ -100,8 +99,7 @@ struct dns_rr {
  * @bytes:	the message, borrowed
  * @ret:	untouched on failure
  *
- * The name of the question stands in full: a pointer leads to a name said before (RFC 1035 s4.1.4), and none
- * was. So what repeats the question is never longer than what asked.
+ * The name of the question stands in full: a pointer would have no name before it to lead to. So what repeats the question is never longer than what asked.
  *
  * Return: false if it is cut, has bytes after its last record, or any name, length or count in it is wrong.
  */
