@@ -249,18 +249,29 @@ TEST(a_static_binding_is_there_from_the_start_and_for_its_host_alone)
 	FINISH(s);
 }
 
+/* A pool of one address, and a subscriber that borrows from it alone. */
+static void add_second_pool(struct state_config *c)
+{
+	c->pool[1] = pool_of(v4(192, 0, 2, 8), 32, 1024, 2047);
+	c->pool[1].pool = 1;
+	c->pool_len = 2;
+}
+
+static void add_member(struct state_config *c)
+{
+	REQUIRE(prefix6_parse("2001:db8:0:10::/64", &c->members[0].prefix) == 0);
+	c->members[0].pool = 1;
+	c->members_len = 1;
+}
+
 TEST(a_static_binding_by_address_lies_in_its_subscribers_pool)
 {
 	struct static_binding b = { PROTO_OTHER, v4(192, 0, 2, 2), ESP, v6(0x10, 1), ESP };
 	struct state_config c = config_other();
 	struct state *s = NULL;
 
-	c.pool[1] = pool_of(v4(192, 0, 2, 8), 32, 1024, 2047);
-	c.pool[1].pool = 1;
-	c.pool_len = 2;
-	REQUIRE(prefix6_parse("2001:db8:0:10::/64", &c.members[0].prefix) == 0);
-	c.members[0].pool = 1;
-	c.members_len = 1;
+	add_second_pool(&c);
+	add_member(&c);
 	c.statics = &b;
 	c.statics_len = 1;
 	CHECK_INT(state_new(&c, seed_of_tests, START, &s), -EINVAL);
@@ -291,16 +302,12 @@ TEST(a_binding_by_address_stays_while_its_address_is_in_its_subscribers_pool)
 	struct flow64 f = other64(v6(0x10, 1), GRE, SERVER);
 	struct addr4 first = take64(s, f, START).binding->out;
 
-	c.pool[1] = pool_of(v4(192, 0, 2, 8), 32, 1024, 2047);
-	c.pool[1].pool = 1;
-	c.pool_len = 2;
+	add_second_pool(&c);
 	REQUIRE(reload(s, &c, &report) == 0);
 	CHECK_INT(report.bindings_ended, 0);
 	CHECK_INT(take64(s, f, START).binding->out.v, first.v);
 
-	REQUIRE(prefix6_parse("2001:db8:0:10::/64", &c.members[0].prefix) == 0);
-	c.members[0].pool = 1;
-	c.members_len = 1;
+	add_member(&c);
 	REQUIRE(reload(s, &c, &report) == 0);
 	CHECK_INT(report.bindings_ended, 1);
 	CHECK_INT(take64(s, f, START).binding->out.v, v4(192, 0, 2, 8).v);
@@ -322,12 +329,8 @@ TEST(a_reload_refuses_a_static_binding_by_address_outside_of_its_subscribers_poo
 	c.statics_len = 1;
 	REQUIRE(reload(s, &c, &report) == 0);
 	CHECK_INT(report.statics_added, 1);
-	c.pool[1] = pool_of(v4(192, 0, 2, 8), 32, 1024, 2047);
-	c.pool[1].pool = 1;
-	c.pool_len = 2;
-	REQUIRE(prefix6_parse("2001:db8:0:10::/64", &c.members[0].prefix) == 0);
-	c.members[0].pool = 1;
-	c.members_len = 1;
+	add_second_pool(&c);
+	add_member(&c);
 	CHECK_INT(reload(s, &c, &report), -EINVAL);
 	b.out = v4(192, 0, 2, 8);
 	REQUIRE(reload(s, &c, &report) == 0);
