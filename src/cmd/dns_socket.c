@@ -3,24 +3,47 @@
 
 #include "base/log.h"
 #include "cmd/listen_fault.h"
+#include "ctl/channel.h"
 #include "dns64/listen.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <unistd.h>
+
+#define THREADS_AUTO_MAX 8 /* each asks the world for itself, so more cost upstreams more than they bring */
 
 static const struct listen_key key = { "dns64.listen",
 	"stop it, or list other addresses under dns64.listen" };
 
+/* As many threads as wanted, or one for each processor, as far as one message takes their sockets. */
+static unsigned threads_of(const struct dns64_config *c)
+{
+	unsigned each = 2 * c->listen_len + dns_secure_sockets(c);
+	unsigned room =
+		(CHANNEL_FDS_MAX - 1 - DNS_SECURE_PARTS) / each; /* beside configuration and certificates */
+	unsigned n = c->threads;
+	cpu_set_t set;
+
+	if (n == 0) {
+		n = sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+		n = n > THREADS_AUTO_MAX ? THREADS_AUTO_MAX : n;
+	}
+	if (n <= room)
+		return n;
+	log_warning("dns64: %u threads instead of %u: there are too many listen addresses for more", room, n);
+	return room;
+}
+
 static int open_plain(struct supervisor *s, const struct dns64_config *c)
 {
 	for (unsigned i = 0; i < c->listen_len; i++) {
-		int err = resolver_socket_open(&c->listen[i], &s->sockets[i]);
+		int err = resolver_sockets_open(&c->listen[i], s->dns_threads, &s->sockets[s->sockets_len]);
 
 		if (err < 0) {
 			listen_fault_log(&key, &c->listen[i], err);
 			return err;
 		}
-		s->sockets_len++;
+		s->sockets_len += s->dns_threads;
 	}
 	return 0;
 }
@@ -33,13 +56,14 @@ static int open_secure(
 
 	snprintf(name, sizeof(name), "%s.listen", p->key);
 	for (unsigned i = 0; i < secure->listen_len; i++) {
-		int fd = resolver_stream_open(&secure->listen[i]);
+		int err = resolver_streams_open(
+			&secure->listen[i], s->dns_threads, &s->secure_sockets[s->secure_sockets_len]);
 
-		if (fd < 0) {
-			listen_fault_log(&secure_key, &secure->listen[i], fd);
-			return fd;
+		if (err < 0) {
+			listen_fault_log(&secure_key, &secure->listen[i], err);
+			return err;
 		}
-		s->secure_sockets[s->secure_sockets_len++] = fd;
+		s->secure_sockets_len += s->dns_threads;
 	}
 	return 0;
 }
@@ -75,6 +99,8 @@ static void collect(struct supervisor *s)
 int dns_sockets_open(struct supervisor *s)
 {
 	const struct dns64_config *c = &s->conf->dns64;
+
+	s->dns_threads = threads_of(c);
 	int err = open_plain(s, c);
 
 	for (unsigned i = 0; err == 0 && i < DNS_SECURE_PARTS; i++)

@@ -1,9 +1,11 @@
 /*
  * role_resolver.c - the process that answers DNS queries
  *
- * It gets, per listen address and in the order of dns64.listen, a bound UDP socket and a listening TCP
- * socket; then the listening sockets of dns64.tls.listen and a memory file with certificate and key, if there are any,
- * and such a file again with each reload. The resolver is made before the sandbox is entered, because libunbound reads files when it is made.
+ * It gets, per listen address in the order of dns64.listen and per thread, a bound UDP socket and a listening TCP
+ * socket; then the listening sockets of dns64.tls.listen and dns64.https.listen and a memory file with certificate and
+ * key, if there are any, and such a file again with each reload. How many threads there are is what the number of sockets
+ * says. The resolvers are made before the sandbox is entered, because libunbound reads files when it is made, and the
+ * threads start inside, so that its filter holds for them too.
  */
 #include "cmd/dns_secure.h"
 #include "cmd/role.h"
@@ -12,7 +14,7 @@
 #include "base/clock.h"
 #include "ctl/channel.h"
 #include "ctl/reply.h"
-#include "dns64/resolver.h"
+#include "dns64/resolvers.h"
 #include "dns64/tls.h"
 
 #include <errno.h>
@@ -23,8 +25,7 @@
 
 struct resolver_role {
 	struct loop *loop;
-	struct resolver *resolver;
-	struct resolver_socket sockets[DNS64_LISTEN_MAX];
+	struct resolvers *resolvers;
 	nsec started;
 	const int *renewal; /* during a reload: memory files with certificates */
 	unsigned renewal_len;
@@ -80,54 +81,113 @@ static int read_contexts(const struct dns64_config *c, const int *fds, unsigned 
 	return err;
 }
 
-static int serve_secure(struct resolver_role *rr, const struct role_start *s, struct role_fault *fault)
+/* How the descriptors of the start message are laid out. */
+struct layout {
+	unsigned threads;
+	unsigned plain;	       /* sockets of dns64.listen, two for each address and thread */
+	unsigned certificates; /* memory files at the end */
+};
+
+static unsigned certificates_of(const struct dns64_config *c)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < DNS_SECURE_PARTS; i++)
+		n += dns_secure_of(c, &dns_secure_parts[i])->listen_len > 0;
+	return n;
+}
+
+static int read_layout(const struct role_start *s, struct layout *ret, struct role_fault *fault)
+{
+	const struct dns64_config *c = &s->conf->dns64;
+	unsigned each = 2 * c->listen_len + dns_secure_sockets(c), certificates = certificates_of(c);
+	unsigned sockets = s->fds_len < certificates ? 0 : s->fds_len - certificates;
+	unsigned threads = each > 0 && sockets % each == 0 ? sockets / each : 0;
+
+	if (threads < 1 || threads > DNS64_THREADS_MAX) {
+		snprintf(fault->text, sizeof(fault->text),
+			"%u descriptors came, which is no number for %u listen addresses", s->fds_len,
+			c->listen_len);
+		return -EBADMSG;
+	}
+	*ret = (struct layout){ threads, 2 * c->listen_len * threads, certificates };
+	return 0;
+}
+
+static int serve_secure(struct resolver_role *rr, const struct role_start *s, const struct layout *l,
+	struct role_fault *fault)
 {
 	const struct dns64_config *c = &s->conf->dns64;
 	struct ssl_ctx_st *contexts[DNS_SECURE_PARTS];
-	const int *fds = s->fds + 2 * c->listen_len;
-	unsigned sockets = dns_secure_sockets(c);
-	int err = read_contexts(c, fds + sockets, s->fds_len - 2 * c->listen_len - sockets, contexts, fault);
+	int err = read_contexts(c, s->fds + (s->fds_len - l->certificates), l->certificates, contexts, fault);
+	const int *fds = s->fds + l->plain;
 
 	for (unsigned i = 0; err == 0 && i < DNS_SECURE_PARTS; i++) {
 		unsigned len = dns_secure_of(c, &dns_secure_parts[i])->listen_len;
 
 		if (len > 0)
-			err = resolver_serve_tls(
-				rr->resolver, dns_secure_parts[i].transport, contexts[i], fds, len);
-		fds += len;
+			err = resolvers_serve_tls(
+				rr->resolvers, dns_secure_parts[i].transport, contexts[i], fds, len);
+		fds += len * l->threads;
 	}
 	return err;
 }
 
 /* --- start, reload, stop --- */
 
+static int make_resolvers(struct resolver_role *rr, const struct role_start *s, const struct layout *l,
+	struct role_fault *fault)
+{
+	struct resolver_socket *sockets = calloc(l->plain / 2, sizeof(*sockets));
+
+	if (!sockets)
+		return -ENOMEM;
+	for (unsigned i = 0; i < l->plain / 2; i++)
+		sockets[i] = (struct resolver_socket){ .udp = s->fds[2 * i], .tcp = s->fds[2 * i + 1] };
+	struct resolvers_plan plan = {
+		.config = &s->conf->dns64,
+		.loop = s->loop,
+		.threads = l->threads,
+		.sockets = sockets,
+	};
+	int err = resolvers_new(&plan, &rr->resolvers, fault->text, sizeof(fault->text));
+
+	free(sockets);
+	return err;
+}
+
 static int resolver_role_start(const struct role_start *s, void **ret_ctx, struct role_fault *fault)
 {
-	unsigned sockets_len = s->conf->dns64.listen_len;
+	struct layout l;
+	int err = read_layout(s, &l, fault);
 
-	if (s->fds_len < 2 * sockets_len + dns_secure_sockets(&s->conf->dns64)) {
-		snprintf(fault->text, sizeof(fault->text),
-			"%u descriptors came, not enough for %u listen addresses", s->fds_len, sockets_len);
-		return -EBADMSG;
-	}
+	if (err < 0)
+		return err;
 	struct resolver_role *rr = calloc(1, sizeof(*rr));
 	if (!rr)
 		return -ENOMEM;
 	rr->loop = s->loop;
 	rr->started = clock_now();
-	for (unsigned i = 0; i < sockets_len; i++)
-		rr->sockets[i] = (struct resolver_socket){ .udp = s->fds[2 * i], .tcp = s->fds[2 * i + 1] };
-	int err = resolver_new(&s->conf->dns64, s->loop, rr->sockets, sockets_len, &rr->resolver, fault->text,
-		sizeof(fault->text));
+	err = make_resolvers(rr, s, &l, fault);
 	if (err == 0)
-		err = serve_secure(rr, s, fault);
+		err = serve_secure(rr, s, &l, fault);
 	if (err < 0) {
-		resolver_free(rr->resolver);
+		resolvers_free(rr->resolvers);
 		free(rr);
 		return err;
 	}
 	*ret_ctx = rr;
 	return 0;
+}
+
+static int resolver_role_serve(void *ctx, struct role_fault *fault)
+{
+	struct resolver_role *rr = ctx;
+	int err = resolvers_start(rr->resolvers);
+
+	if (err < 0)
+		snprintf(fault->text, sizeof(fault->text), "a thread cannot start: %s", strerror(-err));
+	return err;
 }
 
 static void resolver_role_renew(void *ctx, const int *fds, unsigned fds_len)
@@ -147,7 +207,7 @@ static int resolver_role_reload(void *ctx, const struct conf *c, struct role_fau
 
 	if (err < 0)
 		return err;
-	err = resolver_update(rr->resolver, &c->dns64);
+	err = resolvers_update(rr->resolvers, &c->dns64);
 	if (err < 0)
 		snprintf(fault->text, sizeof(fault->text), "the resolver refuses the new configuration: %s",
 			strerror(-err));
@@ -155,7 +215,7 @@ static int resolver_role_reload(void *ctx, const struct conf *c, struct role_fau
 		if (err < 0)
 			tls_context_free(contexts[i]);
 		else if (contexts[i])
-			resolver_renew_tls(rr->resolver, dns_secure_parts[i].transport, contexts[i]);
+			resolvers_renew_tls(rr->resolvers, dns_secure_parts[i].transport, contexts[i]);
 	}
 	return err;
 }
@@ -164,7 +224,7 @@ static void resolver_role_stop(void *ctx)
 {
 	struct resolver_role *rr = ctx;
 
-	resolver_free(rr->resolver);
+	resolvers_free(rr->resolvers);
 	free(rr);
 }
 
@@ -178,22 +238,46 @@ static void add_counters(json_t *row, const struct dns64_counters *c)
 		json_object_set_new(row, name, json_integer((json_int_t)value));
 }
 
+/* What each thread has done, so that an operator sees whether the kernel spreads the queries. */
+static void add_thread(struct resolver *r, void *ctx)
+{
+	const struct dns64_counters *c = resolver_counters(r);
+	struct resolver_status st;
+
+	resolver_status(r, &st);
+	json_array_append_new(
+		ctx, json_pack("{s:I, s:I, s:i, s:i}", "queries_udp", (json_int_t)c->queries_udp, "answered",
+			     (json_int_t)c->answered, "queries_open", (int)st.queries_open, "tcp_clients",
+			     (int)st.tcp_clients));
+}
+
+static json_t *threads_row(struct resolver_role *rr)
+{
+	json_t *rows = json_array();
+
+	if (rows)
+		resolvers_each(rr->resolvers, add_thread, rows);
+	return rows;
+}
+
 static void answer_status(void *ctx, const json_t *args, int fd)
 {
 	struct resolver_role *rr = ctx;
 	struct resolver_status st;
+	struct dns64_counters c;
 	struct reply *r;
 
 	if (reply_start(rr->loop, fd, NULL, NULL, NULL, &r) < 0)
 		return;
-	resolver_status(rr->resolver, &st);
-	json_t *row = json_pack("{s:s, s:i, s:f, s:i, s:i, s:i, s:i, s:s}", "role", "resolver", "pid",
+	resolvers_status(rr->resolvers, &st);
+	resolvers_counters(rr->resolvers, &c);
+	json_t *row = json_pack("{s:s, s:i, s:f, s:i, s:i, s:i, s:i, s:s, s:o}", "role", "resolver", "pid",
 		(int)getpid(), "uptime_s", (double)((clock_now() - rr->started) / MSEC) / 1000,
 		"queries_open", (int)st.queries_open, "queries_open_max", (int)st.queries_open_max,
 		"tcp_clients", (int)st.tcp_clients, "tcp_clients_max", (int)st.tcp_clients_max, "validation",
-		st.validation);
+		st.validation, "threads", threads_row(rr));
 	if (row)
-		add_counters(row, resolver_counters(rr->resolver));
+		add_counters(row, &c);
 	reply_row(r, row);
 	reply_end(r);
 }
@@ -201,14 +285,15 @@ static void answer_status(void *ctx, const json_t *args, int fd)
 static void answer_counters(void *ctx, const json_t *args, int fd)
 {
 	struct resolver_role *rr = ctx;
-	const struct dns64_counters *c = resolver_counters(rr->resolver);
+	struct dns64_counters c;
 	const char *name, *text;
 	unsigned long value;
 	struct reply *r;
 
 	if (reply_start(rr->loop, fd, NULL, NULL, NULL, &r) < 0)
 		return;
-	for (unsigned i = 0; dns64_counter_at(c, i, &name, &text, &value); i++)
+	resolvers_counters(rr->resolvers, &c);
+	for (unsigned i = 0; dns64_counter_at(&c, i, &name, &text, &value); i++)
 		reply_row(r, json_pack("{s:s, s:s, s:I, s:s}", "group", "dns64", "name", name, "value",
 				     (json_int_t)value, "text", text));
 	reply_end(r);
@@ -218,7 +303,7 @@ static void answer_lookup(void *ctx, const json_t *args, int fd)
 {
 	struct resolver_role *rr = ctx;
 
-	show_lookup(rr->resolver, rr->loop, args, fd);
+	show_lookup(rr->resolvers, rr->loop, args, fd);
 }
 
 static const struct role_command commands[] = {
@@ -234,6 +319,7 @@ int role_resolver_main(void)
 		.name = "resolver",
 		.sandbox = SANDBOX_RESOLVER,
 		.start = resolver_role_start,
+		.serve = resolver_role_serve,
 		.reload = resolver_role_reload,
 		.renew = resolver_role_renew,
 		.stop = resolver_role_stop,

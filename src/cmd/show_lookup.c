@@ -17,6 +17,7 @@
 
 struct look {
 	struct loop *loop;
+	struct resolvers *resolvers;
 	struct reply *reply;
 	struct dns_endpoint client;
 	struct synth_query query;
@@ -144,15 +145,33 @@ static void show_verdict(struct look *k, const struct synth_verdict *v)
 	step(k, "verdict", kinds[v->kind].spec, "%s", kinds[v->kind].text);
 }
 
+/* What any of the threads keeps: the client's next query may reach each of them. */
+struct kept {
+	const struct synth_query *query;
+	unsigned view;
+	uint32_t seconds; /* the most */
+};
+
+static void look_for_kept(struct resolver *r, void *ctx)
+{
+	struct kept *kept = ctx;
+	uint32_t seconds = dns_explain_kept(r, kept->query, kept->view);
+
+	if (seconds > kept->seconds)
+		kept->seconds = seconds;
+}
+
 static void show_answer(struct look *k, const struct dns_explained *found)
 {
 	struct dns_walk w = dns_walk_section(&found->reply, SECTION_ANSWER);
+	struct kept kept = { &k->query, found->view, 0 };
 	char text[DNS_RECORD_TEXT];
 	struct dns_rr rr;
 
-	if (found->kept_s > 0)
+	resolvers_each(k->resolvers, look_for_kept, &kept);
+	if (kept.seconds > 0)
 		step(k, "kept", "", "clients are given a kept answer for %u more seconds at most",
-			(unsigned)found->kept_s);
+			(unsigned)kept.seconds);
 	step(k, "answer", "", "%s%s%s, %u records%s", dns_rcode_text(found->verdict->rcode),
 		found->verdict->is_authentic ? ", AD" : "", found->verdict->is_authoritative ? ", AA" : "",
 		(unsigned)found->reply.count[SECTION_ANSWER],
@@ -206,7 +225,7 @@ static const char *read_args(const json_t *args, struct look *k)
 	return NULL;
 }
 
-void show_lookup(struct resolver *r, struct loop *l, const json_t *args, int fd)
+void show_lookup(struct resolvers *all, struct loop *l, const json_t *args, int fd)
 {
 	struct look *k = calloc(1, sizeof(*k));
 	const char *why = k ? read_args(args, k) : "out of memory";
@@ -217,10 +236,11 @@ void show_lookup(struct resolver *r, struct loop *l, const json_t *args, int fd)
 		return;
 	}
 	k->loop = l;
+	k->resolvers = all;
 	if (reply_start(l, fd, NULL, on_gone, k, &k->reply) < 0) {
 		free(k);
 		return;
 	}
-	if (dns_explain_start(r, &k->client, &k->query, on_explained, k, &k->explain) < 0)
+	if (dns_explain_start(resolvers_first(all), &k->client, &k->query, on_explained, k, &k->explain) < 0)
 		reply_error(k->reply, "out of memory");
 }

@@ -2,7 +2,7 @@
 #ifndef ISTHMUS_CMD_SHOW_LOOKUP_H
 #define ISTHMUS_CMD_SHOW_LOOKUP_H
 
-#include "dns64/resolver.h"
+#include "dns64/resolvers.h"
 
 #include <jansson.h>
 
@@ -11,6 +11,6 @@
  * @args:	"name", "type" (default AAAA), "from" (an address; default ::1), "dnssec", "checking_disabled"
  * @fd:		the client's connection, taken over
  */
-void show_lookup(struct resolver *r, struct loop *l, const json_t *args, int fd);
+void show_lookup(struct resolvers *all, struct loop *l, const json_t *args, int fd);
 
 #endif

@@ -197,6 +197,21 @@ static void print_translator(const json_t *t)
 		row_count(t, "workers") == 1 ? "" : "s");
 }
 
+/* What each thread has sent, where there is more than one. */
+static void print_threads(const json_t *threads)
+{
+	size_t len = json_array_size(threads);
+	char text[FIGURE_TEXT];
+
+	if (len < 2)
+		return;
+	printf(LABEL "%zu, which sent", "threads", len);
+	for (size_t i = 0; i < len; i++)
+		printf("%s %s", i == 0 ? "" : ",",
+			figure_count(row_count(json_array_get(threads, i), "answered"), text));
+	printf(" answers\n");
+}
+
 static void print_resolver(const json_t *r)
 {
 	char a[FIGURE_TEXT], b[FIGURE_TEXT], c[FIGURE_TEXT], d[FIGURE_TEXT];
@@ -215,6 +230,7 @@ static void print_resolver(const json_t *r)
 		figure_count(row_count(r, "tcp_clients"), c),
 		figure_count(row_count(r, "tcp_clients_max"), d));
 	printf(LABEL "%s\n", "validation", row_text(r, "validation"));
+	print_threads(json_object_get(r, "threads"));
 }
 
 /* --- asking --- */

@@ -31,9 +31,10 @@ struct supervisor {
 	struct reload *reload; /* NULL: none under way */
 	struct clat_follow *clat; /* NULL: no clat section */
 	struct host *host;	  /* NULL: nothing to translate */
-	struct resolver_socket sockets[DNS64_LISTEN_MAX];
+	unsigned dns_threads;	  /* of the resolver; each has sockets of its own */
+	struct resolver_socket sockets[DNS64_THREADS_MAX * DNS64_LISTEN_MAX];
 	unsigned sockets_len; /* opened so far */
-	int secure_sockets[DNS_SECURE_PARTS * DNS64_LISTEN_MAX];
+	int secure_sockets[DNS64_THREADS_MAX * DNS_SECURE_PARTS * DNS64_LISTEN_MAX];
 	unsigned secure_sockets_len;
 	int certificates[DNS_SECURE_PARTS]; /* memory files, in force */
 	unsigned certificates_len;

@@ -8,6 +8,8 @@
 #define AT(member) offsetof(struct conf, member)
 #define CHOICES(rows) (&(const struct conf_choices){ rows, ARRAY_LEN(rows) })
 
+static const struct conf_number thread_count = { .zero_word = "auto" };
+
 static const struct conf_choice dnssec_words[] = {
 	{ "validate", true, NULL },
 	{ "off", false, NULL },
@@ -96,6 +98,15 @@ const struct conf_key conf_dns64_rows[CONF_DNS64_ROWS] = {
 		.standard = "[\"[::]:53\", \"0.0.0.0:53\"]",
 		.change = CONF_CHANGE_RESTART,
 		.help = "Addresses and ports of the resolver, UDP and TCP." },
+	{ .path = "dns64.threads",
+		.shape = &shape_number,
+		.at = AT(dns64.threads),
+		.min = 1,
+		.max = DNS64_THREADS_MAX,
+		.of = &thread_count,
+		.standard = "auto",
+		.change = CONF_CHANGE_RESTART,
+		.help = "How many threads resolve; auto is one for each processor, at most 8." },
 	{ .path = "dns64.tls",
 		.shape = &shape_mapping,
 		.of = &conf_dns64_tls_keys,

@@ -15,15 +15,15 @@
 
 #define CHANNEL_FD 3		 /* the role's end, after exec */
 #define CHANNEL_PAYLOAD_MAX 8192 /* bytes */
-#define CHANNEL_FDS_MAX 128
+#define CHANNEL_FDS_MAX 250	 /* of the 253 that the kernel lets one message carry */
 
 enum channel_type {
 	/*
 	 * supervisor to role, first message. fds[0]: memory file with the effective configuration (YAML of
 	 * conf_print()). Then for the translator: one TUN queue per worker, and with the section clat a
 	 * raw ICMPv6 socket for router advertisements and a UDP socket for DNS questions; for the resolver: per listen
-	 * address in the order of dns64.listen a UDP socket and a listening TCP socket, then the listening
-	 * sockets of dns64.tls.listen and dns64.https.listen and, for each of the two that has any, a memory file with certificate and key (PEM); for the monitor: the
+	 * address in the order of dns64.listen and per thread a UDP socket and a listening TCP socket, then the
+	 * listening sockets of dns64.tls.listen and dns64.https.listen, per address and thread, and, for each of the two that has any, a memory file with certificate and key (PEM); for the monitor: the
 	 * listening socket of control.metrics.
 	 */
 	CHANNEL_START,

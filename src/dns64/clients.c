@@ -2,11 +2,22 @@
 #include "dns64/clients.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #define WINDOW 8 /* slots in which a client may be */
 
+struct client {
+	uint64_t hi, lo; /* the prefix, host bits 0; of IPv4 in lo */
+	bool is_used, is4;
+	unsigned open[CLIENT_USE_COUNT];
+	unsigned limited; /* answers withheld since the last one that went out */
+	nsec credit;	  /* time that may still be spent on answers, at most one second */
+	nsec seen;	  /* when the credit was right */
+};
+
 struct clients {
+	pthread_mutex_t lock;
 	struct hash_key key;
 	unsigned mask;
 	struct client slots[];
@@ -19,6 +30,7 @@ int clients_new(unsigned slots, const struct hash_key *key, struct clients **ret
 
 	if (!t)
 		return -ENOMEM;
+	pthread_mutex_init(&t->lock, NULL); /* cannot fail: no attributes */
 	t->key = *key;
 	t->mask = slots - 1;
 	*ret = t;
@@ -27,6 +39,9 @@ int clients_new(unsigned slots, const struct hash_key *key, struct clients **ret
 
 void clients_free(struct clients *t)
 {
+	if (!t)
+		return;
+	pthread_mutex_destroy(&t->lock);
 	free(t);
 }
 
@@ -51,7 +66,7 @@ static bool is_same(const struct client *a, const struct client *b)
 
 static bool is_open(const struct client *c)
 {
-	return c->queries > 0 || c->connections > 0;
+	return c->open[CLIENT_QUERY] > 0 || c->open[CLIENT_CONNECTION] > 0;
 }
 
 /* Whether @a may rather go than @b. */
@@ -62,7 +77,8 @@ static bool is_staler(const struct client *a, const struct client *b)
 	return !is_open(a) && (a->is_used == b->is_used ? a->seen < b->seen : !a->is_used);
 }
 
-struct client *clients_find(
+/* The row of a client, entered if it is new; NULL if there is no room. The lock is held. */
+static struct client *find(
 	struct clients *t, const struct dns64_per_client *limits, const struct dns_endpoint *who, nsec now)
 {
 	struct client wanted, *stalest = NULL;
@@ -87,7 +103,37 @@ struct client *clients_find(
 	return stalest;
 }
 
-enum client_rate client_spend(struct client *c, const struct dns64_per_client *limits, nsec now)
+int clients_take(struct clients *t, const struct dns64_per_client *limits, const struct dns_endpoint *who,
+	enum client_use use, nsec now, struct client **ret)
+{
+	const unsigned most[CLIENT_USE_COUNT] = {
+		[CLIENT_QUERY] = limits->queries,
+		[CLIENT_CONNECTION] = limits->connections,
+	};
+
+	pthread_mutex_lock(&t->lock);
+	struct client *c = find(t, limits, who, now);
+	bool is_full = c && c->open[use] >= most[use];
+
+	if (c && !is_full)
+		c->open[use]++;
+	pthread_mutex_unlock(&t->lock);
+	if (is_full)
+		return -EDQUOT;
+	*ret = c;
+	return 0;
+}
+
+void clients_give(struct clients *t, struct client *c, enum client_use use)
+{
+	if (!c)
+		return;
+	pthread_mutex_lock(&t->lock);
+	c->open[use]--;
+	pthread_mutex_unlock(&t->lock);
+}
+
+static enum client_rate spend(struct client *c, const struct dns64_per_client *limits, nsec now)
 {
 	nsec price = limits->responses_per_second > 0 ? NSEC / limits->responses_per_second : 0;
 	nsec earned = now - c->seen;
@@ -101,4 +147,15 @@ enum client_rate client_spend(struct client *c, const struct dns64_per_client *l
 	}
 	c->limited++;
 	return limits->slip > 0 && c->limited % limits->slip == 0 ? CLIENT_SLIPS : CLIENT_BEYOND;
+}
+
+enum client_rate clients_spend(
+	struct clients *t, const struct dns64_per_client *limits, const struct dns_endpoint *who, nsec now)
+{
+	pthread_mutex_lock(&t->lock);
+	struct client *c = find(t, limits, who, now);
+	enum client_rate rate = c ? spend(c, limits, now) : CLIENT_UNKNOWN;
+
+	pthread_mutex_unlock(&t->lock);
+	return rate;
 }

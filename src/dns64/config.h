@@ -6,6 +6,7 @@
 #include "dns64/name.h"
 
 #define DNS64_LISTEN_MAX 16
+#define DNS64_THREADS_MAX 16
 #define DNS64_ALLOW_MAX 64
 #define DNS64_UPSTREAM_MAX 16
 #define DNS64_PREFIX_MAX 8
@@ -97,6 +98,7 @@ struct dns64_per_client {
 };
 
 struct dns64_config {
+	unsigned threads; /* wanted; 0: as many as processors */
 	struct dns_endpoint listen[DNS64_LISTEN_MAX];
 	unsigned listen_len;
 	struct dns64_secure tls; /* DNS over TLS (RFC 7858) */

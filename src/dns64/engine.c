@@ -27,6 +27,9 @@
  * goes on after that and fills the cache, so a struct question of ours stays with it. ENGINE_UNDER_WAY_MAX
  * bounds how many there are; beyond that a question fails at once.
  *
+ * Threads. Each thread has an engine, and its context is used by no other: made and ended while no other thread runs,
+ * used by its own. What libunbound logs goes to one place for the whole process, that of the engine made last.
+ *
  * Deliberately not done: the resolver's own DNS64 module, because it stores synthesized records in the cache
  * that all clients share; RFC 5011 updates of the trust anchor, because a sandboxed process has nowhere to
  * keep them: the anchor is what the package dns-root-data brings.
@@ -59,6 +62,7 @@ struct engine {
 	struct question *under_way; /* a list */
 	unsigned under_way_len;
 	struct engine_ask ready; /* head of a ring; only prev and next are used */
+	unsigned threads;	 /* engines that share memory, this one included */
 	size_t held;		 /* bytes of answers kept for callers */
 	FILE *log;
 	nsec logged; /* when the last line of libunbound was passed on */
@@ -134,7 +138,7 @@ static bool keep_answer(struct engine_ask *a, const uint8_t *packet, size_t len)
 {
 	struct engine *e = a->engine;
 
-	if (len > ENGINE_HELD_MAX - e->held) {
+	if (e->held + len > ENGINE_HELD_MAX / e->threads) {
 		e->counters->upstream_held_full++;
 		return false;
 	}
@@ -288,7 +292,7 @@ static int load_config(struct engine *e, const struct dns64_config *c, char *fau
 		return err;
 	}
 	read_reserved_ports(reserved, sizeof(reserved));
-	engine_config_write(f, c, reserved);
+	engine_config_write(f, c, e->threads, reserved);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	int r = fflush(f) != 0 ? UB_READFILE : ub_ctx_config(e->ctx, path);
 
@@ -345,8 +349,8 @@ static int engine_init(
 	return r < 0 ? r : warm_up(e, c, fault, fault_size);
 }
 
-int engine_new(const struct dns64_config *c, struct loop *l, struct dns64_counters *counters,
-	struct engine **ret, char *fault, size_t fault_size)
+int engine_new(const struct dns64_config *c, unsigned threads, struct loop *l,
+	struct dns64_counters *counters, struct engine **ret, char *fault, size_t fault_size)
 {
 	int r = engine_config_check(c, fault, fault_size);
 
@@ -359,6 +363,7 @@ int engine_new(const struct dns64_config *c, struct loop *l, struct dns64_counte
 		return -ENOMEM;
 	}
 	e->counters = counters;
+	e->threads = threads;
 	ring_init(&e->ready);
 	r = engine_init(e, c, l, fault, fault_size);
 	if (r < 0) {

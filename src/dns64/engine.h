@@ -10,7 +10,8 @@
 #include "dns64/synth.h"
 #include "loop/loop.h"
 
-#define ENGINE_HELD_MAX (64u << 20) /* bytes of answers that are kept for callers, over all questions */
+#define ENGINE_HELD_MAX                                                                                      \
+	(64u << 20) /* bytes of answers that are kept for callers, over all questions and threads */
 #define ENGINE_UNDER_WAY_MAX 20000  /* questions inside libunbound, abandoned ones included */
 
 struct engine;	 /* opaque */
@@ -31,6 +32,7 @@ struct engine_ask {
 
 /**
  * engine_new() - make a libunbound context and load everything that it will ever read from files
+ * @threads:	how many engines share the memory that there is for caches; at least 1
  * @counters:	the engine adds to those that start with upstream_; must outlive it
  * @fault:	on failure, a sentence for the user
  *
@@ -38,8 +40,8 @@ struct engine_ask {
  *	-EIO if libunbound refuses.
  * Context: start-up; reads files.
  */
-MUST_CHECK int engine_new(const struct dns64_config *c, struct loop *l, struct dns64_counters *counters,
-	struct engine **ret, char *fault, size_t fault_size);
+MUST_CHECK int engine_new(const struct dns64_config *c, unsigned threads, struct loop *l,
+	struct dns64_counters *counters, struct engine **ret, char *fault, size_t fault_size);
 void engine_free(struct engine *e); /* every ask must have been dropped */
 
 /**

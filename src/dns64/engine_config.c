@@ -10,8 +10,7 @@
 #include <unistd.h>
 
 /*
- * Everything that does not depend on the configuration. Sizes: the caches are what libunbound fills at most;
- * outgoing-range is the number of questions under way over UDP, each with its own descriptor and random port,
+ * Everything that does not depend on the configuration. outgoing-range is the number of questions under way over UDP, each with its own descriptor and random port,
  * and together with the TCP connections to upstreams and clients it stays below the usual limit of 1024
  * descriptors.
  */
@@ -26,10 +25,6 @@ static const char fixed[] = "server:\n"
 			    " do-ip6: yes\n"
 			    " outgoing-range: 400\n"
 			    " outgoing-num-tcp: 40\n"
-			    " msg-cache-size: 64m\n"
-			    " rrset-cache-size: 128m\n"
-			    " key-cache-size: 16m\n"
-			    " neg-cache-size: 4m\n"
 			    " edns-buffer-size: 1232\n" /* what crosses every path unfragmented */
 			    " cache-max-negative-ttl: 3600\n"
 			    " minimal-responses: yes\n"
@@ -152,11 +147,29 @@ static bool has_loopback_upstream(const struct dns64_config *c)
 	return false;
 }
 
-void engine_config_write(FILE *f, const struct dns64_config *c, const char *reserved)
+/* What libunbound fills at most, in bytes, by all threads together. */
+static void write_sizes(FILE *f, unsigned threads)
+{
+	static const struct {
+		const char *key;
+		unsigned long bytes;
+	} caches[] = {
+		{ "msg-cache-size", 64ul << 20 },
+		{ "rrset-cache-size", 128ul << 20 },
+		{ "key-cache-size", 16ul << 20 },
+		{ "neg-cache-size", 4ul << 20 },
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(caches); i++)
+		fprintf(f, " %s: %lu\n", caches[i].key, caches[i].bytes / threads);
+}
+
+void engine_config_write(FILE *f, const struct dns64_config *c, unsigned threads, const char *reserved)
 {
 	bool forwards = c->upstream_mode == UPSTREAM_FORWARD;
 
 	fputs(fixed, f);
+	write_sizes(f, threads);
 	write_reserved(f, reserved);
 	fprintf(f, " module-config: \"%s\"\n", c->dnssec_validate ? "validator iterator" : "iterator");
 	if (c->dnssec_validate)

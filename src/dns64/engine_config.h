@@ -25,9 +25,10 @@ MUST_CHECK int engine_config_check(const struct dns64_config *c, char *fault, si
 
 /**
  * engine_config_write() - write the text
+ * @threads:	how many engines share the memory of the caches; at least 1
  * @reserved:	the kernel's list of reserved ports, such as "49152-65535,8080"; "" for none
  */
-void engine_config_write(FILE *f, const struct dns64_config *c, const char *reserved);
+void engine_config_write(FILE *f, const struct dns64_config *c, unsigned threads, const char *reserved);
 
 /** engine_config_is_tls() - whether the upstreams are asked over TLS */
 bool engine_config_is_tls(const struct dns64_config *c);

@@ -37,11 +37,11 @@ static void write_reply(struct dns_explain *x, struct dns_explained *found)
 	ASSERT(sound);
 }
 
-static uint32_t kept_seconds(const struct dns_explain *x, unsigned view)
+uint32_t dns_explain_kept(struct resolver *r, const struct synth_query *q, unsigned view)
 {
-	struct answer_key k = { .ask = &x->query, .view = view };
+	struct answer_key k = { .ask = q, .view = view };
 	uint32_t now = answers_now();
-	const struct answer *a = x->resolver->answers ? answers_find(x->resolver->answers, &k, now) : NULL;
+	const struct answer *a = r->answers ? answers_find(r->answers, &k, now) : NULL;
 
 	return a ? a->dies - now : 0;
 }
@@ -65,7 +65,6 @@ static void tell(struct dns_explain *x)
 	if (found.is_allowed) {
 		x->second.result.rcode = x->second.result.is_done ? x->second.result.rcode : RCODE_SERVFAIL;
 		x->second.result.is_done = true;
-		found.kept_s = kept_seconds(x, found.view);
 		synth_judge(&in, &v);
 		found.in = &in;
 		found.verdict = &v;

@@ -11,7 +11,6 @@ struct dns_explain; /* opaque: a query under way */
 struct dns_explained {
 	bool is_allowed;	      /* else nothing more is filled in */
 	unsigned view;		      /* 0: none */
-	uint32_t kept_s;	      /* seconds that a kept answer goes on being given; 0: none is kept */
 	const struct synth_input *in; /* policy, plan and lookups; lookups not done took too long */
 	const struct synth_verdict *verdict;
 	struct dns_msg reply; /* what a client that takes 1232 bytes gets; has no OPT */
@@ -33,6 +32,10 @@ struct dns_explained {
 MUST_CHECK int dns_explain_start(struct resolver *r, const struct dns_endpoint *client,
 	const struct synth_query *q, void (*done)(void *ctx, const struct dns_explained *found), void *ctx,
 	struct dns_explain **ret);
+/** dns_explain_kept() - seconds that this resolver goes on giving a kept answer to a query of a view's clients; 0: none
+ * is kept */
+uint32_t dns_explain_kept(struct resolver *r, const struct synth_query *q, unsigned view);
+
 void dns_explain_free(struct dns_explain *x); /* before or after done(); NULL is fine */
 
 #endif

@@ -49,12 +49,17 @@ static int enable(int fd, int level, int option)
 	return setsockopt(fd, level, option, &on, sizeof(on)) < 0 ? -errno : 0;
 }
 
+/* Whether other sockets of ours are bound to the same address; a thread each. */
+enum sharing { BOUND_ALONE, BOUND_TOGETHER };
+
 /* The destination of each query is needed, so that the reply can leave from it. */
-static int set_options(int fd, const struct dns_endpoint *at, int type)
+static int set_options(int fd, const struct dns_endpoint *at, int type, enum sharing sharing)
 {
 	int bytes = UDP_BUFFER;
 	int r = enable(fd, SOL_SOCKET, SO_REUSEADDR);
 
+	if (r == 0 && sharing == BOUND_TOGETHER)
+		r = enable(fd, SOL_SOCKET, SO_REUSEPORT);
 	if (r == 0 && !at->is4)
 		r = enable(fd, IPPROTO_IPV6, IPV6_V6ONLY);
 	if (r < 0 || type != SOCK_DGRAM)
@@ -63,7 +68,7 @@ static int set_options(int fd, const struct dns_endpoint *at, int type)
 	return at->is4 ? enable(fd, IPPROTO_IP, IP_PKTINFO) : enable(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO);
 }
 
-static int open_bound(const struct dns_endpoint *at, int type)
+static int open_bound(const struct dns_endpoint *at, int type, enum sharing sharing)
 {
 	union sockaddr_any a;
 	socklen_t len = sockaddr_put(&a, at);
@@ -71,7 +76,7 @@ static int open_bound(const struct dns_endpoint *at, int type)
 
 	if (fd < 0)
 		return -errno;
-	int r = set_options(fd, at, type);
+	int r = set_options(fd, at, type, sharing);
 
 	if (r == 0 && bind(fd, &a.sa, len) < 0)
 		r = -errno;
@@ -84,18 +89,13 @@ static int open_bound(const struct dns_endpoint *at, int type)
 	return fd;
 }
 
-int resolver_stream_open(const struct dns_endpoint *at)
+static int open_pair(const struct dns_endpoint *at, enum sharing sharing, struct resolver_socket *ret)
 {
-	return open_bound(at, SOCK_STREAM);
-}
-
-int resolver_socket_open(const struct dns_endpoint *at, struct resolver_socket *ret)
-{
-	int udp = open_bound(at, SOCK_DGRAM);
+	int udp = open_bound(at, SOCK_DGRAM, sharing);
 
 	if (udp < 0)
 		return udp;
-	int tcp = open_bound(at, SOCK_STREAM);
+	int tcp = open_bound(at, SOCK_STREAM, sharing);
 
 	if (tcp < 0) {
 		close(udp);
@@ -103,4 +103,77 @@ int resolver_socket_open(const struct dns_endpoint *at, struct resolver_socket *
 	}
 	*ret = (struct resolver_socket){ .udp = udp, .tcp = tcp };
 	return 0;
+}
+
+static void close_pair(const struct resolver_socket *s)
+{
+	close(s->udp);
+	close(s->tcp);
+}
+
+/*
+ * With SO_REUSEPORT, a bind() beside another program's that has it too works, and the kernel gives each a part of the
+ * queries. So the address is first bound without, which fails if anybody is there.
+ */
+static int try_alone(const struct dns_endpoint *at)
+{
+	struct resolver_socket alone;
+	int err = open_pair(at, BOUND_ALONE, &alone);
+
+	if (err == 0)
+		close_pair(&alone);
+	return err;
+}
+
+static int try_stream_alone(const struct dns_endpoint *at)
+{
+	int fd = open_bound(at, SOCK_STREAM, BOUND_ALONE);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
+int resolver_sockets_open(const struct dns_endpoint *at, unsigned len, struct resolver_socket *ret)
+{
+	enum sharing sharing = len > 1 ? BOUND_TOGETHER : BOUND_ALONE;
+	int err = len > 1 ? try_alone(at) : 0;
+	struct resolver_socket made[DNS64_THREADS_MAX];
+	unsigned n = 0;
+
+	ASSERT(len <= DNS64_THREADS_MAX);
+	while (err == 0 && n < len) {
+		err = open_pair(at, sharing, &made[n]);
+		n += err == 0;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		if (err < 0)
+			close_pair(&made[i]);
+		else
+			ret[i] = made[i];
+	}
+	return err;
+}
+
+int resolver_streams_open(const struct dns_endpoint *at, unsigned len, int *ret_fds)
+{
+	enum sharing sharing = len > 1 ? BOUND_TOGETHER : BOUND_ALONE;
+	int err = len > 1 ? try_stream_alone(at) : 0;
+	int made[DNS64_THREADS_MAX];
+	unsigned n = 0;
+
+	ASSERT(len <= DNS64_THREADS_MAX);
+	while (err == 0 && n < len) {
+		made[n] = open_bound(at, SOCK_STREAM, sharing);
+		err = made[n] < 0 ? made[n] : 0;
+		n += err == 0;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		if (err < 0)
+			close(made[i]);
+		else
+			ret_fds[i] = made[i];
+	}
+	return err;
 }

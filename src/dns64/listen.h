@@ -5,19 +5,21 @@
 #include "dns64/resolver.h"
 
 /**
- * resolver_socket_open() - bind a UDP socket and a listening TCP socket to one address
+ * resolver_sockets_open() - for each of some threads a UDP socket and a listening TCP socket, bound to one address
  * @at:		where to listen; IPv6 sockets take IPv6 only
- * @ret:	untouched on failure; close both descriptors when done
+ * @len:	threads, 1 to DNS64_THREADS_MAX; of several sockets the kernel picks one for each client's port
+ * @ret:	@len of them, untouched on failure; close the descriptors when done
  *
  * Return: 0; -errno: -EADDRINUSE (another resolver), -EACCES (low port), -EADDRNOTAVAIL (not ours), ...
  * Context: start-up; a port below 1024 needs CAP_NET_BIND_SERVICE.
  */
-MUST_CHECK int resolver_socket_open(const struct dns_endpoint *at, struct resolver_socket *ret);
+MUST_CHECK int resolver_sockets_open(
+	const struct dns_endpoint *at, unsigned len, struct resolver_socket *ret);
+
+/** resolver_streams_open() - listening TCP sockets alone, for DNS over TLS and HTTPS; otherwise the same */
+MUST_CHECK int resolver_streams_open(const struct dns_endpoint *at, unsigned len, int *ret_fds);
 
 /** dns_endpoint_text() - "192.0.2.1:53" or "[2001:db8::1]:53"; returns @buf */
 const char *dns_endpoint_text(const struct dns_endpoint *e, char buf[static ENDPOINT6_TEXT]);
-
-/** resolver_stream_open() - a listening TCP socket alone, for DNS over TLS; the descriptor, or -errno */
-MUST_CHECK int resolver_stream_open(const struct dns_endpoint *at);
 
 #endif

@@ -8,7 +8,7 @@
  *
  *	udp.c, tcp.c	bytes from a client, and the way back to it; tls.c is between
  *	query.c		checked, or refused				pure
- *	admit.c		beyond its rate or not; cookie.c and clients.c	pure but for the clock
+ *	admit.c		beyond its rate or not; gate.c, cookie.c, clients.c	pure but for the clock and a lock
  *	view.c		which policy its client gets			pure
  *	answers.c	given again, if the same was answered before
  *	synth_plan.c	what to ask for it				pure
@@ -25,6 +25,9 @@
  *
  * Life cycle: resolver_new() opens everything and serves from then on; the process may be sandboxed after it;
  * resolver_free() closes clients, and leaves the sockets that it was lent to whoever lent them.
+ *
+ * Threads. resolvers.c runs one resolver in each thread, whole, with sockets, caches and counters of its own. They share
+ * the gate only, which has its own locks.
  *
  * Limits: QUERIES_OPEN_MAX, TCP_CLIENTS_MAX, ENGINE_HELD_MAX; each has a counter that says when it was met.
  *
@@ -78,45 +81,66 @@ static int start_sockets(struct resolver *r, const struct resolver_socket *socke
 }
 
 /* *ret stays NULL if the configuration wants none. */
-static int new_answers(const struct dns64_config *c, struct answers **ret)
+static int new_answers(const struct dns64_config *c, unsigned threads, struct answers **ret)
 {
-	return c->answer_cache > 0 ? answers_new(c->answer_cache, ret) : 0;
+	unsigned share = c->answer_cache / threads;
+
+	if (c->answer_cache == 0)
+		return 0;
+	return answers_new(share > 0 ? share : 1, ret);
 }
 
-int resolver_new(const struct dns64_config *c, struct loop *l, const struct resolver_socket *sockets,
-	unsigned sockets_len, struct resolver **ret, char *fault, size_t fault_size)
+/* Everything that needs memory only. */
+static int make_parts(struct resolver *r, struct gate *gate)
 {
-	int err = check_config(c, fault, fault_size);
+	int err = udp_new(r);
+
+	if (err == 0 && !gate)
+		err = gate_new(&r->own_gate);
+	r->gate = gate ? gate : r->own_gate;
+	if (err == 0)
+		err = serve_start(r);
+	if (err == 0)
+		err = new_answers(&r->config, r->threads, &r->answers);
+	return err;
+}
+
+static int start(struct resolver *r, const struct resolver_plan *p, char *fault, size_t fault_size)
+{
+	int err = make_parts(r, p->gate);
+
+	if (err < 0) {
+		snprintf(fault, fault_size, "%s", err == -ENOMEM ? "out of memory" : "no randomness");
+		return err;
+	}
+	err = engine_new(&r->config, r->threads, r->loop, &r->counters, &r->engine, fault, fault_size);
+	if (err < 0)
+		return err;
+	err = start_sockets(r, p->sockets, p->sockets_len);
+	if (err < 0) {
+		snprintf(fault, fault_size, "cannot watch a socket: %s", strerror(-err));
+		return err;
+	}
+	return p->config->dnssec_validate && !p->is_quiet ? trial_start(&r->trial, r->engine, r->loop) : 0;
+}
+
+int resolver_new(const struct resolver_plan *plan, struct resolver **ret, char *fault, size_t fault_size)
+{
+	int err = check_config(plan->config, fault, fault_size);
 
 	if (err < 0)
 		return err;
-	ASSERT(sockets_len <= DNS64_LISTEN_MAX);
+	ASSERT(plan->sockets_len <= DNS64_LISTEN_MAX);
 	struct resolver *r = calloc(1, sizeof(*r));
 
 	if (!r) {
 		snprintf(fault, fault_size, "out of memory");
 		return -ENOMEM;
 	}
-	r->config = *c;
-	r->loop = l;
-	err = udp_new(r);
-	if (err == 0)
-		err = admit_start(r);
-	if (err == 0)
-		err = serve_start(r);
-	if (err == 0)
-		err = new_answers(c, &r->answers);
-	if (err < 0)
-		snprintf(fault, fault_size, "out of memory");
-	if (err == 0)
-		err = engine_new(c, l, &r->counters, &r->engine, fault, fault_size);
-	if (err == 0) {
-		err = start_sockets(r, sockets, sockets_len);
-		if (err < 0)
-			snprintf(fault, fault_size, "cannot watch a socket: %s", strerror(-err));
-	}
-	if (err == 0 && c->dnssec_validate)
-		err = trial_start(&r->trial, r->engine, l);
+	r->config = *plan->config;
+	r->loop = plan->loop;
+	r->threads = plan->threads > 0 ? plan->threads : 1;
+	err = start(r, plan, fault, fault_size);
 	if (err < 0) {
 		resolver_free(r);
 		return err;
@@ -153,7 +177,7 @@ void resolver_free(struct resolver *r)
 	trial_stop(&r->trial);
 	engine_free(r->engine);
 	udp_free(r);
-	admit_stop(r);
+	gate_free(r->own_gate);
 	for (unsigned i = 0; i < TRANSPORT_COUNT; i++)
 		tls_context_free(r->tls[i]);
 	answers_free(r->answers);
@@ -188,24 +212,38 @@ static bool same_service(const struct dns64_config *a, const struct dns64_config
 	return true;
 }
 
-int resolver_update(struct resolver *r, const struct dns64_config *c)
+int resolver_prepare(const struct resolver *r, const struct dns64_config *c, struct answers **ret_fresh)
 {
 	char fault[128];
+	struct answers *fresh = NULL;
 	int err = check_config(c, fault, sizeof(fault));
 
+	if (err == 0 && !same_service(&r->config, c))
+		err = -EBUSY;
+	if (err == 0)
+		err = new_answers(c, r->threads, &fresh);
 	if (err < 0)
 		return err;
-	if (!same_service(&r->config, c))
-		return -EBUSY;
-	struct answers *fresh = NULL;
+	*ret_fresh = fresh;
+	return 0;
+}
 
-	err = new_answers(c, &fresh);
-	if (err < 0)
-		return err;
+void resolver_commit(struct resolver *r, const struct dns64_config *c, struct answers *fresh)
+{
 	answers_free(r->answers);
 	r->answers = fresh;
 	r->config = *c;
 	r->generation++;
+}
+
+int resolver_update(struct resolver *r, const struct dns64_config *c)
+{
+	struct answers *fresh;
+	int err = resolver_prepare(r, c, &fresh);
+
+	if (err < 0)
+		return err;
+	resolver_commit(r, c, fresh);
 	return 0;
 }
 

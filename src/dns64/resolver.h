@@ -1,7 +1,7 @@
 /*
  * resolver.h - DNS64: listeners, libunbound, synthesis, answers (RFC 6147)
  *
- * Runs on one event loop, in one thread, in the resolver's process.
+ * One resolver runs on one event loop, in one thread. resolvers.h makes one service of several.
  */
 #ifndef ISTHMUS_DNS64_RESOLVER_H
 #define ISTHMUS_DNS64_RESOLVER_H
@@ -27,9 +27,21 @@ struct dns64_counters {
 #undef DNS_COUNTER
 };
 
+struct gate; /* gate.h */
+
+/* What one resolver is made of. */
+struct resolver_plan {
+	const struct dns64_config *config;
+	struct loop *loop;
+	const struct resolver_socket *sockets; /* borrowed; parallel to config->listen */
+	unsigned sockets_len;
+	struct gate *gate; /* shared with the other threads, outlives the resolver; NULL: one of its own */
+	unsigned threads;  /* how many resolvers share the memory that the configuration gives; 0 is 1 */
+	bool is_quiet;	   /* another one looks whether the upstream can be validated */
+};
+
 /**
  * resolver_new() - make a resolver and start to serve
- * @sockets:	@sockets_len of them, borrowed; parallel to c->listen
  * @fault:	on failure a sentence for the user
  *
  * Opens what libunbound will need later (trust anchor, root hints, random device), so that the process can be
@@ -37,9 +49,8 @@ struct dns64_counters {
  *
  * Return: 0; -errno.
  */
-MUST_CHECK int resolver_new(const struct dns64_config *c, struct loop *l,
-	const struct resolver_socket *sockets, unsigned sockets_len, struct resolver **ret, char *fault,
-	size_t fault_size);
+MUST_CHECK int resolver_new(
+	const struct resolver_plan *plan, struct resolver **ret, char *fault, size_t fault_size);
 void resolver_free(struct resolver *r);
 
 /**
@@ -54,6 +65,19 @@ MUST_CHECK int resolver_serve_tls(struct resolver *r, enum dns_transport transpo
 
 /** resolver_renew_tls() - take over a new certificate, for connections that begin from now on */
 void resolver_renew_tls(struct resolver *r, enum dns_transport transport, struct ssl_ctx_st *context);
+
+struct answers; /* answers.h */
+
+/**
+ * resolver_prepare(), resolver_commit() - take over a new configuration, in two steps of which the second cannot fail
+ * @ret_fresh:	what resolver_commit() takes over, or answers_free() frees; may be NULL
+ *
+ * Return: as resolver_update().
+ * Context: prepare: any thread, while nobody commits; commit: the resolver's.
+ */
+MUST_CHECK int resolver_prepare(
+	const struct resolver *r, const struct dns64_config *c, struct answers **ret_fresh);
+void resolver_commit(struct resolver *r, const struct dns64_config *c, struct answers *fresh);
 
 /** resolver_update() - new allow list, prefixes, exclusions; -EBUSY if listen, upstream or dnssec differ */
 MUST_CHECK int resolver_update(struct resolver *r, const struct dns64_config *c);

@@ -255,8 +255,7 @@ static void close_query(struct open_query *o)
 	engine_drop(&o->second);
 	unlink_query(o);
 	o->resolver->open_len--;
-	if (o->client)
-		o->client->queries--;
+	admit_give(o->resolver, o->client, CLIENT_QUERY);
 	free(o);
 	if (tcp)
 		tcp_release(tcp); /* last: it may read and serve the next query */
@@ -356,9 +355,9 @@ static void on_deadline(void *ctx)
 static void start_query(struct resolver *r, const struct query *q, const struct synth_plan *plan,
 	const struct reply_path *path)
 {
-	struct client *client = admit_client(r, &path->peer);
+	struct client *client;
 
-	if (client && client->queries >= r->config.per_client.queries) {
+	if (admit_take(r, &path->peer, CLIENT_QUERY, &client) < 0) {
 		r->counters.refused_client_full++;
 		send_code(r, q, RCODE_SERVFAIL, path);
 		return;
@@ -366,6 +365,7 @@ static void start_query(struct resolver *r, const struct query *q, const struct 
 	struct open_query *o = r->open_len < QUERIES_OPEN_MAX ? calloc(1, sizeof(*o)) : NULL;
 
 	if (!o) {
+		admit_give(r, client, CLIENT_QUERY);
 		r->counters.refused_full++;
 		send_code(r, q, RCODE_SERVFAIL, path);
 		return;
@@ -376,8 +376,6 @@ static void start_query(struct resolver *r, const struct query *q, const struct 
 	o->query = *q;
 	o->path = *path;
 	o->client = client;
-	if (client)
-		client->queries++;
 	o->plan = *plan;
 	link_query(o, PHASE_PATIENT);
 	if (r->open_len++ == 0)

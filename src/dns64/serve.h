@@ -2,8 +2,8 @@
 #ifndef ISTHMUS_DNS64_SERVE_H
 #define ISTHMUS_DNS64_SERVE_H
 
-#include "dns64/clients.h"
 #include "dns64/engine.h"
+#include "dns64/gate.h"
 #include "dns64/reply.h"
 #include "dns64/resolver.h"
 #include "dns64/sockaddr.h"
@@ -71,6 +71,7 @@ struct resolver {
 	unsigned generation;	 /* counts new configurations */
 	struct answers *answers; /* NULL: none are kept */
 	struct loop *loop;
+	unsigned threads; /* resolvers that share the configured memory, this one included */
 	struct engine *engine;
 	struct trial trial; /* runs if validation is on */
 	struct udp_socket udp[DNS64_LISTEN_MAX];
@@ -85,9 +86,8 @@ struct resolver {
 	struct tcp_client *clients; /* a list, linked through the clients */
 	unsigned clients_len;
 	unsigned strangers_len;
-	struct clients *per_client;
-	struct cookie_secrets secrets;
-	nsec secrets_since;
+	struct gate *gate;     /* shared with other threads */
+	struct gate *own_gate; /* the same if it is shared with nobody; else NULL */
 	struct dns64_counters counters;
 	uint8_t reply[DNS_MESSAGE_MAX]; /* the one being sent */
 };
@@ -118,17 +118,21 @@ enum admission {
 	ADMIT_DROP,	  /* the same, and told nothing */
 };
 
-MUST_CHECK int admit_start(struct resolver *r); /* 0 or -errno */
-void admit_stop(struct resolver *r);		/* after all queries and connections; fine if never started */
-
 /**
  * admit() - whether a query is served
  * @q:	its cookie becomes the one that the reply carries
  */
 enum admission admit(struct resolver *r, struct query *q, const struct reply_path *path);
 
-/** admit_client() - whose limits hold for an address; NULL if there is no room to know */
-struct client *admit_client(struct resolver *r, const union sockaddr_any *peer);
+/**
+ * admit_take(), admit_give() - count what a client has open, and that it is over
+ * @ret:	NULL: not limited by itself
+ *
+ * Return: 0; -EDQUOT if it has as many as it may.
+ */
+MUST_CHECK int admit_take(
+	struct resolver *r, const union sockaddr_any *peer, enum client_use use, struct client **ret);
+void admit_give(struct resolver *r, struct client *c, enum client_use use);
 
 /* --- udp.c --- */
 

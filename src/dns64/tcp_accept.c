@@ -27,8 +27,7 @@ static void client_unlink(struct tcp_client *c)
 		c->next->prev = c->prev;
 	r->clients_len--;
 	r->strangers_len -= c->is_stranger;
-	if (c->client)
-		c->client->connections--;
+	admit_give(r, c->client, CLIENT_CONNECTION);
 }
 
 void tcp_client_close(struct tcp_client *c)
@@ -80,18 +79,17 @@ static void client_link(struct resolver *r, struct tcp_client *c)
 	r->clients = c;
 	r->clients_len++;
 	r->strangers_len += c->is_stranger;
-	if (c->client)
-		c->client->connections++;
 }
 
-static bool is_welcome(
-	struct resolver *r, bool is_stranger, enum dns_transport t, const struct client *client)
+/* *ret is to be given back if this says so. */
+static bool is_welcome(struct resolver *r, bool is_stranger, enum dns_transport t,
+	const union sockaddr_any *peer, struct client **ret)
 {
 	if (is_stranger && t != OVER_TCP)
 		r->counters.tls_refused_stranger++;
 	else if (is_full(r, is_stranger))
 		r->counters.tcp_refused_full++;
-	else if (client && client->connections >= r->config.per_client.connections)
+	else if (admit_take(r, peer, CLIENT_CONNECTION, ret) < 0)
 		r->counters.tcp_refused_client_full++;
 	else
 		return true;
@@ -103,11 +101,12 @@ static void client_new(const struct tcp_listener *l, int fd, const union sockadd
 	struct resolver *r = l->resolver;
 	struct dns_endpoint who = sockaddr_endpoint(peer);
 	bool is_stranger = !resolver_allows(r, &who);
-	struct client *client = admit_client(r, peer);
-	bool is_taken = is_welcome(r, is_stranger, l->transport, client);
+	struct client *client = NULL;
+	bool is_taken = is_welcome(r, is_stranger, l->transport, peer, &client);
 	struct tcp_client *c = is_taken ? calloc(1, sizeof(*c)) : NULL;
 
 	if (!c) {
+		admit_give(r, client, CLIENT_CONNECTION);
 		close(fd);
 		return;
 	}

@@ -145,6 +145,12 @@ void tls_context_free(struct ssl_ctx_st *ctx)
 	SSL_CTX_free(ctx);
 }
 
+struct ssl_ctx_st *tls_context_share(struct ssl_ctx_st *ctx)
+{
+	SSL_CTX_up_ref(ctx); /* cannot fail for one that exists */
+	return ctx;
+}
+
 /* --- connections --- */
 
 struct ssl_st *tls_accept(struct ssl_ctx_st *ctx, int fd)

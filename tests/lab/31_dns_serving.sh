@@ -31,6 +31,7 @@ mkdir "$TLS"
 must "certificates are made" eval 'make_certificate first && make_certificate second && use_certificate first'
 lab_config dedicated
 serve_tls
+sed -i "s|^dns64:|&\n  threads: 2|" "$LAB_DIR/isthmus.yaml"
 must "the gateway serves" lab_gateway
 BACK_MS=$(back_ms)
 
@@ -181,6 +182,48 @@ many_requests() {
 	done
 	doh_curl -Z --parallel-max 50 -f "${urls[@]}" && same "$(($(counter queries_over_https) - before))" 100
 }
+
+# What each thread of the resolver says it has, one line each.
+of_threads() { isthmus status --json | python3 -c '
+import json, sys
+rows = [r for r in map(json.loads, sys.stdin) if r["role"] == "resolver"]
+print(*(t[sys.argv[1]] for t in rows[0]["threads"]))' "$1"; }
+both_answer() {
+	local pid a b rest
+	pid=$(role_pids resolver)
+	client python3 "$LAB_ROOT/tests/lab/dns_load.py" "$GW6" www.lab.example "$AAAA" 0.5 || return
+	read -r a b rest <<<"$(of_threads answered)"
+	printf 'answers: %s and %s\n' "$a" "$b"
+	[ -z "$rest" ] && [ "$a" -gt 0 ] && [ "$b" -gt 0 ] && same "$((a + b))" "$(counter answered)" &&
+		grep -qx 'resolver 1' "/proc/$pid/task/"*/comm && grep -q 'Seccomp:.*2' "/proc/$pid/task/"*/status &&
+		prints "threads  *2, which sent" isthmus status
+}
+connections_are_spread() {
+	local i before now
+	before=$(counter tcp_accepted)
+	for i in $(seq 12); do
+		same "$(client dig "@$GW6" +tcp +short www.lab.example AAAA)" "$AAAA" || return
+	done
+	now=$(counter tcp_accepted)
+	same "$((now - before))" 12
+}
+reload_loses_nothing() {
+	local i pid asked unanswered wrong
+	client python3 "$LAB_ROOT/tests/lab/dns_load.py" "$GW6" www.lab.example "$AAAA" 3 >"$LAB_DIR/out/load" &
+	pid=$!
+	for i in 1 2 3 4 5 6 7 8; do
+		isthmus reload || return
+	done
+	wait "$pid"
+	read -r asked unanswered wrong <"$LAB_DIR/out/load"
+	printf '%s questions, %s unanswered, %s wrong answers\n' "$asked" "$unanswered" "$wrong"
+	[ "$asked" -gt 100 ] && [ "$unanswered" = 0 ] && [ "$wrong" = 0 ]
+}
+
+section "Threads"
+step "both threads answer, inside the sandbox, and their counters add up" both_answer
+step "connections are counted over both" connections_are_spread
+step "reloads under load lose no question" reload_loses_nothing
 
 section "Cookies and rates"
 step "dig is given a cookie, and finds it good" cookie_is_given

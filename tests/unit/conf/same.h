@@ -192,7 +192,7 @@ static inline bool same_dns64(const struct dns64_config *a, const struct dns64_c
 			return false;
 	}
 	return a->upstream_mode == b->upstream_mode && a->upstream_len == b->upstream_len &&
-	       same_dns_lists(a, b) && a->dnssec_validate == b->dnssec_validate &&
+	       same_dns_lists(a, b) && a->dnssec_validate == b->dnssec_validate && a->threads == b->threads &&
 	       a->answer_cache == b->answer_cache && same_policy(&a->policy, &b->policy) && same_views(a, b);
 }
 

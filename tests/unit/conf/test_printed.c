@@ -190,6 +190,8 @@ static void make_dns64(struct maker *m)
 	if (below(m, 2))
 		say(m, "  answer-cache: %u\n", below(m, 1u << 24));
 	if (below(m, 2))
+		say(m, "  threads: %s\n", PICK(m, "auto", "1", "16"));
+	if (below(m, 2))
 		say(m, "  listen: [\"[2001:db8::%x]:%u\", \"192.0.2.%u:53\"]\n", below(m, 65536),
 			1 + below(m, 65535), below(m, 256));
 	if (below(m, 2))
@@ -343,6 +345,7 @@ static const struct {
 	{ "dns64:", "dns64: { listen: \"[::]:53\" }", "dns64.listen" },
 	{ "dns64:", "dns64: { upstream: recursive }", "dns64.upstream" },
 	{ "dns64:", "dns64: { dnssec: off }", "dns64.dnssec" },
+	{ "dns64:", "dns64: { threads: 2 }", "dns64.threads" },
 	{ "nat64:", "nat64:\ncontrol: { socket: /s }", "control.socket" },
 	{ "nat64:", "nat64:\ncontrol: { metrics: off }", "control.metrics" },
 	{ "nat64:", "nat64:\ncontrol: { metrics: \"[::1]:9965\" }", "control.metrics" },

@@ -92,6 +92,7 @@ static void check_default_dns64(const struct dns64_config *d)
 	CHECK_INT(d->policy.exclude_a_len, 0);
 	CHECK(d->dnssec_validate && !d->policy.allow_non_global);
 	CHECK_INT(d->answer_cache, 100000);
+	CHECK_INT(d->threads, 0);
 }
 
 static void check_default_service(const struct conf *c)

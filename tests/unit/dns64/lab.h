@@ -162,9 +162,9 @@ static inline void lab_open_sockets(struct lab *lab)
 	for (unsigned try = 0; try < 200; try++) {
 		lab->port = at[0].port = at[1].port =
 			(uint16_t)(20000 + (((unsigned)getpid() + try * 7919) % 12000));
-		if (resolver_socket_open(&at[0], &lab->sockets[0]) < 0)
+		if (resolver_sockets_open(&at[0], 1, &lab->sockets[0]) < 0)
 			continue;
-		if (resolver_socket_open(&at[1], &lab->sockets[1]) == 0) {
+		if (resolver_sockets_open(&at[1], 1, &lab->sockets[1]) == 0) {
 			lab->config.listen[0] = at[0];
 			lab->config.listen[1] = at[1];
 			lab->config.listen_len = 2;
@@ -206,7 +206,10 @@ static inline void lab_start(struct lab *lab)
 	REQUIRE(pipe(lab->stop) == 0);
 	REQUIRE(loop_watch_fd(lab->loop, lab->upstream, LOOP_READ, lab_upstream, lab, &lab->watches[0]) == 0);
 	REQUIRE(loop_watch_fd(lab->loop, lab->stop[0], LOOP_READ, lab_stop_loop, lab, &lab->watches[1]) == 0);
-	int r = resolver_new(&lab->config, lab->loop, lab->sockets, 2, &lab->resolver, fault, sizeof(fault));
+	struct resolver_plan plan = {
+		.config = &lab->config, .loop = lab->loop, .sockets = lab->sockets, .sockets_len = 2
+	};
+	int r = resolver_new(&plan, &lab->resolver, fault, sizeof(fault));
 
 	CHECK_TEXT(fault, "");
 	REQUIRE(r == 0);

@@ -102,74 +102,100 @@ static struct dns_endpoint at6(uint64_t hi, uint64_t lo)
 
 static const struct dns64_per_client ten = { 64, 24, 1, 1, 10, 3 };
 
+/* Takes a query for whoever is there; NULL if the table is full, and -EDQUOT ends the test. */
+static struct client *take(struct clients *t, struct dns_endpoint who, nsec now)
+{
+	struct client *c = NULL;
+
+	REQUIRE(clients_take(t, &ten, &who, CLIENT_QUERY, now, &c) == 0);
+	return c;
+}
+
 TEST(a_client_is_a_prefix)
 {
 	struct clients *t = table_of(64);
-	struct dns_endpoint a = at6(1, 1), b = at6(1, 2), c = at6(2, 1);
 	struct dns_endpoint v4a = { .is4 = true, .a4 = { 0xc0000201 } },
-			    v4b = { .is4 = true, .a4 = { 0xc00002ff } }, zero = at6(0, 0xc0000200);
+			    v4b = { .is4 = true, .a4 = { 0xc00002ff } };
+	struct client *a, *c = NULL, *poison = (struct client *)&a;
 
-	CHECK(clients_find(t, &ten, &a, 0) == clients_find(t, &ten, &b, 0));
-	CHECK(clients_find(t, &ten, &a, 0) != clients_find(t, &ten, &c, 0));
-	CHECK(clients_find(t, &ten, &v4a, 0) == clients_find(t, &ten, &v4b, 0));
-	CHECK(clients_find(t, &ten, &v4a, 0) != clients_find(t, &ten, &zero, 0));
+	REQUIRE((a = take(t, at6(1, 1), 0)) != NULL);
+	c = poison;
+	CHECK_INT(clients_take(t, &ten, &(struct dns_endpoint){ .a6 = { 1, 2 } }, CLIENT_QUERY, 0, &c),
+		-EDQUOT);
+	CHECK(c == poison);
+	CHECK(take(t, at6(2, 1), 0) != a);
+	clients_give(t, a, CLIENT_QUERY);
+	CHECK(take(t, at6(1, 3), 0) == a);
+	/* The same number of IPv4 and of IPv6 is not the same client. */
+	REQUIRE((a = take(t, v4a, 0)) != NULL);
+	CHECK_INT(clients_take(t, &ten, &v4b, CLIENT_QUERY, 0, &c), -EDQUOT);
+	CHECK(take(t, at6(0, 0xc0000200), 0) != a);
+	clients_free(t);
+}
+
+TEST(queries_and_connections_are_counted_apart)
+{
+	struct clients *t = table_of(64);
+	struct dns_endpoint who = at6(1, 1);
+	struct client *q = take(t, who, 0), *c = NULL;
+
+	CHECK_INT(clients_take(t, &ten, &who, CLIENT_CONNECTION, 0, &c), 0);
+	CHECK(c == q);
+	CHECK_INT(clients_take(t, &ten, &who, CLIENT_CONNECTION, 0, &c), -EDQUOT);
+	clients_give(t, q, CLIENT_QUERY);
+	CHECK_INT(clients_take(t, &ten, &who, CLIENT_CONNECTION, 0, &c), -EDQUOT);
+	clients_give(t, c, CLIENT_CONNECTION);
+	CHECK_INT(clients_take(t, &ten, &who, CLIENT_CONNECTION, 0, &c), 0);
+	clients_give(t, NULL, CLIENT_QUERY); /* of a client that found no room */
 	clients_free(t);
 }
 
 TEST(whoever_has_something_open_stays_and_the_stalest_goes)
 {
 	struct clients *t = table_of(8); /* one window */
-	struct client *kept[8];
+	struct client *kept[8], *c = NULL;
+	struct dns_endpoint tenth = at6(10, 0), eleventh = at6(11, 0);
 
-	for (uint64_t i = 0; i < 8; i++) {
-		struct dns_endpoint who = at6(i, 0);
-
-		kept[i] = clients_find(t, &ten, &who, i * MSEC);
-		REQUIRE(kept[i] != NULL);
-		kept[i]->queries = i != 3 && i != 5;
-	}
-	struct dns_endpoint ninth = at6(9, 0), tenth = at6(10, 0), eleventh = at6(11, 0);
-	struct client *c = clients_find(t, &ten, &ninth, 9 * MSEC);
-
-	CHECK(c == kept[3]);
-	REQUIRE(c != NULL);
-	CHECK_INT(c->queries, 0);
-	c->connections = 1;
-	c = clients_find(t, &ten, &tenth, 10 * MSEC);
+	for (uint64_t i = 0; i < 8; i++)
+		REQUIRE((kept[i] = take(t, at6(i, 0), i * MSEC)) != NULL);
+	CHECK(take(t, at6(9, 0), 9 * MSEC) == NULL);
+	CHECK_INT(clients_spend(t, &ten, &tenth, 9 * MSEC), CLIENT_UNKNOWN);
+	clients_give(t, kept[5], CLIENT_QUERY);
+	clients_give(t, kept[3], CLIENT_QUERY);
+	CHECK(take(t, at6(9, 0), 9 * MSEC) == kept[3]);
+	REQUIRE(clients_take(t, &ten, &tenth, CLIENT_CONNECTION, 10 * MSEC, &c) == 0);
 	CHECK(c == kept[5]);
-	REQUIRE(c != NULL);
-	c->queries = 1;
-	CHECK(clients_find(t, &ten, &eleventh, 11 * MSEC) == NULL);
+	CHECK_INT(clients_take(t, &ten, &eleventh, CLIENT_QUERY, 11 * MSEC, &c), 0);
+	CHECK(c == NULL);
 	clients_free(t);
+}
+
+static unsigned count_within(struct clients *t, struct dns_endpoint who, unsigned answers, nsec now)
+{
+	unsigned within = 0;
+
+	for (unsigned i = 0; i < answers; i++)
+		within += clients_spend(t, &ten, &who, now) == CLIENT_WITHIN;
+	return within;
 }
 
 TEST(the_rate_is_kept_over_any_time_and_credit_ends_at_one_second)
 {
 	struct clients *t = table_of(64);
 	struct dns_endpoint who = at6(1, 1);
-	struct client *c = clients_find(t, &ten, &who, 0);
 	unsigned within = 0, slips = 0;
 
-	REQUIRE(c != NULL);
 	/* A burst of one second's answers, then a third of the rest is told. */
-	for (unsigned i = 0; i < 40; i++) {
-		enum client_rate r = client_spend(c, &ten, 0);
-
-		within += r == CLIENT_WITHIN;
-		slips += r == CLIENT_SLIPS;
-	}
-	CHECK_INT(within, 10);
+	CHECK_INT(count_within(t, who, 10, 0), 10);
+	for (unsigned i = 0; i < 30; i++)
+		slips += clients_spend(t, &ten, &who, 0) == CLIENT_SLIPS;
 	CHECK_INT(slips, 10);
 	/* 1000 queries a second for ten seconds. */
-	within = 0;
 	for (unsigned i = 1; i <= 10000; i++)
-		within += client_spend(c, &ten, i * MSEC) == CLIENT_WITHIN;
+		within += count_within(t, who, 1, i * MSEC);
 	CHECK_INT(within, 100);
 	/* A year of silence is worth one second. */
-	within = 0;
-	for (unsigned i = 0; i < 40; i++)
-		within += client_spend(c, &ten, 365 * 86400 * NSEC) == CLIENT_WITHIN;
-	CHECK_INT(within, 10);
+	CHECK_INT(count_within(t, who, 40, 365 * 86400 * NSEC), 10);
 	clients_free(t);
 }
 
@@ -178,12 +204,10 @@ TEST(without_slip_nobody_is_told)
 	struct clients *t = table_of(64);
 	struct dns64_per_client limits = ten;
 	struct dns_endpoint who = at6(1, 1);
-	struct client *c = clients_find(t, &limits, &who, 0);
 
-	REQUIRE(c != NULL);
 	limits.slip = 0;
 	for (unsigned i = 0; i < 40; i++)
-		CHECK_INT(client_spend(c, &limits, 0), i < 10 ? CLIENT_WITHIN : CLIENT_BEYOND);
+		CHECK_INT(clients_spend(t, &limits, &who, 0), i < 10 ? CLIENT_WITHIN : CLIENT_BEYOND);
 	clients_free(t);
 }
 

@@ -346,7 +346,7 @@ static void listen_for_https(struct lab *lab)
 
 	signal(SIGPIPE, SIG_IGN); /* as the role does */
 	pem_make(&pem, "dns.test");
-	listener = resolver_stream_open(&at);
+	REQUIRE(resolver_streams_open(&at, 1, &listener) == 0);
 	REQUIRE(listener >= 0 && getsockname(listener, (struct sockaddr *)&here, &len) == 0);
 	REQUIRE(tls_context_new(pem.both, strlen(pem.both), "h2", &ctx, fault, sizeof(fault)) == 0);
 	REQUIRE(resolver_serve_tls(lab->resolver, OVER_HTTPS, ctx, &listener, 1) == 0);

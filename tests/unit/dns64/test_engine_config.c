@@ -13,7 +13,7 @@ static char *text_of(const struct dns64_config *c, const char *reserved)
 	FILE *f = open_memstream(&text, &len);
 
 	REQUIRE(f != NULL);
-	engine_config_write(f, c, reserved);
+	engine_config_write(f, c, 1, reserved);
 	fclose(f);
 	return text;
 }

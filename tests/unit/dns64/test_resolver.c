@@ -573,19 +573,23 @@ TEST(configurations_that_cannot_work_are_refused_with_a_sentence)
 	char fault[256] = "";
 
 	REQUIRE(loop_new(&l) == 0);
-	CHECK_INT(resolver_new(&c, l, NULL, 0, &r, fault, sizeof(fault)), -EINVAL);
+	CHECK_INT(resolver_new(&(struct resolver_plan){ .config = &c, .loop = l }, &r, fault, sizeof(fault)),
+		-EINVAL);
 	CHECK_TEXT(fault, "there is no upstream resolver to forward to");
 	c.upstream_len = 2;
 	c.upstream[0].to = c.upstream[1].to =
 		(struct dns_endpoint){ .is4 = true, .a4 = { 0x7f000001 }, .port = 53 };
 	c.upstream[1].tls = true;
-	CHECK_INT(resolver_new(&c, l, NULL, 0, &r, fault, sizeof(fault)), -EINVAL);
+	CHECK_INT(resolver_new(&(struct resolver_plan){ .config = &c, .loop = l }, &r, fault, sizeof(fault)),
+		-EINVAL);
 	CHECK_TEXT(fault, "upstreams with and without TLS cannot be mixed: use one kind for all");
 	c.upstream[0].tls = true;
-	CHECK_INT(resolver_new(&c, l, NULL, 0, &r, fault, sizeof(fault)), -EINVAL);
+	CHECK_INT(resolver_new(&(struct resolver_plan){ .config = &c, .loop = l }, &r, fault, sizeof(fault)),
+		-EINVAL);
 	CHECK_TEXT(fault, "a TLS upstream needs the name in its certificate: tls://ADDRESS#NAME");
 	c.upstream_mode = UPSTREAM_SYSTEM;
-	CHECK_INT(resolver_new(&c, l, NULL, 0, &r, fault, sizeof(fault)), -EINVAL);
+	CHECK_INT(resolver_new(&(struct resolver_plan){ .config = &c, .loop = l }, &r, fault, sizeof(fault)),
+		-EINVAL);
 	CHECK(r == NULL);
 	loop_free(l);
 }
@@ -615,7 +619,8 @@ TEST(every_kind_of_upstream_starts)
 			CHECK(text_copy(
 				c.upstream[1].tls_name, sizeof(c.upstream[1].tls_name), "dns.example.org"));
 		}
-		int err = resolver_new(&c, l, NULL, 0, &r, fault, sizeof(fault));
+		int err = resolver_new(
+			&(struct resolver_plan){ .config = &c, .loop = l }, &r, fault, sizeof(fault));
 
 		if (err == -ENOENT)
 			test_skip(fault);

@@ -34,7 +34,7 @@ static void listen_for_tls(struct lab *lab)
 	signal(SIGPIPE, SIG_IGN); /* as the role does */
 	pem_make(&first, "first.test");
 	pem_make(&second, "second.test");
-	listener = resolver_stream_open(&here);
+	REQUIRE(resolver_streams_open(&here, 1, &listener) == 0);
 	REQUIRE(listener >= 0 && getsockname(listener, (struct sockaddr *)&at, &len) == 0);
 	REQUIRE(resolver_serve_tls(lab->resolver, OVER_TLS, context_of(&first), &listener, 1) == 0);
 }
