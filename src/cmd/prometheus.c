@@ -277,6 +277,31 @@ static void add_field(struct exposition *e, enum snapshot_id who, const char *na
 	}
 }
 
+/* What each pool of nat64.pool lends; the fields of a row of `pools` that are a metric. */
+static void add_pools(struct exposition *e, const json_t *pools)
+{
+	static const struct {
+		const char *field, *metric, *help;
+	} of_pool[] = {
+		{ "blocks", "pool_port_blocks",
+			"Port blocks of one pool that any of its subscribers may hold" },
+		{ "blocks_lent", "pool_port_blocks_lent", "Of these, how many subscribers hold" },
+		{ "subscribers", "pool_subscribers", "Subscribers that borrow from one pool" },
+		{ "alarm_percent", "pool_alarm_percent",
+			"The share of lent blocks that was warned about last: 80 or 95; 0 if there is room" },
+	};
+
+	for (size_t i = 0; i < json_array_size(pools); i++) {
+		const json_t *p = json_array_get(pools, i);
+
+		for (size_t k = 0; k < ARRAY_LEN(of_pool); k++)
+			add_value(e,
+				&(const struct metric){ of_pool[k].metric, METRIC_GAUGE, of_pool[k].help,
+					{ { "pool", text_of(p, "pool") } } },
+				json_object_get(p, of_pool[k].field));
+	}
+}
+
 static void add_part(struct exposition *e, enum snapshot_id who, const struct snapshot_part *p)
 {
 	const char *name;
@@ -289,6 +314,7 @@ static void add_part(struct exposition *e, enum snapshot_id who, const struct sn
 		if (!is_counter(p, name))
 			add_field(e, who, name, value);
 	}
+	add_pools(e, json_object_get(p->status, "pools"));
 	for (size_t i = 0; i < json_array_size(p->counters); i++)
 		add_counter(e, json_array_get(p->counters, i));
 }

@@ -7,6 +7,7 @@
  * formats the copies here.
  */
 #include "cmd/clat_config.h"
+#include "cmd/pool_watch.h"
 #include "cmd/role.h"
 #include "cmd/show_trace.h"
 #include "cmd/show_translator.h"
@@ -172,7 +173,7 @@ static int translator_serve(void *ctx, struct role_fault *fault)
 	}
 	for (unsigned i = 0; i < t->workers_len; i++)
 		t->workers[i] = crew_worker(t->crew, i);
-	return 0;
+	return pool_watch_new(t, &t->pools);
 }
 
 static int translator_reload(void *ctx, const struct conf *c, struct role_fault *fault)
@@ -183,6 +184,7 @@ static int translator_reload(void *ctx, const struct conf *c, struct role_fault 
 	if (err < 0)
 		return err;
 	t->conf = c;
+	pool_watch_reset(t->pools);
 	if (t->discovery)
 		discovery_update(t->discovery, &c->clat);
 	return 0;
@@ -192,6 +194,7 @@ static void translator_stop(void *ctx)
 {
 	struct translator *t = ctx;
 
+	pool_watch_free(t->pools);
 	crew_free(t->crew);
 	translator_log_stop(t);
 	discovery_free(t->discovery);

@@ -9,6 +9,7 @@
  */
 #include "cmd/show_translator.h"
 
+#include "cmd/pool_watch.h"
 #include "cmd/translator_log.h"
 #include "ctl/reply.h"
 
@@ -502,7 +503,7 @@ void show_status(void *ctx, const json_t *args, int fd)
 		return;
 	reply_row(
 		r, json_pack("{s:s, s:I, s:f, s:I, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
-			     "s:I, s:o}",
+			     "s:I, s:o, s:o}",
 			   "role", "translator", "pid", (json_int_t)getpid(), "uptime_s",
 			   seconds_of(clock_now() - t->since), "workers", (json_int_t)t->workers_len,
 			   "sessions", by_proto(sums.stats.sessions), "bindings",
@@ -513,7 +514,8 @@ void show_status(void *ctx, const json_t *args, int fd)
 			   (json_int_t)sum_pkts(c, DIR_46), "bytes_64", (json_int_t)sum_bytes(c, DIR_64),
 			   "bytes_46", (json_int_t)sum_bytes(c, DIR_46), "dropped", (json_int_t)sum_drops(c),
 			   "memory_bytes", (json_int_t)sums.stats.bytes_of_memory, "clat",
-			   t->discovery ? discovery_row(t->discovery) : json_null()));
+			   t->discovery ? discovery_row(t->discovery) : json_null(), "pools",
+			   pool_watch_rows(t->pools)));
 	reply_end(r);
 }
 

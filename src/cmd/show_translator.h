@@ -12,6 +12,7 @@
 #define TRANSLATOR_WORKERS_MAX 64
 
 struct translator_log; /* opaque */
+struct pool_watch;     /* opaque */
 
 /* The control side of the translator's process. */
 struct translator {
@@ -25,6 +26,7 @@ struct translator {
 	struct nat64_config *config; /* what the workers have: that of @conf, and what was found; owned */
 	struct eam *mappings;	     /* of @config, for clat; owned */
 	struct translator_log *log;  /* NULL: the binding log is off */
+	struct pool_watch *pools;    /* once the workers run */
 };
 
 /* Commands: @ctx is a struct translator; see struct role_command. */

@@ -173,6 +173,29 @@ static void print_direction(const json_t *t, const char *label, const char *pkts
 		figure_bytes(row_count(t, bytes), b));
 }
 
+/* print_pools() - each pool if there are several, else only what is nearly lent out */
+static void print_pools(const json_t *pools)
+{
+	size_t n = json_array_size(pools);
+	char a[FIGURE_TEXT], b[FIGURE_TEXT], c[FIGURE_TEXT], d[FIGURE_TEXT];
+
+	for (size_t i = 0; i < n; i++) {
+		const json_t *p = json_array_get(pools, i);
+		unsigned long long blocks = row_count(p, "blocks"), lent = row_count(p, "blocks_lent");
+		unsigned long long alarm = row_count(p, "alarm_percent");
+
+		if (n == 1 && alarm == 0)
+			continue;
+		printf(LABEL "%s: %s of %s port blocks lent (%s) to %s subscriber%s", "pool",
+			row_text(p, "pool"), figure_count(lent, a), figure_count(blocks, b),
+			figure_share(lent, blocks, c), figure_count(row_count(p, "subscribers"), d),
+			row_count(p, "subscribers") == 1 ? "" : "s");
+		if (alarm > 0)
+			printf(", WARNING: beyond %llu %%", alarm);
+		printf("\n");
+	}
+}
+
 static void print_translator(const json_t *t)
 {
 	char a[FIGURE_TEXT], b[FIGURE_TEXT], c[FIGURE_TEXT];
@@ -190,6 +213,7 @@ static void print_translator(const json_t *t)
 		figure_count(row_count(t, "blocks"), c));
 	print_direction(t, "IPv6 to 4", "pkts_64", "bytes_64");
 	print_direction(t, "IPv4 to 6", "pkts_46", "bytes_46");
+	print_pools(json_object_get(t, "pools"));
 	printf(LABEL "%s packets (see `isthmus counters`)\n", "dropped",
 		figure_count(row_count(t, "dropped"), a));
 	printf(LABEL "%s for tables, %llu worker%s\n", "memory",

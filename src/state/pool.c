@@ -131,8 +131,10 @@ static void row_fill(struct pool *p, uint32_t row, uint32_t numbers, struct rng 
 	for (uint32_t i = 0; i < numbers; i++) {
 		if (!pool_owns(p, r, i))
 			continue;
-		if (!pool_is_fixed(r, i))
+		if (!pool_is_fixed(r, i)) {
 			ring_put(p, row, i < low ? PORTS_LOW : PORTS_HIGH, (uint16_t)i);
+			p->of_pool[r->pool].blocks++;
+		}
 		r->owned++;
 	}
 	p->blocks_owned += r->owned;
@@ -254,6 +256,7 @@ void pool_adopt_row(struct pool *p, uint32_t row, const struct pool *old, uint32
 	bytes_copy(&p->lent[to->first_block], &old->lent[from->first_block], numbers * sizeof(*p->lent));
 	bytes_copy(to->ports_used, from->ports_used, sizeof(to->ports_used));
 	p->blocks_owned = p->blocks_owned - to->owned + from->owned;
+	p->of_pool[to->pool].blocks += from->owned - to->owned; /* fixed blocks do not move */
 	to->owned = from->owned;
 	to->lent = from->lent;
 }
@@ -405,6 +408,7 @@ bool pool_part_with(struct pool *p, uint8_t pool, struct rng *g, struct addr4 *r
 
 	r->owned--;
 	p->blocks_owned--;
+	p->of_pool[pool].blocks--;
 	*ret_addr = r->addr;
 	*ret_port = (uint16_t)((uint32_t)(r->first_number + number) << p->shift);
 	/* A row's first block may begin below its first port. */
@@ -439,6 +443,7 @@ uint32_t pool_receive(struct pool *p, struct addr4 a, uint16_t port)
 	ring_put(p, row, class, number);
 	r->owned++;
 	p->blocks_owned++;
+	p->of_pool[r->pool].blocks++;
 	return row;
 }
 

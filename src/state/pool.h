@@ -41,6 +41,7 @@ struct open_rows {
 	uint32_t base;
 	uint32_t len[PORT_CLASS_COUNT];
 	uint32_t free; /* blocks of the pool in rings */
+	uint32_t blocks; /* that are this worker's and fixed to nobody: in rings, or lent */
 	bool is_low;   /* lending left fewer than LOAN_LOW; loan.c clears it */
 };
 

@@ -563,8 +563,11 @@ static void renew_subscribers(struct state *s)
 	struct subscriber_table *t = &s->subscribers;
 
 	for (uint32_t id = 0; id < t->slots.high; id++) {
-		if (slots_is_live(&t->slots, id))
-			t->at[id].pool = fixed_pool_of(&s->config, t->at[id].prefix);
+		if (!slots_is_live(&t->slots, id))
+			continue;
+		t->by_pool[t->at[id].pool]--;
+		t->at[id].pool = fixed_pool_of(&s->config, t->at[id].prefix);
+		t->by_pool[t->at[id].pool]++;
 	}
 }
 

@@ -71,6 +71,17 @@ bool state_pool_row(const struct state *s, uint32_t i, struct pool_row *ret)
 	return true;
 }
 
+struct state_pool_use state_pool_use(const struct state *s, uint8_t pool)
+{
+	const struct open_rows *o = &s->pool.of_pool[pool];
+
+	return (struct state_pool_use){
+		.blocks = o->blocks,
+		.blocks_lent = o->blocks - o->free,
+		.subscribers = s->subscribers.by_pool[pool],
+	};
+}
+
 bool state_lease_at(const struct state *s, struct addr4 a, uint16_t port, struct state_lease *ret)
 {
 	uint32_t row = pool_row_at(&s->pool, a, port);

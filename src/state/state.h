@@ -406,6 +406,15 @@ struct pool_row {
 /** state_pool_row() - row number @i of the pool's addresses; false past the last */
 bool state_pool_row(const struct state *s, uint32_t i, struct pool_row *ret);
 
+/* How much of one pool this worker has lent, without the blocks that are fixed to subscribers. */
+struct state_pool_use {
+	uint32_t blocks, blocks_lent;
+	uint32_t subscribers; /* that borrow from the pool */
+};
+
+/** state_pool_use() - of pool number @pool (struct pool_entry), below STATE_POOLS_MAX; zeros if there is no such pool */
+struct state_pool_use state_pool_use(const struct state *s, uint8_t pool);
+
 /* Who has a port of the pool: the subscriber that its block is lent to, and what it is used for. */
 struct state_lease {
 	struct prefix6 subscriber;

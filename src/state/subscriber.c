@@ -37,6 +37,7 @@ uint32_t subscriber_new(struct subscriber_table *t, struct addr6 in)
 		for (unsigned proto = 0; proto < PROTO_COUNT; proto++)
 			sub->room[class][proto] = NONE;
 	}
+	t->by_pool[sub->pool]++;
 	index_put(&t->index, subscriber_hash(t, sub->prefix), id);
 	return id;
 }
@@ -47,6 +48,7 @@ void subscriber_drop_idle(struct subscriber_table *t, uint32_t id)
 
 	if (sub->blocks > 0 || sub->statics > 0 || sub->others != NONE)
 		return;
+	t->by_pool[sub->pool]--;
 	index_remove(&t->index, subscriber_hash(t, sub->prefix), id);
 	slots_give(&t->slots, id);
 }

@@ -23,6 +23,7 @@ struct subscriber_table {
 	struct slots slots;
 	struct subscriber *at;
 	struct index index;
+	uint32_t by_pool[STATE_POOLS_MAX]; /* how many borrow from each pool */
 	struct hash_key key;
 	struct pool *pool;
 	struct rng *rng;

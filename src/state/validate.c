@@ -242,6 +242,26 @@ static bool check_ring(const struct pool *p, const struct row *row, uint32_t id,
 				      p->open[class][r->open_at] == id);
 }
 
+/* The blocks of each pool that are fixed to nobody, and those in rings, counted anew. */
+static bool check_use(const struct pool *p)
+{
+	uint32_t blocks[STATE_POOLS_MAX] = { 0 }, free[STATE_POOLS_MAX] = { 0 };
+
+	for (uint32_t id = 0; id < p->rows_len; id++) {
+		const struct row *r = &p->rows[id];
+
+		blocks[r->pool] += r->owned;
+		free[r->pool] += r->free[PORTS_LOW].len + r->free[PORTS_HIGH].len;
+		for (uint32_t i = r->fixed.from; i < r->fixed.to; i++)
+			blocks[r->pool] -= pool_owns(p, r, i);
+	}
+	for (unsigned pool = 0; pool < STATE_POOLS_MAX; pool++) {
+		if (blocks[pool] != p->of_pool[pool].blocks || free[pool] != p->of_pool[pool].free)
+			return false;
+	}
+	return true;
+}
+
 /* Fixed blocks that are this worker's and not lent: they are in no ring. */
 static uint32_t fixed_free(const struct pool *p, const struct row *r)
 {
@@ -290,7 +310,7 @@ static bool check_pool(const struct state *s, const uint32_t *bindings)
 		if (!bytes_equal(open[pool], p->of_pool[pool].len, sizeof(open[pool])))
 			return false;
 	}
-	return lent == p->slots.used && owned == p->blocks_owned &&
+	return lent == p->slots.used && owned == p->blocks_owned && check_use(p) &&
 	       bytes_equal(ports, s->bindings.used, sizeof(ports));
 }
 
@@ -370,7 +390,7 @@ static bool check_subscriber(const struct state *s, uint32_t id)
 static bool check_subscribers(const struct state *s)
 {
 	const struct subscriber_table *t = &s->subscribers;
-	uint32_t blocks = 0, statics = 0;
+	uint32_t blocks = 0, statics = 0, by_pool[STATE_POOLS_MAX] = { 0 };
 
 	if (!slots_validate(&t->slots) || !check_index(&t->index) || t->index.len != t->slots.used)
 		return false;
@@ -381,8 +401,10 @@ static bool check_subscribers(const struct state *s)
 			return false;
 		blocks += t->at[id].blocks;
 		statics += t->at[id].statics;
+		by_pool[t->at[id].pool]++;
 	}
-	return blocks == s->pool.slots.used && statics == s->statics;
+	return bytes_equal(by_pool, t->by_pool, sizeof(by_pool)) && blocks == s->pool.slots.used &&
+	       statics == s->statics;
 }
 
 /* Each subscriber's sessions (quota.h), as counted from its bindings. */

@@ -86,11 +86,14 @@ step "the first subscriber works" seen_as "$POOL4" "$CLIENT6"
 step "one subscriber borrows what is left" exhaust "$BUSINESS6"
 step "the next one is refused" refused_until_now
 step "and that is counted" prints POOL_EXHAUSTED isthmus counters
+SHOW=1 step "the log has warned that the pool is lent out" wait_for 5 grep "all but used up: 2 of 2 port blocks are lent (100 %), on 1 address to 2 subscribers" "$LAB_DIR/gateway.log"
+SHOW=1 step "and the status does" prints "$POOL4:1024-1151: 2 of 2 port blocks lent.*WARNING: beyond 95 %" isthmus status
 step "a second address comes by reload, during a download that goes on" download_survives \
 	reload_with "    - { address: $POOL4, ports: 1024-1151 }
     - { address: $SECOND4, ports: 1024-65535 }" "  ports-per-block: 64"
 step "now the next one works, by the second address" seen_as "$SECOND4" "$OTHER6"
 step "the pool shows both" prints "$SECOND4" isthmus pool
+step "and the warning is over" not prints WARNING isthmus status
 step "ARP is answered for the new one" prints "$SECOND4" gw ip neigh show proxy
 
 section "Pools by subscriber"

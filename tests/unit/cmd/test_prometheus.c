@@ -27,6 +27,11 @@ static const char *const wanted[] = {
 	"\nisthmus_max_sessions 1000\n",
 	"\nisthmus_port_blocks 126\n",
 	"\nisthmus_port_blocks_lent 4\n",
+	"\nisthmus_pool_port_blocks{pool=\"192.0.2.64:1024-1151\"} 2\n",
+	"\n# TYPE isthmus_pool_port_blocks_lent gauge\n"
+	"isthmus_pool_port_blocks_lent{pool=\"192.0.2.64:1024-1151\"} 2\n",
+	"\nisthmus_pool_subscribers{pool=\"192.0.2.64:1024-1151\"} 2\n",
+	"\nisthmus_pool_alarm_percent{pool=\"192.0.2.64:1024-1151\"} 95\n",
 	"\nisthmus_table_memory_bytes 4096\n",
 	"\nisthmus_novel_things 9\n", /* a field that nobody here knows */
 	"\n# TYPE isthmus_translated_packets_total counter\n"

@@ -308,6 +308,63 @@ TEST(ports_come_back_when_bindings_expire)
 	FINISH(s);
 }
 
+static void check_use(
+	const struct state *s, uint8_t pool, uint32_t blocks, uint32_t lent, uint32_t subscribers)
+{
+	struct state_pool_use u = state_pool_use(s, pool);
+
+	CHECK_INT(u.blocks, blocks);
+	CHECK_INT(u.blocks_lent, lent);
+	CHECK_INT(u.subscribers, subscribers);
+}
+
+TEST(the_use_of_a_pool_is_that_of_its_own_blocks_and_subscribers)
+{
+	struct state_config c = config_small();
+
+	c.pool[1] = pool_of(v4(192, 0, 2, 8), 31, 1024, 1279); /* 2 addresses, 4 blocks each */
+	c.pool[1].pool = 1;
+	c.pool_len = 2;
+	c.members[0] = (struct pool_member){ { v6(7, 0), 64 }, 1 };
+	c.members_len = 1;
+	struct state *s = state_of(&c);
+
+	check_use(s, 0, 16, 0, 0);
+	take64(s, udp64(v6(1, 1), 1, SERVER, 53), START);
+	take64(s, udp64(v6(2, 1), 1, SERVER, 53), START);
+	take64(s, udp64(v6(7, 1), 1, SERVER, 53), START);
+	check_use(s, 0, 16, 2, 2);
+	check_use(s, 1, 8, 1, 1);
+	check_use(s, 2, 0, 0, 0);
+	c.pool[1].prefix.len = 32; /* the half of it, perhaps without what is lent */
+	c.members_len = 0;
+	c.pool[1].pool = 0;
+	REQUIRE(state_update(s, &c) == 0);
+	check_use(s, 1, 0, 0, 0);
+	CHECK_INT(state_pool_use(s, 0).blocks, 20);
+	CHECK_INT(state_pool_use(s, 0).blocks_lent, stats_of(s).blocks_lent);
+	expire(s, START + 1000 * NSEC);
+	check_use(s, 0, 20, 0, 0);
+	FINISH(s);
+}
+
+TEST(blocks_that_are_fixed_to_somebody_are_no_use_of_the_pool)
+{
+	struct state_config c = config_small();
+
+	c.pool[0].pool = 1;
+	c.members[0] = (struct pool_member){ { v6(0, 0), 62 }, 1 }; /* four subscribers */
+	c.members_len = 1;
+	c.fixed_blocks[1] = 2;
+	struct state *s = state_of(&c);
+
+	check_use(s, 1, 8, 0, 0);
+	for (unsigned i = 0; i < 129; i++) /* its own two, and one of the others */
+		take64(s, udp64(v6(1, 1), (uint16_t)(5000 + i), SERVER, 53), START);
+	check_use(s, 1, 8, 1, 1);
+	FINISH(s);
+}
+
 /* --- several addresses --- */
 
 TEST(rfc6888_req2_paired_pooling_keeps_the_address_while_it_has_blocks)
