@@ -18,14 +18,14 @@
 
 struct history {
 	struct addr4 address;
-	uint16_t port;
+	uint32_t port;
 	unix_ms at;
 	struct history_row rows[HISTORY_ROWS_MAX];
 	unsigned rows_len;
 	struct history_cover cover;
 };
 
-int history_new(struct addr4 address, uint16_t port, unix_ms at, struct history **ret)
+int history_new(struct addr4 address, uint32_t port, unix_ms at, struct history **ret)
 {
 	struct history *h = calloc(1, sizeof(*h));
 
@@ -47,7 +47,11 @@ void history_free(struct history *h)
 
 static bool concerns(const struct history *h, const struct record *r)
 {
-	return addr4_eq(r->address, h->address) && r->port <= h->port && h->port <= r->last_port;
+	bool is_whole = r->proto == PROTO_OTHER; /* its port is the protocol's number */
+
+	if (!addr4_eq(r->address, h->address) || is_whole != (h->port == HISTORY_NO_PORT))
+		return false;
+	return is_whole || (r->port <= h->port && h->port <= r->last_port);
 }
 
 static void remove_row(struct history *h, unsigned i)
@@ -108,7 +112,8 @@ static void replace_rows(struct history *h, enum record_kind kind, const struct 
 	for (unsigned i = h->rows_len; i-- > 0;) {
 		const struct history_row *row = &h->rows[i];
 		bool is_rival = row->kind == kind && row->how == HISTORY_OPEN &&
-				(kind == RECORD_BLOCK_LENT || row->record.proto == r->proto);
+				(kind == RECORD_BLOCK_LENT ||
+					(row->record.proto == r->proto && row->record.port == r->port));
 
 		if (is_rival)
 			end_row(h, i, r->when, HISTORY_REPLACED);

@@ -1,7 +1,8 @@
 /*
  * history.h - who had an IPv4 address and port at a time, by the records of a binding log
  *
- * Fed with the records of all files, the oldest first, it keeps what concerns one address, one port and one moment: who
+ * Fed with the records of all files, the oldest first, it keeps what concerns one address, one port (or the address as a
+ * whole) and one moment: who
  * may have had it then, how sure that is, and what the log does not know. Its memory is bounded however long the log is.
  */
 #ifndef ISTHMUS_BINDLOG_HISTORY_H
@@ -30,8 +31,15 @@ struct history_row {
 
 struct history; /* opaque */
 
-/** history_new() - ask about an address and port at a moment; 0 or -ENOMEM */
-MUST_CHECK int history_new(struct addr4 address, uint16_t port, unix_ms at, struct history **ret);
+#define HISTORY_NO_PORT UINT32_MAX
+
+/**
+ * history_new() - ask about an address and port at a moment
+ * @port:	or HISTORY_NO_PORT: who had the address as a whole, for protocols without ports (PROTO_OTHER)
+ *
+ * Return: 0 or -ENOMEM.
+ */
+MUST_CHECK int history_new(struct addr4 address, uint32_t port, unix_ms at, struct history **ret);
 void history_free(struct history *h);
 
 /** history_take() - the next record of the log */

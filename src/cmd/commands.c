@@ -88,12 +88,15 @@ const struct command main_commands[] = {
 	},
 	{
 		.name = "who",
-		.operands = "ADDRESS:PORT | SUBSCRIBER",
+		.operands = "ADDRESS[:PORT] | SUBSCRIBER",
 		.summary = "Show which subscriber has an IPv4 address and port, now or at some time",
 		.text = "The first row is the block of ports that the subscriber has; below it, the bindings "
 			"that use "
 			"the\n"
-			"very port. With --at, the binding log says who had it then (log.bindings in the "
+			"very port. Without PORT, the rows are the hosts that have the address as a whole, "
+			"for protocols\n"
+			"without ports (nat64.protocols). With --at, the binding log says who had it then "
+			"(log.bindings in the "
 			"configuration),\n"
 			"rotated files included; the daemon is not asked. TIME is UTC with a Z, or local "
 			"time.\n"
@@ -106,6 +109,7 @@ const struct command main_commands[] = {
 			"\n"
 			"Examples:\n"
 			"  isthmus who 192.0.2.2:2000\n"
+			"  isthmus who 192.0.2.2\n"
 			"  isthmus who 192.0.2.2:2000 --at 2026-11-25T14:03:05Z\n"
 			"  isthmus who 192.0.2.2:2000 --at '2026-11-25 15:03:05' --log "
 			"/srv/log/bindings.log\n"

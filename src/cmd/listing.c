@@ -89,10 +89,11 @@ static const struct column pool_columns[] = {
 
 static void who_row(void *ctx, const json_t *r, const char *line)
 {
-	const char *proto = row_text(r, "proto"), *client = row_text(r, "client");
+	const char *proto = row_text(r, "proto"), *client = row_text(r, "client"),
+		   *ports = row_text(r, "ports");
 
 	table_cell(ctx, "%s", row_text(r, "address"));
-	table_cell(ctx, "%s", row_text(r, "ports"));
+	table_cell(ctx, "%s", ports[0] ? ports : "-");
 	table_cell(ctx, "%s", row_text(r, "subscriber"));
 	table_cell(ctx, "%s", proto[0] ? proto : "-");
 	table_cell(ctx, "%s", client[0] ? client : "-");
@@ -206,9 +207,13 @@ int command_do_pool(const struct options *o)
 
 int command_do_who(const struct options *o)
 {
-	static const struct listing l = { "who", "translator", who_columns, who_row,
+	static const struct listing port = { "who", "translator", who_columns, who_row,
 		"Nobody: the port is not in the pool, or it is not lent now." };
+	static const struct listing whole = { "who", "translator", who_columns, who_row,
+		"Nobody has the address as a whole (nat64.protocols); of TCP, UDP and ICMP name the port, "
+		"too." };
 	struct prefix6 who;
+	struct addr4 address;
 
 	if (option_is_set(o, OPTION_AT))
 		return command_who_at(o);
@@ -221,5 +226,5 @@ int command_do_who(const struct options *o)
 			"what \"%s\" has is computed: name the file with --config; or see `isthmus bib "
 			"--client`",
 			o->operands[0]);
-	return show(o, &l);
+	return show(o, addr4_parse(o->operands[0], &address) ? &whole : &port);
 }

@@ -222,9 +222,9 @@ const char *trace_filter_read(const json_t *args, struct trace_filter *ret)
 			    json_integer_value(port) > UINT16_MAX))
 		return "port must be a number up to 65535";
 	ret->remote_port = (uint16_t)json_integer_value(port);
-	while (proto && ret->proto < PROTO_COUNT && strcmp(proto, proto_name(ret->proto)) != 0)
-		ret->proto++;
-	return ret->proto == PROTO_COUNT ? "proto must be tcp, udp or icmp" : NULL;
+	if (proto && !show_read_protocol(proto, &ret->proto, &ret->number))
+		return SHOW_PROTOCOL_WANTED;
+	return NULL;
 }
 
 /* limits_read() - `count` and `seconds`; a sentence about what is wrong, or NULL */

@@ -11,6 +11,7 @@
 
 #include "cmd/pool_watch.h"
 #include "cmd/translator_log.h"
+#include "cmd/who.h"
 #include "ctl/reply.h"
 
 #include <errno.h>
@@ -22,7 +23,8 @@
 #define LISTING_LOOKS 1024 /* rows that a step looks at, taken by the filter or not */
 #define LISTING_SCANS 8	   /* empty stretches of 4096 slots that a step walks over */
 
-#define AT_WANTED "at must be an IPv4 address and a port, such as 192.0.2.2:2000"
+#define AT_WANTED "at must be an IPv4 address, with a port such as 192.0.2.2:2000 or without"
+#define PROTOCOL_NUMBERS 256
 
 struct row {
 	struct binding binding;
@@ -36,11 +38,11 @@ struct row {
 struct filter {
 	bool has_proto;
 	enum proto proto;
-	uint16_t number; /* of PROTO_OTHER: this protocol; 0: all of them */
+	uint8_t number; /* of PROTO_OTHER: this protocol; 0: all of them */
 	bool has_client;
 	struct prefix6 client;
 	struct addr4 address; /* who only */
-	uint16_t port;
+	uint32_t port;	      /* who only; HISTORY_NO_PORT: the address as a whole */
 	json_int_t limit; /* rows left to show; 0 or more */
 };
 
@@ -162,22 +164,47 @@ static void add_pool(void *ctx, struct nat64 *n)
 	}
 }
 
-/* The block, and below it the bindings of the very port. */
-static void copy_lease(void *ctx, struct nat64 *n)
+/* The bindings of the address as a whole: one for each protocol, and a worker owns a protocol. */
+static void copy_whole(struct listing *l, const struct state *s)
 {
-	struct listing *l = ctx;
+	for (; l->cursor < PROTOCOL_NUMBERS && l->rows_len < LISTING_ROWS; l->cursor++) {
+		const struct flow46 f = {
+			.proto = PROTO_OTHER, .dst = l->filter.address, .dport = (uint16_t)l->cursor
+		};
+		const struct binding *b = state_binding_of46(s, &f);
+
+		if (b)
+			l->rows[l->rows_len++] = (struct row){ .binding = *b };
+	}
+	if (l->cursor == PROTOCOL_NUMBERS)
+		l->cursor = STATE_END;
+}
+
+/* The block, and below it the bindings of the very port. */
+static void copy_lease(struct listing *l, const struct state *s)
+{
 	struct state_lease lease;
 
-	if (l->cursor == STATE_END)
-		return;
 	l->cursor = STATE_END;
-	if (!state_lease_at(nat64_state(n), l->filter.address, l->filter.port, &lease))
+	if (!state_lease_at(s, l->filter.address, (uint16_t)l->filter.port, &lease))
 		return;
 	l->rows[l->rows_len++] = (struct row){ .lease = lease, .is_lease = true };
 	for (enum proto p = 0; p < PROTO_COUNT; p++) {
 		if (lease.use[p])
 			l->rows[l->rows_len++] = (struct row){ .binding = *lease.use[p], .lease = lease };
 	}
+}
+
+static void copy_who(void *ctx, struct nat64 *n)
+{
+	struct listing *l = ctx;
+
+	if (l->cursor == STATE_END)
+		return;
+	if (l->filter.port == HISTORY_NO_PORT)
+		copy_whole(l, nat64_state(n));
+	else
+		copy_lease(l, nat64_state(n));
 }
 
 /* --- formatting --- */
@@ -281,21 +308,21 @@ static void listing_more(void *ctx, struct reply *r)
 	}
 }
 
-/* A kind of protocols ("other" are all that are bound by address), or one of the latter; false if it is neither. */
-static bool filter_proto(const char *proto, struct filter *ret)
+bool show_read_protocol(const char *text, enum proto *ret, uint8_t *ret_number)
 {
 	uint8_t number;
 
 	for (enum proto p = 0; p < PROTO_KINDS; p++) {
-		if (strcmp(proto, proto_name(p)) == 0) {
-			ret->proto = p;
+		if (strcmp(text, proto_name(p)) == 0) {
+			*ret = p;
+			*ret_number = 0;
 			return true;
 		}
 	}
-	if (!protocol_parse(proto, &number) || !state_can_carry(number))
+	if (!protocol_parse(text, &number) || !state_can_carry(number))
 		return false;
-	ret->proto = PROTO_OTHER;
-	ret->number = number;
+	*ret = PROTO_OTHER;
+	*ret_number = number;
 	return true;
 }
 
@@ -308,8 +335,8 @@ static const char *filter_parse(const json_t *args, struct filter *ret)
 
 	*ret = (struct filter){ .limit = INT64_MAX };
 	ret->has_proto = proto;
-	if (proto && !filter_proto(proto, ret))
-		return "proto must be tcp, udp, icmp, other, or a protocol as in nat64.protocols";
+	if (proto && !show_read_protocol(proto, &ret->proto, &ret->number))
+		return SHOW_PROTOCOL_WANTED;
 	if (client && prefix6_parse(client, &ret->client) < 0)
 		return "client must be an IPv6 address or prefix";
 	ret->has_client = client;
@@ -320,38 +347,40 @@ static const char *filter_parse(const json_t *args, struct filter *ret)
 	return NULL;
 }
 
-static json_t *format_lease(const struct listing *l, const struct row *r)
+static json_t *who_row(const struct listing *l, const char *ports, struct prefix6 subscriber,
+	const struct ends *ends, bool is_static)
 {
-	char subscriber[PREFIX6_TEXT], address[ADDR4_TEXT], client[ENDPOINT6_TEXT],
-		ports[sizeof("65535-65535")];
+	char address[ADDR4_TEXT], prefix[PREFIX6_TEXT];
 
-	prefix6_text(r->lease.subscriber, subscriber);
-	snprintf(ports, sizeof(ports), "%u-%u", r->lease.lo, r->lease.hi);
-	if (!r->is_lease)
-		snprintf(ports, sizeof(ports), "%u", l->filter.port);
-	return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:b}", "address",
-		addr4_text(l->filter.address, address), "ports", ports, "subscriber", subscriber, "proto",
-		r->is_lease ? NULL : proto_name(r->binding.proto), "client",
-		r->is_lease ? NULL : endpoint6_text(r->binding.in, r->binding.in_port, client), "static",
-		!r->is_lease && r->binding.is_static);
+	return json_pack("{s:s, s:s?, s:s, s:s?, s:s?, s:b}", "address",
+		addr4_text(l->filter.address, address), "ports", ports, "subscriber",
+		prefix6_text(subscriber, prefix), "proto", ends ? ends->proto : NULL, "client",
+		ends ? ends->client : NULL, "static", is_static);
 }
 
-/* at_parse() - an IPv4 address and port; a sentence fragment about what is wrong, or NULL */
-static const char *at_parse(const char *text, struct filter *ret)
+static json_t *format_who(const struct listing *l, const struct row *r)
 {
-	char address[ADDR4_TEXT];
-	const char *colon = text ? strchr(text, ':') : NULL;
-	char *end;
+	const struct binding *b = &r->binding;
+	char ports[sizeof("65535-65535")];
+	unsigned len = l->t->conf->nat64.state.subscriber_len;
+	struct ends ends;
 
-	if (!colon || (size_t)(colon - text) >= sizeof(address) || colon[1] < '0' || colon[1] > '9')
-		return AT_WANTED;
-	snprintf(address, sizeof(address), "%.*s", (int)(colon - text), text);
-	unsigned long port = strtoul(colon + 1, &end, 10);
+	if (r->is_lease) {
+		snprintf(ports, sizeof(ports), "%u-%u", r->lease.lo, r->lease.hi);
+		return who_row(l, ports, r->lease.subscriber, NULL, false);
+	}
+	ends_format(b, &ends);
+	if (b->proto == PROTO_OTHER)
+		return who_row(l, NULL, (struct prefix6){ addr6_truncate(b->in, len), (uint8_t)len }, &ends,
+			b->is_static);
+	snprintf(ports, sizeof(ports), "%u", l->filter.port);
+	return who_row(l, ports, r->lease.subscriber, &ends, b->is_static);
+}
 
-	if (*end != '\0' || port > UINT16_MAX || !addr4_parse(address, &ret->address))
-		return AT_WANTED;
-	ret->port = (uint16_t)port;
-	return NULL;
+/* at_read() - whom `who` asks about; a sentence fragment about what is wrong, or NULL */
+static const char *at_read(const char *text, struct filter *ret)
+{
+	return text && who_at_parse(text, &ret->address, &ret->port) ? NULL : AT_WANTED;
 }
 
 static void listing_start(struct translator *t, const json_t *args, int fd,
@@ -369,8 +398,8 @@ static void listing_start(struct translator *t, const json_t *args, int fd,
 	l->add = copy == copy_pool ? add_pool : NULL;
 	l->format = format;
 	const char *wrong = filter_parse(args, &l->filter);
-	if (!wrong && copy == copy_lease)
-		wrong = at_parse(json_string_value(json_object_get(args, "at")), &l->filter);
+	if (!wrong && copy == copy_who)
+		wrong = at_read(json_string_value(json_object_get(args, "at")), &l->filter);
 	if (wrong) {
 		free(l);
 		if (reply_start(t->loop, fd, NULL, NULL, NULL, &r) == 0)
@@ -398,7 +427,7 @@ void show_pool(void *ctx, const json_t *args, int fd)
 
 void show_who(void *ctx, const json_t *args, int fd)
 {
-	listing_start(ctx, args, fd, copy_lease, format_lease);
+	listing_start(ctx, args, fd, copy_who, format_who);
 }
 
 /* --- sums over all workers --- */

@@ -37,6 +37,16 @@ void show_bib(void *ctx, const json_t *args, int fd);
 void show_pool(void *ctx, const json_t *args, int fd);
 void show_who(void *ctx, const json_t *args, int fd);
 
+/**
+ * show_read_protocol() - read an argument `proto`: a kind of protocols ("other" are all that are bound by address), or one of
+ * the latter
+ * @ret_number:	its IANA number; 0 if a kind is meant
+ *
+ * Return: false with the results untouched if it is neither; SHOW_PROTOCOL_WANTED says what would be right.
+ */
+MUST_CHECK bool show_read_protocol(const char *text, enum proto *ret, uint8_t *ret_number);
+#define SHOW_PROTOCOL_WANTED "proto must be tcp, udp, icmp, other, or a protocol as in nat64.protocols"
+
 /** translator_take() - all workers take another configuration, or none does and @fault says why */
 struct role_fault;
 MUST_CHECK int translator_take(struct translator *t, const struct nat64_config *c, struct role_fault *fault);

@@ -34,7 +34,10 @@ static const char *proto_text(const struct step *s, char buf[static KEY_TEXT])
 		if (names[i].number == s->proto)
 			return names[i].name;
 	}
-	snprintf(buf, KEY_TEXT, "protocol %u", s->proto);
+	char name[PROTOCOL_TEXT];
+	const char *text = protocol_text(s->proto, name);
+
+	snprintf(buf, KEY_TEXT, "%s%s", text == name ? "protocol " : "", text);
 	return buf;
 }
 

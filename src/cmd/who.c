@@ -1,5 +1,5 @@
 /*
- * who.c - `isthmus who ADDRESS:PORT --at TIME`: who had it then, by the binding log
+ * who.c - `isthmus who ADDRESS[:PORT] --at TIME`: who had it then, by the binding log
  *
  * The answer comes from files, not from the daemon: it may be given on another machine, years later. It says what the log
  * says, and what the log cannot know: that it does not reach to the moment, that records were lost, that the gateway died.
@@ -42,6 +42,20 @@ bool who_endpoint_parse(const char *text, struct addr4 *ret, uint16_t *ret_port)
 	if (*end != '\0' || port > UINT16_MAX || !addr4_parse(address, ret))
 		return false;
 	*ret_port = (uint16_t)port;
+	return true;
+}
+
+bool who_at_parse(const char *text, struct addr4 *ret, uint32_t *ret_port)
+{
+	uint16_t port;
+
+	if (who_endpoint_parse(text, ret, &port)) {
+		*ret_port = port;
+		return true;
+	}
+	if (!addr4_parse(text, ret))
+		return false;
+	*ret_port = HISTORY_NO_PORT;
 	return true;
 }
 
@@ -107,27 +121,44 @@ static const char *const ends[] = {
 
 /* How an answer reads: the texts of its cells, "" where there is nothing. */
 struct cells {
-	char address[ADDR4_TEXT], ports[16], who[ENDPOINT6_TEXT], remote[ENDPOINT4_TEXT], proto[8];
+	char address[ADDR4_TEXT], ports[16], who[ENDPOINT6_TEXT], remote[ENDPOINT4_TEXT],
+		proto[PROTOCOL_TEXT];
 	char since[UNIX_MS_TEXT], until[UNIX_MS_TEXT + 8];
 };
+
+static void describe_whole(const struct record *e, struct cells *c)
+{
+	char name[PROTOCOL_TEXT];
+
+	addr6_text(e->client, c->who);
+	snprintf(c->proto, sizeof(c->proto), "%s", protocol_text((uint8_t)e->port, name));
+	if (e->remote.v != 0)
+		addr4_text(e->remote, c->remote);
+}
+
+static void describe_port(const struct record *e, struct cells *c)
+{
+	snprintf(c->ports, sizeof(c->ports), "%u", e->port);
+	endpoint6_text(e->client, e->client_port, c->who);
+	snprintf(c->proto, sizeof(c->proto), "%.7s", proto_name(e->proto));
+	if (e->remote.v != 0)
+		endpoint4_text(e->remote, e->remote_port, c->remote);
+}
 
 static void describe(const struct history_row *r, struct cells *c)
 {
 	const struct record *e = &r->record;
-	bool is_block = r->kind == RECORD_BLOCK_LENT;
 
 	*c = (struct cells){ .since = "" };
 	addr4_text(e->address, c->address);
-	if (is_block) {
+	if (r->kind == RECORD_BLOCK_LENT) {
 		snprintf(c->ports, sizeof(c->ports), "%u-%u", e->port, e->last_port);
 		prefix6_text(e->subscriber, c->who);
+	} else if (e->proto == PROTO_OTHER) {
+		describe_whole(e, c);
 	} else {
-		snprintf(c->ports, sizeof(c->ports), "%u", e->port);
-		endpoint6_text(e->client, e->client_port, c->who);
-		snprintf(c->proto, sizeof(c->proto), "%.7s", proto_name(e->proto));
+		describe_port(e, c);
 	}
-	if (r->kind == RECORD_SESSION_MADE)
-		endpoint4_text(e->remote, e->remote_port, c->remote);
 	if (r->has_start)
 		unix_ms_text(r->start, c->since);
 	if (r->how != HISTORY_OPEN)
@@ -153,8 +184,8 @@ static void print_row(struct answer *a, const struct history_row *r)
 
 	describe(r, &c);
 	if (a->is_json) {
-		json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s?, s:s}", "kind",
-			kinds[r->kind], "address", c.address, "ports", c.ports,
+		json_t *row = json_pack("{s:s, s:s, s:s?, s:s, s:s?, s:s?, s:s?, s:s?, s:s}", "kind",
+			kinds[r->kind], "address", c.address, "ports", null_if_empty(c.ports),
 			r->kind == RECORD_BLOCK_LENT ? "subscriber" : "client", c.who, "proto",
 			null_if_empty(c.proto), "remote", null_if_empty(c.remote), "since",
 			null_if_empty(c.since), "until", null_if_empty(c.until), "end", ends[r->how]);
@@ -165,7 +196,7 @@ static void print_row(struct answer *a, const struct history_row *r)
 		return;
 	}
 	table_cell(a->table, "%s", c.address);
-	table_cell(a->table, "%s", c.ports);
+	table_cell(a->table, "%s", text_or(c.ports, "-"));
 	table_cell(a->table, "%s", c.who);
 	table_cell(a->table, "%s", text_or(c.proto, "-"));
 	table_cell(a->table, "%s", text_or(c.remote, "-"));
@@ -256,12 +287,13 @@ int command_who_at(const struct options *o)
 	char path[CONF_LOG_PATH];
 	struct history *h = NULL;
 	struct addr4 address;
-	uint16_t port;
+	uint32_t port;
 	unix_ms at;
 
-	if (!who_endpoint_parse(o->operands[0], &address, &port))
+	if (!who_at_parse(o->operands[0], &address, &port))
 		return command_usage_error(PATH,
-			"\"%s\" is no IPv4 address with a port, such as 192.0.2.2:2000", o->operands[0]);
+			"\"%s\" is no IPv4 address, with a port such as 192.0.2.2:2000 or without",
+			o->operands[0]);
 	if (!moment_parse(o->value[OPTION_AT], &at))
 		return command_usage_error(PATH,
 			"\"%s\" is no time, such as 2026-11-25T14:03:05Z, or \"2026-11-25 14:03:05\" for "

@@ -3,12 +3,16 @@
 #define ISTHMUS_CMD_WHO_H
 
 #include "addr/addr.h"
+#include "bindlog/history.h"
 #include "conf/conf.h"
 
 #include <jansson.h>
 
 /** who_endpoint_parse() - read ADDRESS:PORT of IPv4; false with the results untouched if it is none */
 MUST_CHECK bool who_endpoint_parse(const char *text, struct addr4 *ret, uint16_t *ret_port);
+
+/** who_at_parse() - the same, or only the address: then *ret_port is HISTORY_NO_PORT */
+MUST_CHECK bool who_at_parse(const char *text, struct addr4 *ret, uint32_t *ret_port);
 
 /** who_subscriber_parse() - read an IPv6 address or prefix; bits below the length do not matter */
 MUST_CHECK bool who_subscriber_parse(const char *text, struct prefix6 *ret);

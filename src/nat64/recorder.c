@@ -24,11 +24,20 @@ static bool has_ports(const struct view *v)
 	return v->kind == L4_TCP || v->kind == L4_UDP || v->kind == L4_ICMP_QUERY;
 }
 
+/* Bound by address. Of a packet that could not be parsed the protocol is not known. */
+static bool is_whole(const struct view *v)
+{
+	return v->kind == L4_OTHER && v->next != 0;
+}
+
 static void party_proto(struct party *p, const struct view *v)
 {
-	p->has_ports = p->has_proto = has_ports(v);
-	if (p->has_proto)
-		p->proto = view_proto(v);
+	p->has_ports = has_ports(v);
+	p->has_proto = p->has_ports || is_whole(v);
+	if (!p->has_proto)
+		return;
+	p->proto = view_proto(v);
+	p->number = p->proto == PROTO_OTHER ? v->next : 0;
 }
 
 /* The IPv4 address that an IPv6 address stands for, if it is in one of our prefixes. */
@@ -53,7 +62,11 @@ static void party_bind(struct party *p, const struct binding *b)
 /* Who has that address and port of the pool, if anybody has; @v says the protocol. */
 static void party_lookup(const struct nat64 *n, struct party *p)
 {
-	const struct flow46 f = { .proto = p->proto, .dst = p->address, .dport = p->port };
+	const struct flow46 f = {
+		.proto = p->proto,
+		.dst = p->address,
+		.dport = p->proto == PROTO_OTHER ? p->number : p->port,
+	};
 	const struct binding *b = p->has_proto ? state_binding_of46(n->state, &f) : NULL;
 
 	if (b)
@@ -101,6 +114,7 @@ static struct party party_turned(const struct nat64 *n, const struct party *firs
 		.has_ports = first->has_ports,
 		.has_proto = first->has_proto,
 		.proto = first->proto,
+		.number = first->number,
 	};
 
 	if (p.has_address)
@@ -166,7 +180,8 @@ static void note_binding(
 	struct party p = {
 		.has_proto = true,
 		.proto = b->proto,
-		.has_ports = true,
+		.number = b->proto == PROTO_OTHER ? (uint8_t)b->out_port : 0,
+		.has_ports = b->proto != PROTO_OTHER,
 		.has_remote = true,
 		.remote = remote,
 		.remote_port = remote_port,
@@ -380,9 +395,28 @@ struct before {
 	struct session session; /* if there is one */
 };
 
+/* What a step about a binding is called if that is of an address as a whole. */
+static const uint8_t whole_step[STEP_COUNT] = {
+	[STEP_BINDING_FOUND] = STEP_ADDRESS_FOUND,
+	[STEP_BINDING_STATIC] = STEP_ADDRESS_STATIC,
+	[STEP_BINDING_MADE] = STEP_ADDRESS_MADE,
+	[STEP_ERROR_SESSION] = STEP_ERROR_ADDRESS,
+};
+
 static void tell_binding(struct recorder *r, enum step_id id, const struct binding *b)
 {
-	TRACE(r->n, id, .a6 = b->in, .b4 = b->out, .port = { b->in_port, b->out_port });
+	if (b->proto == PROTO_OTHER)
+		TRACE(r->n, whole_step[id], .a6 = b->in, .b4 = b->out, .proto = (uint8_t)b->out_port);
+	else
+		TRACE(r->n, id, .a6 = b->in, .b4 = b->out, .port = { b->in_port, b->out_port });
+}
+
+static void tell_no_binding(struct recorder *r, const struct flow46 *f)
+{
+	if (f->proto == PROTO_OTHER)
+		TRACE(r->n, STEP_NO_ADDRESS, .b4 = f->dst, .proto = (uint8_t)f->dport);
+	else
+		TRACE(r->n, STEP_NO_BINDING, .b4 = f->dst, .port = { 0, f->dport });
 }
 
 static bool is_same_range(uint16_t a, uint16_t b)
@@ -405,6 +439,8 @@ static void tell_made_binding(struct recorder *r, const struct binding *b)
 	struct state_lease lease;
 
 	tell_binding(r, STEP_BINDING_MADE, b);
+	if (b->proto == PROTO_OTHER)
+		return; /* it has neither a block nor a port */
 	if (state_lease_at(r->n->state, b->out, b->out_port, &lease))
 		TRACE(r->n, STEP_BLOCK, .a6 = lease.subscriber.addr, .len = lease.subscriber.len,
 			.n = lease.lo, .m = lease.hi);
@@ -499,7 +535,7 @@ enum drop_reason recorder_take46(
 	if (b)
 		note_binding(r, b, f->src, f->sport);
 	else
-		TRACE(r->n, STEP_NO_BINDING, .b4 = f->dst, .port = { 0, f->dport });
+		tell_no_binding(r, f);
 	enum drop_reason reason = state_take46(s, f, r->now, ret);
 
 	if (reason == DROP_NONE)

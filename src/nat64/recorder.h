@@ -15,6 +15,7 @@
 struct party {
 	bool has_client, has_address, has_remote, has_ports, has_proto;
 	enum proto proto;
+	uint8_t number; /* of PROTO_OTHER, which has no ports */
 	struct addr6 client;
 	struct addr4 address, remote;
 	uint16_t client_port, port, remote_port; /* each valid if its address is, and has_ports */

@@ -19,6 +19,7 @@
 struct trace_filter {
 	bool has_client, has_client_port, has_address, has_port, has_remote, has_remote_port, has_proto;
 	enum proto proto;
+	uint8_t number;	       /* of PROTO_OTHER: this protocol; 0: all of them */
 	struct prefix6 client; /* the IPv6 side */
 	uint16_t client_port;
 	struct addr4 address; /* the pool's address and port that stand for the client */

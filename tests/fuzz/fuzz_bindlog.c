@@ -45,14 +45,25 @@ static void check_answer(const struct history *h)
 	}
 }
 
+static void check_wholes(const struct history *h)
+{
+	struct history_row row;
+
+	for (unsigned i = 0; history_row(h, i, &row); i++) {
+		require(row.record.address.v == ADDRESS);
+		require(row.record.proto == PROTO_OTHER);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *at = (const char *)data, *end = at + size;
-	struct history *h = NULL;
+	struct history *h = NULL, *whole = NULL;
 
 	if (size > 16384 || history_new((struct addr4){ ADDRESS }, PORT, MOMENT, &h) < 0)
 		return 0;
+	require(history_new((struct addr4){ ADDRESS }, HISTORY_NO_PORT, MOMENT, &whole) == 0);
 	while (at < end) {
 		const char *newline = memchr(at, '\n', (size_t)(end - at));
 		size_t len = newline ? (size_t)(newline - at) : (size_t)(end - at);
@@ -61,10 +72,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (record_read(at, len, &r) == RECORD_TAKEN) {
 			check_record(&r);
 			history_take(h, &r);
+			history_take(whole, &r);
 		}
 		at += len + (newline != NULL);
 	}
 	check_answer(h);
+	check_wholes(whole);
 	history_free(h);
+	history_free(whole);
 	return 0;
 }

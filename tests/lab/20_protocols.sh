@@ -11,7 +11,9 @@
 lab_begin "other protocols by address"
 must "the lab stands" lab_up
 lab_config dedicated
-sed -i "s/^  max-sessions: .*/&\n  protocols: [sctp, dccp, gre, esp, udplite]/" "$LAB_DIR/isthmus.yaml"
+LOG=$LAB_DIR/run/bindings.log
+sed -i -e "s/^  max-sessions: .*/&\n  protocols: [sctp, dccp, gre, esp, udplite]/" \
+	-e "s#^  level: info#&\n  bindings: { to: [file], path: $LOG }#" "$LAB_DIR/isthmus.yaml"
 must "the gateway serves" lab_gateway
 
 NEIGHBOUR6=2001:db8:1::3   # of the same subscriber
@@ -55,6 +57,27 @@ step "... which is counted" same "$(counter PROTOCOL_HOSTS)" 1
 step "another subscriber finds the address taken" not ask gre 40 "$STRANGER6"
 step "... which is counted" same "$(counter PROTOCOL_NO_ADDRESS)" 1
 
+section "Who has it, who had it, and what becomes of a packet"
+SHOW=1 step "who has the address, by protocol" lists "$POOL4  *-  *2001:db8:1::/64  *sctp  *$CLIENT6" who "$POOL4"
+step "... as JSON, without ports" prints '"ports":null.*"dccp"' isthmus who --json "$POOL4"
+step "a port of it is another question" lists "Nobody" who "$POOL4:132"
+sleep 0.2 # the log is written ten times a second
+had() { prints "$1" gw "$ISTHMUS" who --log "$LOG" --at "$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)" "$2"; }
+SHOW=1 step "who had it, by the log" had "$POOL4  *-  *$CLIENT6  *gre" "$POOL4"
+step "... for all protocols" had "$CLIENT6  *dccp" "$POOL4"
+step "... and not by port" had "Nobody" "$POOL4:47"
+traced() { # traced WORDS: of what a trace says about one request by SCTP and one by GRE
+	local status
+	isthmus trace "$CLIENT6" --proto sctp --count 2 --seconds 10 >"$LAB_DIR/out/trace" 2>"$LAB_DIR/out/trace.begun" &
+	wait_for 5 grep -q Following "$LAB_DIR/out/trace.begun" || return
+	ask gre 40 && ask sctp 40
+	status=$?
+	wait $!
+	cat "$LAB_DIR/out/trace"
+	[ "$status" = 0 ] && grep -q -e "$1" "$LAB_DIR/out/trace" && ! grep -q gre "$LAB_DIR/out/trace"
+}
+SHOW=1 SHOW_LINES=30 step "a trace follows one protocol, and no other" traced "binding found: $CLIENT6 has $POOL4 for sctp"
+
 section "What is not in the list"
 sed -i 's/protocols: .*/protocols: [sctp]/' "$LAB_DIR/isthmus.yaml"
 step "a reload takes GRE away" isthmus reload
@@ -82,5 +105,5 @@ SHOW=1 step "the IPv6 host was told: parameter problem, at octet 43" \
 	prints "parameter problem" tcpdump -n -v -r "$LAB_DIR/lan.pcap" "icmp6 and ip6[40] == 4 and ip6[41] == 0 and ip6[47] == 43"
 step "neither packet was translated" same \
 	"$(packets wan "udp port 5001 and src $POOL4")$(packets lan "ip6 proto 17 and udp port 5001 and src $WEB64")" 00
-step "nothing of GRE left after the reload, nor of the refused" same "$(packets wan "ip proto 47 and src $POOL4")" 2
+step "nothing of GRE left after the reload, nor of the refused" same "$(packets wan "ip proto 47 and src $POOL4")" 3
 lab_end

@@ -161,6 +161,52 @@ TEST(the_answer_is_what_the_log_says_and_no_more)
 	}
 }
 
+#define GRE5 "proto=other client=[2001:db8:0:7::5]:47 via=192.0.2.2:47"
+#define GRE6 "proto=other client=[2001:db8:0:7::6]:47 via=192.0.2.2:47"
+#define SCTP6 "proto=other client=[2001:db8:0:7::6]:132 via=192.0.2.2:132"
+#define SCTP_SESS6 SCTP6 " remote=198.51.100.8:0"
+
+static const struct {
+	const char *name, *log, *want; /* at 05:00, of the address as a whole */
+} wholes[] = {
+	{ "two protocols, two hosts", "01:00 binding-made " GRE5 "\n02:00 binding-made " SCTP6,
+		"b:2001:db8:0:7::5 01:00-     ~, b:2001:db8:0:7::6 02:00-     ~" },
+	{ "one that had ended", "01:00 binding-made " GRE5 "\n02:00 binding-ended " GRE5, "" },
+	{ "another host, and no end of the one before",
+		"01:00 binding-made " GRE5 "\n02:00 binding-made " GRE6 "\n06:00 alive",
+		"b:2001:db8:0:7::6 02:00-     ~" },
+	{ "a session", "01:00 session-made " SCTP_SESS6, "s:2001:db8:0:7::6 01:00-     ~" },
+	{ "ports are another question", "01:00 block-lent " SUB7 "\n01:00 binding-made " BIND5, "" },
+	{ "another address", "01:00 binding-made proto=other client=[2001:db8::5]:47 via=192.0.2.3:47", "" },
+};
+
+TEST(who_had_the_address_as_a_whole_is_said_for_each_protocol)
+{
+	for (size_t i = 0; i < ARRAY_LEN(wholes); i++) {
+		struct history *h = NULL;
+		char got[512];
+
+		test_row(wholes[i].name);
+		REQUIRE(history_new((struct addr4){ ADDRESS }, HISTORY_NO_PORT, moment("05:00"), &h) == 0);
+		feed(h, wholes[i].log);
+		describe(h, got, sizeof(got));
+		CHECK_TEXT(got, wholes[i].want);
+		history_free(h);
+	}
+	test_row(NULL);
+}
+
+TEST(a_protocols_number_is_no_port)
+{
+	struct history *h = NULL;
+	struct history_row row;
+
+	REQUIRE(history_new((struct addr4){ ADDRESS }, 47, moment("05:00"), &h) == 0);
+	feed(h, "01:00 binding-made " GRE5);
+	CHECK(!history_row(h, 0, &row));
+	history_free(h);
+}
+
 static struct history_cover cover_of(const char *log, const char *at)
 {
 	struct history *h = NULL;

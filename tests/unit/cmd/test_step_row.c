@@ -85,7 +85,7 @@ TEST(steps_read_as_they_should)
 			"limit 0",
 			"RFC 4443 s2.4" },
 		{ { .id = STEP_SENT, .version = 4, .proto = 47, .kind = L4_OTHER, .n = 30 },
-			"sent: protocol 47 0.0.0.0 > 0.0.0.0, 30 bytes, TTL 0", "RFC 7915 s5.1" },
+			"sent: gre 0.0.0.0 > 0.0.0.0, 30 bytes, TTL 0", "RFC 7915 s5.1" },
 		{ { .id = STEP_PREFIX, .a6 = a6("64:ff9b::"), .len = 96, .a4 = a4("198.51.100.10") },
 			"the destination is in 64:ff9b::/96, and stands for 198.51.100.10", "RFC 6052 s2.3" },
 		{ { .id = STEP_TCP_MOVED,

@@ -55,6 +55,29 @@ TEST(each_form_of_an_end_is_read)
 	CHECK_TEXT(prefix4_text(f.remote, text4), "198.51.100.0/24");
 	CHECK_INT(f.remote_port, 443);
 	CHECK_INT(f.proto, PROTO_UDP);
+	CHECK_INT(f.number, 0);
+}
+
+TEST(protocols_without_ports_are_named_together_and_one_by_one)
+{
+	static const struct {
+		const char *args;
+		uint8_t number;
+	} cases[] = {
+		{ "{'proto':'other'}", 0 },
+		{ "{'proto':'sctp'}", 132 },
+		{ "{'proto':'47'}", 47 },
+		{ "{'proto':'199'}", 199 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct trace_filter f;
+
+		CHECK(parse(cases[i].args, &f) == NULL);
+		CHECK(f.has_proto);
+		CHECK_INT(f.proto, PROTO_OTHER);
+		CHECK_INT(f.number, cases[i].number);
+	}
 }
 
 static const struct {
@@ -79,7 +102,9 @@ static const struct {
 	{ "{'port':'80'}", "port must be" },
 	{ "{'port':-1}", "port must be" },
 	{ "{'port':65536}", "port must be" },
-	{ "{'proto':'sctp'}", "proto must be" },
+	{ "{'proto':'17'}", "proto must be" }, /* has ports */
+	{ "{'proto':'256'}", "proto must be" },
+	{ "{'proto':'sctpx'}", "proto must be" },
 	{ "{'proto':''}", "proto must be" },
 };
 

@@ -1,6 +1,8 @@
 /* test_protocols.c - protocols without ports through the pipeline: by address, both ways, with their ICMP errors */
 #include "bench.h"
+#include "nat64/trace.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define GRE 47
@@ -263,5 +265,100 @@ TEST(a_protocol_that_leaves_the_list_is_refused_and_comes_back)
 	b->cfg.state.protocols_len = 2;
 	CHECK_INT(nat64_update(b->n, &b->cfg), 0);
 	CHECK_INT(send_protocol(b, &to_pool, SCTP, 20), VERDICT_SEND);
+	bench_free(b);
+}
+
+/* --- seen by somebody who follows --- */
+
+/* The names of the steps that a trace has, and from then on none. */
+static const char *steps_of(struct trace *t)
+{
+	static struct trace_step steps[TRACE_STEPS_MAX];
+	static char text[2048];
+	uint64_t lost;
+	unsigned len = trace_take(t, steps, ARRAY_LEN(steps), &lost);
+	size_t at = 0;
+
+	text[0] = '\0';
+	for (unsigned i = 0; i < len && at < sizeof(text); i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s", at > 0 ? " " : "",
+			step_name((enum step_id)steps[i].step.id));
+	return text;
+}
+
+static struct trace *follow(struct bench *b, const struct trace_filter *f)
+{
+	struct trace *t = NULL;
+
+	REQUIRE(trace_new(f, &t) == 0);
+	REQUIRE(nat64_trace(b->n, t) == 0);
+	return t;
+}
+
+TEST(a_trace_tells_of_an_address_and_of_no_port)
+{
+	struct bench *b = bench_protocols();
+	struct trace *t = follow(b, &(struct trace_filter){ .has_client = false });
+
+	CHECK_INT(send_protocol(b, &to_server, GRE, 20), VERDICT_SEND);
+	CHECK_TEXT(steps_of(t), "PARSED PREFIX SOURCE_OK HOPS_OK GLOBAL_OK ADDRESS_MADE SESSION_MADE SENT");
+	CHECK_INT(send_protocol(b, &to_pool, GRE, 20), VERDICT_SEND);
+	CHECK_TEXT(steps_of(t),
+		"PARSED POOL_ADDRESS HOPS_OK ADDRESS_FOUND SESSION_FOUND SESSION_REFRESHED SENT");
+	CHECK(send_protocol(b, &to_pool, SCTP, 20) != VERDICT_SEND);
+	CHECK(strstr(steps_of(t), "PARSED POOL_ADDRESS HOPS_OK NO_ADDRESS DROPPED") != NULL);
+	nat64_trace_end(b->n, t);
+	trace_free(t);
+	bench_free(b);
+}
+
+static bool is_seen(struct trace *t)
+{
+	return strstr(steps_of(t), "SENT") != NULL;
+}
+
+TEST(a_filter_sees_one_protocol_both_ways_and_the_others_not)
+{
+	const struct {
+		struct trace_filter f;
+		bool gre, sctp, udp;
+	} cases[] = {
+		{ { .has_proto = true, .proto = PROTO_OTHER, .number = GRE }, true, false, false },
+		{ { .has_proto = true, .proto = PROTO_OTHER }, true, true, false },
+		{ { .has_proto = true, .proto = PROTO_UDP }, false, false, true },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct bench *b = bench_protocols();
+		struct trace *t = follow(b, &cases[i].f);
+
+		CHECK_INT(send_protocol(b, &to_server, GRE, 20), VERDICT_SEND);
+		CHECK_INT(is_seen(t), cases[i].gre);
+		CHECK_INT(send_protocol(b, &to_server, SCTP, 20), VERDICT_SEND);
+		CHECK_INT(is_seen(t), cases[i].sctp);
+		CHECK_INT(send_protocol(b, &to_pool, GRE, 20), VERDICT_SEND);
+		CHECK_INT(is_seen(t), cases[i].gre);
+		craft_udp(&b->in, &to_server, 4000, 53, 20);
+		CHECK_INT(send_plain(b), VERDICT_SEND);
+		CHECK_INT(is_seen(t), cases[i].udp);
+		nat64_trace_end(b->n, t);
+		trace_free(t);
+		bench_free(b);
+	}
+}
+
+TEST(the_clients_filter_sees_what_comes_back_to_its_address)
+{
+	struct bench *b = bench_protocols();
+	struct trace_filter f = { .has_client = true };
+
+	REQUIRE(prefix6_parse(CLIENT "/128", &f.client) == 0);
+	CHECK_INT(send_protocol(b, &to_server, GRE, 20), VERDICT_SEND);
+	struct trace *t = follow(b, &f);
+
+	CHECK_INT(send_protocol(b, &to_pool, GRE, 20), VERDICT_SEND);
+	CHECK(strstr(steps_of(t), "ADDRESS_FOUND") != NULL);
+	nat64_trace_end(b->n, t);
+	trace_free(t);
 	bench_free(b);
 }
