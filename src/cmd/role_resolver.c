@@ -260,6 +260,26 @@ static json_t *threads_row(struct resolver_role *rr)
 	return rows;
 }
 
+static void add_name(json_t *names, const struct dns_name *name)
+{
+	char text[DNS_NAME_TEXT];
+
+	json_array_append_new(names, json_string(dns_name_text(name, text)));
+}
+
+/* The domains that are believed without signatures, although dnssec is validate. */
+static json_t *not_validated(const struct dns64_config *c)
+{
+	json_t *names = json_array();
+
+	for (unsigned i = 0; c->dnssec_validate && i < c->anchors_len; i++)
+		add_name(names, &c->anchors[i]);
+	for (unsigned i = 0; c->dnssec_validate && i < c->forward_len; i++)
+		if (!c->forward[i].is_validated)
+			add_name(names, &c->forward[i].domain);
+	return names;
+}
+
 static void answer_status(void *ctx, const json_t *args, int fd)
 {
 	struct resolver_role *rr = ctx;
@@ -276,8 +296,11 @@ static void answer_status(void *ctx, const json_t *args, int fd)
 		"queries_open", (int)st.queries_open, "queries_open_max", (int)st.queries_open_max,
 		"tcp_clients", (int)st.tcp_clients, "tcp_clients_max", (int)st.tcp_clients_max, "validation",
 		st.validation, "threads", threads_row(rr));
-	if (row)
+	if (row) {
 		add_counters(row, &c);
+		json_object_set_new(
+			row, "not_validated", not_validated(resolver_config(resolvers_first(rr->resolvers))));
+	}
 	reply_row(r, row);
 	reply_end(r);
 }

@@ -254,6 +254,7 @@ static void print_resolver(const json_t *r)
 		figure_count(row_count(r, "tcp_clients"), c),
 		figure_count(row_count(r, "tcp_clients_max"), d));
 	printf(LABEL "%s\n", "validation", row_text(r, "validation"));
+	print_joined("but not of", json_object_get(r, "not_validated"));
 	print_threads(json_object_get(r, "threads"));
 }
 

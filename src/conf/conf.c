@@ -252,6 +252,7 @@ void conf_free(struct conf *c)
 	if (!c)
 		return;
 	conf_errors_fini(&c->warnings);
+	free(c->locals);
 	free(c->statics);
 	free(c->mappings);
 	free(c->origin.mapping_lines);

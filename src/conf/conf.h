@@ -110,6 +110,7 @@ enum conf_fastpath { CONF_FASTPATH_AUTO, CONF_FASTPATH_OFF };
 struct conf_origin {
 	char *name;		/* of the file; owned */
 	unsigned upstream_line; /* of dns64.upstream; 0 if it is not in a file */
+	unsigned forward_line, hosts_line; /* of dns64.forward and dns64.hosts-file */
 	unsigned *static_lines; /* parallel to statics; owned */
 	unsigned *mapping_lines; /* parallel to mappings; owned */
 };
@@ -126,6 +127,7 @@ struct conf {
 	bool udp_gro;	      /* the interfaces may join datagrams */
 	unsigned gro_wait_us; /* how long they may hold packets for that; 0: as they did before */
 	struct dns64_config dns64;
+	struct dns64_local *locals; /* owned; dns64.local points here */
 	struct conf_clat clat;
 	struct conf_control control;
 	struct conf_log log;

@@ -2,6 +2,7 @@
 #include "conf/dns64.h"
 
 #include "base/bytes.h"
+#include "conf/domains.h"
 #include "conf/key.h"
 #include "conf/serving.h"
 
@@ -145,6 +146,29 @@ const struct conf_key conf_dns64_rows[CONF_DNS64_ROWS] = {
 		.help = "Who is asked: system (the name servers of the host's resolv.conf), recursive (the "
 			"root servers "
 			"downward), or servers such as 192.0.2.53 or \"[2001:db8::53]:5353\"." },
+	{ .path = "dns64.forward",
+		.shape = &shape_forwards,
+		.max = DNS64_FORWARD_MAX,
+		.standard = "[]",
+		.change = CONF_CHANGE_RESTART,
+		.help = "Domains that other servers are asked for, whatever dns64.upstream says; the longest "
+			"domain counts." },
+	{ .path = "dns64.local",
+		.shape = &shape_locals,
+		.max = DNS64_LOCAL_MAX,
+		.standard = "[]",
+		.help = "Names that are answered here, with their addresses, and the addresses' names." },
+	{ .path = "dns64.hosts-file",
+		.shape = &shape_hosts,
+		.standard = "none",
+		.help = "A file in the form of /etc/hosts, whose names are added to dns64.local at the start "
+			"and at each reload; or none." },
+	{ .path = "dns64.block",
+		.shape = &shape_mapping,
+		.of = &conf_dns64_block_keys,
+		.standard = "{}",
+		.check = domains_check_block,
+		.help = "Domains that nobody is asked for; names in dns64.local count nevertheless." },
 	{ .path = "dns64.prefixes",
 		.shape = &shape_list,
 		.at = AT(dns64.policy.prefixes),
@@ -217,6 +241,20 @@ const struct conf_key conf_dns64_rows[CONF_DNS64_ROWS] = {
 		.change = CONF_CHANGE_RESTART,
 		.help = "validate checks the signatures of answers and refuses forged ones; off believes the "
 			"upstream." },
+	{ .path = "dns64.negative-trust-anchors",
+		.shape = &shape_list,
+		.at = AT(dns64.anchors),
+		.len_at = AT(dns64.anchors_len),
+		.max = DNS64_ANCHORS_MAX,
+		.of = &item_domain,
+		.standard = "[]",
+		.change = CONF_CHANGE_RESTART,
+		.help = "Domains whose signatures are not checked, because they are broken (RFC 7646)." },
+	{ .path = "dns64.serve-stale",
+		.shape = &shape_mapping,
+		.of = &conf_dns64_stale_keys,
+		.standard = "{}",
+		.help = "Answers beyond their time, if no others can be had (RFC 8767)." },
 	{ .path = "dns64.answer-cache",
 		.shape = &shape_number,
 		.at = AT(dns64.answer_cache),

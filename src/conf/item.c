@@ -507,6 +507,19 @@ static void write_upstream(const void *from, char text[static ITEM_TEXT])
 		u->tls ? u->tls_name : "");
 }
 
+static bool read_server(const char *text, void *to, char why[static ITEM_WHY])
+{
+	struct dns_endpoint server;
+
+	if (!server_parse(text, &server) || !is_server_address(&server))
+		return wrong(why,
+			"\"" SHOWN "\" is not the address of one server, write one such as 192.0.2.53 or "
+			"\"[2001:db8::53]:5353\"",
+			text);
+	*(struct dns_endpoint *)to = server;
+	return true;
+}
+
 /* --- ports, names and paths --- */
 
 static bool read_ports(const char *text, void *to, char why[static ITEM_WHY])
@@ -629,6 +642,7 @@ const struct conf_item item_protocol = { sizeof(uint8_t), read_protocol, write_p
 const struct conf_item item_static_protocol = { sizeof(struct conf_protocol), read_static_protocol, NULL };
 const struct conf_item item_ports = { sizeof(struct conf_ports), read_ports, write_ports };
 const struct conf_item item_upstream = { sizeof(struct upstream), read_upstream, write_upstream };
+const struct conf_item item_server = { sizeof(struct dns_endpoint), read_server, write_endpoint };
 const struct conf_item item_interface = { CONF_POOL_IFNAME, read_interface, write_text };
 const struct conf_item item_socket = { sizeof(((struct conf_control *)0)->socket), read_socket, write_text };
 const struct conf_item item_url_path = { DNS64_URL_PATH_MAX, read_url_path, write_text };

@@ -4,6 +4,7 @@
 #include "addr/embed.h"
 #include "base/bytes.h"
 #include "conf/dns64.h"
+#include "conf/domains.h"
 #include "conf/pool.h"
 #include "conf/upstream.h"
 
@@ -204,6 +205,7 @@ static void fit_nat64(struct conf_reading *r, const struct conf_node *n)
 void plan_check_dns64(struct conf_reading *r, const struct conf_node *n)
 {
 	upstream_check(r, NULL);
+	domains_check(r, NULL);
 	if (r->c->has_nat64)
 		fit_nat64(r, n);
 	else if (r->c->has_siit)

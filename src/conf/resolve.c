@@ -2,6 +2,7 @@
 #include "conf/resolve.h"
 
 #include "base/bytes.h"
+#include "conf/domains.h"
 #include "conf/pool.h"
 #include "conf/reading.h"
 #include "conf/siit.h"
@@ -9,6 +10,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define POOL_REMEDY "write a pool with an address to nat64.pool"
 
@@ -101,6 +103,25 @@ static void resolve_upstream(struct resolving *v)
 		upstream_take_resolv(&v->r, v->host->resolv_name, v->host->resolv_text, own);
 	else
 		upstream_check(&v->r, own);
+	domains_check(&v->r, own);
+}
+
+/* Names are added to a copy, which becomes that of the outcome. */
+static void resolve_hosts(struct resolving *v)
+{
+	struct conf *c = v->r.c;
+	const struct dns64_local *written = c->locals;
+	unsigned len = c->dns64.local_len;
+
+	if (!c->dns64.hosts_file[0])
+		return;
+	c->locals = NULL;
+	c->dns64.local = NULL;
+	c->dns64.local_len = 0;
+	for (unsigned i = 0; i < len && !v->r.is_nomem; i++)
+		v->r.is_nomem = locals_add(c, &written[i].name, &written[i].address) == LOCALS_NOMEM;
+	if (!v->r.is_nomem)
+		hosts_take(&v->r, v->host->hosts_text);
 }
 
 /* Works on a copy, which replaces *c only when all of it is right. */
@@ -116,10 +137,14 @@ int conf_resolve_with(struct conf *c, const struct conf_host *h, struct conf_err
 	v.facts_outcome = h->facts(&v.facts);
 	if (trial.has_nat64)
 		resolve_pool(&v);
-	if (trial.has_dns64)
+	if (trial.has_dns64) {
 		resolve_upstream(&v);
+		resolve_hosts(&v);
+	}
 	int outcome = reading_outcome(&v.r);
 
+	if (trial.locals != c->locals)
+		free(outcome < 0 ? trial.locals : c->locals);
 	if (outcome == -EINVAL) {
 		*ret_errors = errors;
 		return outcome;

@@ -11,6 +11,7 @@ struct conf_host {
 	int (*interface_addr4)(const char *ifname, struct addr4 *ret);
 	const char *resolv_name; /* of resolv.conf, for messages */
 	const char *resolv_text; /* its text; NULL if it cannot be read */
+	const char *hosts_text;	 /* that of dns64.hosts-file; NULL if it cannot be read, or there is none */
 };
 
 /** conf_resolve_with() - conf_resolve() on the host described by @h; see there */

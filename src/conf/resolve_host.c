@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #define RESOLV_BYTES_MAX 65536
+#define HOSTS_BYTES_MAX (1u << 20)
 
 int conf_resolve(struct conf *c, const char *resolv_conf, struct conf_errors *ret_errors)
 {
@@ -21,7 +22,12 @@ int conf_resolve(struct conf *c, const char *resolv_conf, struct conf_errors *re
 		return e;
 	}
 	host.resolv_text = e == 0 ? text : NULL;
+	char *hosts = NULL;
+
+	if (c->dns64.hosts_file[0] && file_read(c->dns64.hosts_file, HOSTS_BYTES_MAX, &hosts, &len) == 0)
+		host.hosts_text = hosts;
 	e = conf_resolve_with(c, &host, ret_errors);
+	free(hosts);
 	free(text);
 	return e;
 }

@@ -42,6 +42,9 @@ extern const struct conf_shape shape_statics;	/* nat64.static */
 extern const struct conf_shape shape_mappings;	/* siit.mappings */
 extern const struct conf_shape shape_upstreams; /* dns64.upstream */
 extern const struct conf_shape shape_views;	/* dns64.views */
+extern const struct conf_shape shape_forwards;	/* dns64.forward */
+extern const struct conf_shape shape_locals;	/* dns64.local */
+extern const struct conf_shape shape_hosts;	/* dns64.hosts-file */
 extern const struct conf_shape shape_later;	/* refused in this version; of: the sentence that says why */
 
 /** members_begin() - the first member of a list; a scalar is taken as a list of one, a mapping is a fault

@@ -3,6 +3,7 @@
 #define ISTHMUS_DNS64_CONFIG_H
 
 #include "addr/addr.h"
+#include "base/clock.h"
 #include "dns64/name.h"
 
 #define DNS64_LISTEN_MAX 16
@@ -17,6 +18,12 @@
 #define DNS64_DOMAINS_MAX 32
 #define DNS64_VIEWS_MAX 16
 #define DNS64_VIEW_CLIENTS_MAX 16
+#define DNS64_FORWARD_MAX 32
+#define DNS64_FORWARD_TO_MAX 8
+#define DNS64_ANCHORS_MAX 32
+#define DNS64_BLOCK_MAX 128
+#define DNS64_LOCAL_MAX 4096	     /* names with one address each */
+#define DNS64_LOCAL_ADDRESSES_MAX 16 /* of one entry of dns64.local */
 
 /* An address of either family with a port; IPv4 clients and IPv4 listeners exist too. */
 struct dns_endpoint {
@@ -97,6 +104,34 @@ struct dns64_per_client {
 	unsigned slip;			   /* every how many-th answer beyond it is TC; 0: none */
 };
 
+/* A domain that other servers are asked for than for the rest. */
+struct dns64_forward {
+	struct dns_name domain; /* it, and all below */
+	struct dns_endpoint to[DNS64_FORWARD_TO_MAX];
+	unsigned to_len;
+	bool is_validated; /* if anything is */
+};
+
+/* A name that is answered here, with one of its addresses. */
+struct dns64_local {
+	struct dns_name name;
+	struct dns_endpoint address; /* port 0 */
+};
+
+/* Domains, and all names below them, that nobody is asked for; a local name counts nevertheless. */
+struct dns64_block {
+	struct dns_name nxdomain[DNS64_BLOCK_MAX]; /* told that there is no such name */
+	unsigned nxdomain_len;
+	struct dns_name refuse[DNS64_BLOCK_MAX]; /* told REFUSED */
+	unsigned refuse_len;
+};
+
+/* Answers beyond their time, if no others can be had (RFC 8767). */
+struct dns64_stale {
+	nsec keep;	   /* how long they may be used; 0: never */
+	nsec answer_after; /* how long a client waits for a fresh one */
+};
+
 struct dns64_config {
 	unsigned threads; /* wanted; 0: as many as processors */
 	struct dns_endpoint listen[DNS64_LISTEN_MAX];
@@ -111,7 +146,16 @@ struct dns64_config {
 	enum upstream_mode upstream_mode;
 	struct upstream upstream[DNS64_UPSTREAM_MAX]; /* FORWARD only */
 	unsigned upstream_len;
+	struct dns64_forward forward[DNS64_FORWARD_MAX];
+	unsigned forward_len;
 	bool dnssec_validate;
+	struct dns_name anchors[DNS64_ANCHORS_MAX]; /* negative trust anchors (RFC 7646): not validated */
+	unsigned anchors_len;
+	const struct dns64_local *local; /* borrowed; @local_len of them */
+	unsigned local_len;
+	char hosts_file[DNS64_FILE_MAX]; /* for conf_resolve(), which makes local names of it; "" for none */
+	struct dns64_block block;
+	struct dns64_stale stale;
 	unsigned answer_cache; /* answers kept ready to be given again; 0: none */
 	struct dns64_policy policy; /* of clients without a view */
 	struct dns64_view views[DNS64_VIEWS_MAX];

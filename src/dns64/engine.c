@@ -2,7 +2,7 @@
  * engine.c - questions put to the world
  *
  * Purpose. libunbound resolves, validates and caches; this file gives it questions on our event loop and
- * takes the answers. It is the only file that includes libunbound's headers. The event interface is used
+ * takes the answers. Only this file and local.c include libunbound's headers. The event interface is used
  * because the others cost a thread or a process and are many times slower.
  *
  * Life cycle of a struct engine_ask:
@@ -38,6 +38,7 @@
 
 #include "base/log.h"
 #include "dns64/engine_config.h"
+#include "dns64/local.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -67,6 +68,7 @@ struct engine {
 	FILE *log;
 	nsec logged; /* when the last line of libunbound was passed on */
 	struct dns64_counters *counters;
+	bool may_be_stale; /* answers beyond their time are used */
 };
 
 /* --- libunbound's own messages --- */
@@ -169,6 +171,24 @@ static void settle(struct engine_ask *a, int rcode, const void *packet, size_t l
 	a->engine->counters->upstream_failed += l->rcode == RCODE_SERVFAIL && trust != TRUST_BOGUS;
 }
 
+/* Records beyond their time are told by the time that they are said to have left; see engine_config.c. */
+static bool is_stale(const struct dns_msg *m)
+{
+	unsigned records = 0;
+	struct dns_rr rr;
+
+	for (enum dns_section s = SECTION_ANSWER; s < SECTION_COUNT; s++) {
+		struct dns_walk w = dns_walk_section(m, s);
+
+		while (dns_walk_next(&w, &rr)) {
+			if (rr.type != TYPE_OPT && rr.ttl != STALE_TTL)
+				return false;
+			records += rr.type != TYPE_OPT;
+		}
+	}
+	return records > 0;
+}
+
 /* The values are those of unbound-event.h. */
 static enum trust trust_of(int sec)
 {
@@ -216,6 +236,8 @@ static void on_answer(
 	settle(a, rcode, packet, len > 0 ? (size_t)len : 0, trust_of(sec));
 	if (a->is_starting)
 		return;
+	if (a->engine->may_be_stale && a->result.has_msg && is_stale(&a->result.msg))
+		a->engine->counters->upstream_stale++;
 	ring_add(&a->engine->ready, a);
 	loop_timer_set(a->engine->wake, 0);
 }
@@ -364,6 +386,7 @@ int engine_new(const struct dns64_config *c, unsigned threads, struct loop *l,
 	}
 	e->counters = counters;
 	e->threads = threads;
+	e->may_be_stale = c->stale.keep > 0;
 	ring_init(&e->ready);
 	r = engine_init(e, c, l, fault, fault_size);
 	if (r < 0) {
@@ -372,6 +395,13 @@ int engine_new(const struct dns64_config *c, unsigned threads, struct loop *l,
 	}
 	*ret = e;
 	return 0;
+}
+
+void engine_update_local(struct engine *e, const struct dns64_config *old, const struct dns64_config *new)
+{
+	if (local_update(e->ctx, old, new) < 0)
+		log_error(
+			"dns64: libunbound does not take all local names; some are missing until a restart");
 }
 
 void engine_free(struct engine *e)

@@ -44,6 +44,9 @@ MUST_CHECK int engine_new(const struct dns64_config *c, unsigned threads, struct
 	struct dns64_counters *counters, struct engine **ret, char *fault, size_t fault_size);
 void engine_free(struct engine *e); /* every ask must have been dropped */
 
+/** engine_update_local() - replace the local names and blocked domains of @old by those of @new */
+void engine_update_local(struct engine *e, const struct dns64_config *old, const struct dns64_config *new);
+
 /**
  * engine_start() - ask one question of class IN
  * @a:		zeroed

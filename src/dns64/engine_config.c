@@ -6,6 +6,8 @@
  */
 #include "dns64/engine_config.h"
 
+#include "dns64/local.h"
+
 #include <errno.h>
 #include <unistd.h>
 
@@ -84,6 +86,30 @@ static int check_forward(const struct dns64_config *c, char *fault, size_t size)
 	return 0;
 }
 
+static bool are_host_names(const struct dns_name *names, unsigned len)
+{
+	char text[DNS_NAME_TEXT];
+
+	for (unsigned i = 0; i < len; i++)
+		if (!is_host_name(dns_name_text(&names[i], text)))
+			return false;
+	return true;
+}
+
+/* Names go between quotes into the text, and are written as libunbound reads them. */
+static bool are_names_sound(const struct dns64_config *c)
+{
+	for (unsigned i = 0; i < c->forward_len; i++)
+		if (!are_host_names(&c->forward[i].domain, 1))
+			return false;
+	for (unsigned i = 0; i < c->local_len; i++)
+		if (!are_host_names(&c->local[i].name, 1))
+			return false;
+	return are_host_names(c->anchors, c->anchors_len) &&
+	       are_host_names(c->block.nxdomain, c->block.nxdomain_len) &&
+	       are_host_names(c->block.refuse, c->block.refuse_len);
+}
+
 int engine_config_check(const struct dns64_config *c, char *fault, size_t fault_size)
 {
 	if (c->upstream_mode == UPSTREAM_SYSTEM)
@@ -92,6 +118,8 @@ int engine_config_check(const struct dns64_config *c, char *fault, size_t fault_
 		return fail(fault, fault_size, -ENOENT,
 			"cannot read " ROOT_KEY_PATH
 			": validation needs it (package dns-root-data), or set dnssec: off");
+	if (!are_names_sound(c))
+		return fail(fault, fault_size, -EINVAL, "a configured domain is no name of a host");
 	if (c->upstream_mode == UPSTREAM_FORWARD)
 		return check_forward(c, fault, fault_size);
 	return 0;
@@ -104,22 +132,62 @@ static bool is_loopback(const struct dns_endpoint *e)
 	return e->a6.hi == 0 && e->a6.lo == 1;
 }
 
+static void write_address(FILE *f, const struct dns_endpoint *to, const char *tls_name)
+{
+	char text[ADDR6_TEXT];
+
+	if (to->is4)
+		addr4_text(to->a4, text);
+	else
+		addr6_text(to->a6, text);
+	fprintf(f, " forward-addr: \"%s@%u%s%s\"\n", text, (unsigned)to->port, tls_name ? "#" : "",
+		tls_name ? tls_name : "");
+}
+
 static void write_forward(FILE *f, const struct dns64_config *c)
 {
 	fprintf(f, "forward-zone:\n name: \".\"\n");
 	if (engine_config_is_tls(c))
 		fprintf(f, " forward-tls-upstream: yes\n");
-	for (unsigned i = 0; i < c->upstream_len; i++) {
-		const struct upstream *u = &c->upstream[i];
-		char text[ADDR6_TEXT];
+	for (unsigned i = 0; i < c->upstream_len; i++)
+		write_address(f, &c->upstream[i].to, c->upstream[i].tls ? c->upstream[i].tls_name : NULL);
+}
 
-		if (u->to.is4)
-			addr4_text(u->to.a4, text);
-		else
-			addr6_text(u->to.a6, text);
-		fprintf(f, " forward-addr: \"%s@%u%s%s\"\n", text, (unsigned)u->to.port, u->tls ? "#" : "",
-			u->tls ? u->tls_name : "");
+static void write_insecure(FILE *f, const struct dns64_config *c)
+{
+	char text[DNS_NAME_TEXT];
+
+	for (unsigned i = 0; i < c->forward_len; i++)
+		if (!c->forward[i].is_validated)
+			fprintf(f, " domain-insecure: \"%s\"\n", dns_name_text(&c->forward[i].domain, text));
+	for (unsigned i = 0; i < c->anchors_len; i++) /* RFC 7646 */
+		fprintf(f, " domain-insecure: \"%s\"\n", dns_name_text(&c->anchors[i], text));
+}
+
+static void write_forwarded_domains(FILE *f, const struct dns64_config *c)
+{
+	char text[DNS_NAME_TEXT];
+
+	for (unsigned i = 0; i < c->forward_len; i++) {
+		fprintf(f, "forward-zone:\n name: \"%s\"\n", dns_name_text(&c->forward[i].domain, text));
+		for (unsigned k = 0; k < c->forward[i].to_len; k++)
+			write_address(f, &c->forward[i].to[k], NULL);
 	}
+}
+
+/*
+ * The time that stale records are said to have is a little less than the 30 s of RFC 8767 s4, so that it is told from
+ * that of others (engine.c). A zero would mean "for ever", or "never".
+ */
+static void write_stale(FILE *f, const struct dns64_stale *s)
+{
+	if (s->keep == 0)
+		return;
+	fprintf(f,
+		" serve-expired: yes\n serve-expired-ttl: %llu\n serve-expired-client-timeout: %llu\n"
+		" serve-expired-reply-ttl: %d\n",
+		(unsigned long long)((s->keep + NSEC - 1) / NSEC),
+		(unsigned long long)(s->answer_after < MSEC ? 1 : s->answer_after / MSEC), STALE_TTL);
 }
 
 /*
@@ -141,9 +209,13 @@ static void write_reserved(FILE *f, const char *reserved)
 
 static bool has_loopback_upstream(const struct dns64_config *c)
 {
-	for (unsigned i = 0; i < c->upstream_len; i++)
+	for (unsigned i = 0; c->upstream_mode == UPSTREAM_FORWARD && i < c->upstream_len; i++)
 		if (is_loopback(&c->upstream[i].to))
 			return true;
+	for (unsigned i = 0; i < c->forward_len; i++)
+		for (unsigned k = 0; k < c->forward[i].to_len; k++)
+			if (is_loopback(&c->forward[i].to[k]))
+				return true;
 	return false;
 }
 
@@ -176,14 +248,18 @@ void engine_config_write(FILE *f, const struct dns64_config *c, unsigned threads
 		fprintf(f, " trust-anchor-file: \"%s\"\n", ROOT_KEY_PATH);
 	/* Loopback addresses in the world's delegations are an attack; as a configured upstream they are a
 	 * wish. */
-	fprintf(f, " do-not-query-localhost: %s\n", forwards && has_loopback_upstream(c) ? "no" : "yes");
+	fprintf(f, " do-not-query-localhost: %s\n", has_loopback_upstream(c) ? "no" : "yes");
 	if (engine_config_is_tls(c))
 		fprintf(f, " tls-cert-bundle: \"%s\"\n", CA_BUNDLE_PATH);
-	if (!forwards) {
-		if (access(ROOT_HINTS_PATH, R_OK) == 0) /* else the list that libunbound was built with */
-			fprintf(f, " root-hints: \"%s\"\n", ROOT_HINTS_PATH);
-		return;
-	}
-	fputs(forwarded_names, f);
-	write_forward(f, c);
+	if (!forwards &&
+		access(ROOT_HINTS_PATH, R_OK) == 0) /* else the list that libunbound was built with */
+		fprintf(f, " root-hints: \"%s\"\n", ROOT_HINTS_PATH);
+	write_stale(f, &c->stale);
+	if (forwards)
+		fputs(forwarded_names, f);
+	write_insecure(f, c);
+	local_write(f, c);
+	if (forwards)
+		write_forward(f, c);
+	write_forwarded_domains(f, c);
 }

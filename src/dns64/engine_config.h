@@ -15,6 +15,8 @@
 /* A name that the text makes local, so that asking for it builds everything and sends nothing. */
 #define WARM_UP_NAME "warm-up.isthmus.invalid."
 
+#define STALE_TTL 29 /* seconds; of records beyond their time */
+
 /**
  * engine_config_check() - whether the configuration can be turned into text
  * @fault:	on failure, a sentence for the user

@@ -38,6 +38,7 @@
  */
 #include "dns64/serve.h"
 
+#include "base/log.h"
 #include "dns64/tls.h"
 #include "dns64/view.h"
 
@@ -90,6 +91,20 @@ static int new_answers(const struct dns64_config *c, unsigned threads, struct an
 	return answers_new(share > 0 ? share : 1, ret);
 }
 
+/* RFC 7646 s6: what is not validated must not be forgotten. */
+static void log_anchors(const struct dns64_config *c)
+{
+	char name[DNS_NAME_TEXT];
+
+	for (unsigned i = 0; i < c->anchors_len; i++)
+		log_warning("dns64: answers for %s and below are not validated (negative-trust-anchors)",
+			dns_name_text(&c->anchors[i], name));
+	for (unsigned i = 0; i < c->forward_len; i++)
+		if (!c->forward[i].is_validated)
+			log_info("dns64: answers for %s and below are not validated (forward, dnssec: off)",
+				dns_name_text(&c->forward[i].domain, name));
+}
+
 /* Everything that needs memory only. */
 static int make_parts(struct resolver *r, struct gate *gate)
 {
@@ -121,7 +136,10 @@ static int start(struct resolver *r, const struct resolver_plan *p, char *fault,
 		snprintf(fault, fault_size, "cannot watch a socket: %s", strerror(-err));
 		return err;
 	}
-	return p->config->dnssec_validate && !p->is_quiet ? trial_start(&r->trial, r->engine, r->loop) : 0;
+	if (!p->config->dnssec_validate || p->is_quiet)
+		return 0;
+	log_anchors(p->config);
+	return trial_start(&r->trial, r->engine, r->loop);
 }
 
 int resolver_new(const struct resolver_plan *plan, struct resolver **ret, char *fault, size_t fault_size)
@@ -197,6 +215,32 @@ static bool same_upstream(const struct upstream *a, const struct upstream *b)
 	       (!a->tls || strcmp(a->tls_name, b->tls_name) == 0);
 }
 
+static bool same_forward(const struct dns64_forward *a, const struct dns64_forward *b)
+{
+	if (!dns_name_equal(&a->domain, &b->domain) || a->to_len != b->to_len ||
+		a->is_validated != b->is_validated)
+		return false;
+	for (unsigned i = 0; i < a->to_len; i++)
+		if (!same_endpoint(&a->to[i], &b->to[i]))
+			return false;
+	return true;
+}
+
+/* What libunbound is told of domains when it starts. */
+static bool same_domains(const struct dns64_config *a, const struct dns64_config *b)
+{
+	if (a->forward_len != b->forward_len || a->anchors_len != b->anchors_len ||
+		a->stale.keep != b->stale.keep || a->stale.answer_after != b->stale.answer_after)
+		return false;
+	for (unsigned i = 0; i < a->forward_len; i++)
+		if (!same_forward(&a->forward[i], &b->forward[i]))
+			return false;
+	for (unsigned i = 0; i < a->anchors_len; i++)
+		if (!dns_name_equal(&a->anchors[i], &b->anchors[i]))
+			return false;
+	return true;
+}
+
 /* Whether everything that is fixed at start stays as it is. */
 static bool same_service(const struct dns64_config *a, const struct dns64_config *b)
 {
@@ -209,7 +253,7 @@ static bool same_service(const struct dns64_config *a, const struct dns64_config
 	for (unsigned i = 0; i < a->upstream_len; i++)
 		if (!same_upstream(&a->upstream[i], &b->upstream[i]))
 			return false;
-	return true;
+	return same_domains(a, b);
 }
 
 int resolver_prepare(const struct resolver *r, const struct dns64_config *c, struct answers **ret_fresh)
@@ -230,6 +274,7 @@ int resolver_prepare(const struct resolver *r, const struct dns64_config *c, str
 
 void resolver_commit(struct resolver *r, const struct dns64_config *c, struct answers *fresh)
 {
+	engine_update_local(r->engine, &r->config, c);
 	answers_free(r->answers);
 	r->answers = fresh;
 	r->config = *c;
@@ -245,6 +290,11 @@ int resolver_update(struct resolver *r, const struct dns64_config *c)
 		return err;
 	resolver_commit(r, c, fresh);
 	return 0;
+}
+
+const struct dns64_config *resolver_config(const struct resolver *r)
+{
+	return &r->config;
 }
 
 const struct dns64_counters *resolver_counters(const struct resolver *r)

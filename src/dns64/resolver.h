@@ -79,9 +79,15 @@ MUST_CHECK int resolver_prepare(
 	const struct resolver *r, const struct dns64_config *c, struct answers **ret_fresh);
 void resolver_commit(struct resolver *r, const struct dns64_config *c, struct answers *fresh);
 
-/** resolver_update() - new allow list, prefixes, exclusions; -EBUSY if listen, upstream or dnssec differ */
+/**
+ * resolver_update() - another allow list, other prefixes, exclusions, views, limits, local names, blocked domains
+ * @c:	its local names are borrowed until the next update, or the end
+ *
+ * Return: 0; -EBUSY if something differs that is fixed at start; another -errno.
+ */
 MUST_CHECK int resolver_update(struct resolver *r, const struct dns64_config *c);
 
+const struct dns64_config *resolver_config(const struct resolver *r);
 const struct dns64_counters *resolver_counters(const struct resolver *r);
 /** dns64_counter_at() - name, text and value of counter @i; false past the last */
 bool dns64_counter_at(const struct dns64_counters *c, unsigned i, const char **ret_name,

@@ -68,7 +68,7 @@ static void check_reads_back(const struct conf *c)
 
 static void resolve(struct conf *c, const char *resolv)
 {
-	struct conf_host host = { made_up_facts, made_up_interface, "resolv.conf", resolv };
+	struct conf_host host = { made_up_facts, made_up_interface, "resolv.conf", resolv, resolv };
 	struct conf_errors e;
 	int r = conf_resolve_with(c, &host, &e);
 

@@ -310,4 +310,13 @@ step "bogus: the data as it is" says "NOERROR: six.bogus AAAA 2001:db8:2::6" +dn
 section "CD alone"
 step "valid: synthesis" says "NOERROR: aonly.valid AAAA $embedded" +cd +noad aonly.valid AAAA
 step "half: nothing is made from what is false" not prints "64:ff9b" client dig +cd aonly.half AAAA
+
+section "negative trust anchors (RFC 7646)"
+restart_with_anchor() {
+	lab_gateway_stop && sed -i 's|^dns64:|&\n  negative-trust-anchors: [expired]|' "$LAB_DIR/isthmus.yaml" && lab_gateway
+}
+step "the gateway starts again with one" restart_with_anchor
+step "the domain is answered, without AD" says "NOERROR: aonly.expired AAAA $embedded" +dnssec aonly.expired AAAA
+step "the others are validated as before" says "SERVFAIL: " aonly.bogus AAAA
+step "isthmus status says so" prints "but not of  .*expired" isthmus status
 lab_end

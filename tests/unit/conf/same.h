@@ -182,6 +182,32 @@ static inline bool same_dns_lists(const struct dns64_config *a, const struct dns
 	return a->listen_len == b->listen_len && a->allow_len == b->allow_len;
 }
 
+static inline bool same_domains(const struct dns64_config *a, const struct dns64_config *b)
+{
+	for (unsigned i = 0; a->forward_len == b->forward_len && i < a->forward_len; i++) {
+		const struct dns64_forward *x = &a->forward[i], *y = &b->forward[i];
+
+		for (unsigned k = 0; x->to_len == y->to_len && k < x->to_len; k++)
+			if (!same_endpoint(&x->to[k], &y->to[k]))
+				return false;
+		if (x->to_len != y->to_len || x->is_validated != y->is_validated ||
+			!dns_name_equal(&x->domain, &y->domain))
+			return false;
+	}
+	for (unsigned i = 0; a->local_len == b->local_len && i < a->local_len; i++)
+		if (!same_endpoint(&a->local[i].address, &b->local[i].address) ||
+			!dns_name_equal(&a->local[i].name, &b->local[i].name))
+			return false;
+	return a->forward_len == b->forward_len && a->local_len == b->local_len &&
+	       a->anchors_len == b->anchors_len && same_names(a->anchors, b->anchors, a->anchors_len) &&
+	       a->block.nxdomain_len == b->block.nxdomain_len &&
+	       same_names(a->block.nxdomain, b->block.nxdomain, a->block.nxdomain_len) &&
+	       a->block.refuse_len == b->block.refuse_len &&
+	       same_names(a->block.refuse, b->block.refuse, a->block.refuse_len) &&
+	       strcmp(a->hosts_file, b->hosts_file) == 0 && a->stale.keep == b->stale.keep &&
+	       a->stale.answer_after == b->stale.answer_after;
+}
+
 static inline bool same_dns64(const struct dns64_config *a, const struct dns64_config *b)
 {
 	for (unsigned i = 0; i < a->upstream_len; i++) {
@@ -192,8 +218,9 @@ static inline bool same_dns64(const struct dns64_config *a, const struct dns64_c
 			return false;
 	}
 	return a->upstream_mode == b->upstream_mode && a->upstream_len == b->upstream_len &&
-	       same_dns_lists(a, b) && a->dnssec_validate == b->dnssec_validate && a->threads == b->threads &&
-	       a->answer_cache == b->answer_cache && same_policy(&a->policy, &b->policy) && same_views(a, b);
+	       same_dns_lists(a, b) && same_domains(a, b) && a->dnssec_validate == b->dnssec_validate &&
+	       a->threads == b->threads && a->answer_cache == b->answer_cache &&
+	       same_policy(&a->policy, &b->policy) && same_views(a, b);
 }
 
 static inline bool same_clat(const struct conf_clat *a, const struct conf_clat *b)

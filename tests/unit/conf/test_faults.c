@@ -564,6 +564,44 @@ static const struct fault_case dns64_cases[] = {
 		"f.yaml:4: dns64.views[0]: a.example is in never-synthesize and in always-synthesize, keep "
 		"one of "
 		"them" },
+	{ "a domain with two entries",
+		"dns64:\n  forward:\n  - { domain: a.example, to: 192.0.2.1 }\n  - { domain: A.example, to: "
+		"192.0.2.2 }\n",
+		"f.yaml:4: dns64.forward[1]: a.example has two entries, write all its servers into one" },
+	{ "a domain without servers", "dns64:\n  forward: [{ domain: a.example }]\n",
+		"f.yaml:2: dns64.forward[0].to: the key is missing, write to: and a list" },
+	{ "a domain that is forwarded to ourselves", "dns64:\n  forward: [{ domain: a, to: 127.0.0.1 }]\n",
+		"f.yaml:2: dns64.forward: 127.0.0.1:53 is this resolver itself (it listens on 0.0.0.0:53), "
+		"write "
+		"another server" },
+	{ "a server of a domain over TLS", "dns64:\n  forward: [{ domain: a, to: \"tls://9.9.9.9#a\" }]\n",
+		"f.yaml:2: dns64.forward[0].to: \"tls://9.9.9.9#a\" is not the address of one server, write "
+		"one "
+		"such as 192.0.2.53 or \"[2001:db8::53]:5353\"" },
+	{ "a domain with a quote", "dns64:\n  forward: [{ domain: 'a\"b', to: 192.0.2.1 }]\n",
+		"f.yaml:2: dns64.forward[0].domain: \"a\"b\" is no domain, write one such as corp.example "
+		"(letters, "
+		"digits, - and _ in labels of at most 63), or \".\" for all names" },
+	{ "a domain that is blocked in two ways",
+		"dns64:\n  block:\n    nxdomain: [a.example]\n    refuse: [A.example]\n",
+		"f.yaml:3: dns64.block: a.example is in nxdomain and in refuse, keep one of them" },
+	{ "local names are a list", "dns64:\n  local: a.example\n",
+		"f.yaml:2: dns64.local: a single value stands where a list belongs, write a list of { name, "
+		"addresses }" },
+	{ "a local name is a mapping", "dns64:\n  local: [a.example]\n",
+		"f.yaml:2: dns64.local[0]: an entry is a mapping, write { name: ..., addresses: ... }" },
+	{ "a local name without addresses", "dns64:\n  local: [{ name: a, addresses: [] }]\n",
+		"f.yaml:2: dns64.local[0].addresses: the list is empty, write at least one entry, such as "
+		"192.168.1.5" },
+	{ "a local name with a loopback address", "dns64:\n  local: [{ name: a, addresses: \"::1\" }]\n",
+		"f.yaml:2: dns64.local[0].addresses: \"::1\" is no address of a host, write one such as "
+		"192.168.1.5 or "
+		"\"2001:db8::5\"" },
+	{ "a relative path of hosts", "dns64:\n  hosts-file: hosts\n",
+		"f.yaml:2: dns64.hosts-file: \"hosts\" is no absolute path, write one such as /etc/hosts, or "
+		"none" },
+	{ "stale for too long", "dns64:\n  serve-stale: { keep: 8d }\n",
+		"f.yaml:2: dns64.serve-stale.keep: 8d is too long, write 7d or less" },
 	{ "views are a list", "dns64:\n  views: all\n",
 		"f.yaml:2: dns64.views: a single value stands where a list belongs, write a list of { "
 		"clients, "

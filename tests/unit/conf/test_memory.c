@@ -120,7 +120,7 @@ static int no_interface(const char *ifname, struct addr4 *ret)
 TEST(resolving_survives_the_failure_of_each_allocation)
 {
 	struct conf_host host = { no_facts, no_interface, "resolv.conf",
-		"nameserver fe80::1%a\nnameserver 127.0.0.1\n" };
+		"nameserver fe80::1%a\nnameserver 127.0.0.1\n", "192.0.2.1 a b c\nx\n" };
 
 	for (long n = 0;; n++) {
 		struct conf *c = NULL;

@@ -216,6 +216,21 @@ static void make_dns64(struct maker *m)
 			PICK(m, "", "10.0.0.0/8 via 2001:db8::/32, 10.0.0.0/8 via 2001:db8:1::/48"),
 			PICK(m, "", ".", "A.example, _b.c-d"), PICK(m, "", "e", "\"0.f\""));
 	if (below(m, 2))
+		say(m, "  forward: [%s]\n  negative-trust-anchors: [%s]\n  serve-stale: { keep: %us }\n",
+			PICK(m, "", "{ domain: corp.example, to: 192.0.2.1 }",
+				"{ domain: ., to: [\"192.0.2.1:5353\", \"2001:db8::1\"], dnssec: off }, { "
+				"domain: a, "
+				"to: 192.0.2.1 }"),
+			PICK(m, "", "Broken.example, b"), below(m, 86400));
+	if (below(m, 2))
+		say(m, "  local: [%s]\n  block: { nxdomain: [%s], refuse: [%s] }\n  hosts-file: %s\n",
+			PICK(m, "", "{ name: a.b, addresses: [192.168.1.5, \"2001:db8::5\"] }",
+				"{ name: a, addresses: 10.0.0.1 }, { name: a, addresses: 10.0.0.2 }, { name: "
+				"A, "
+				"addresses: 10.0.0.1 }"),
+			PICK(m, "", "ads.example, x"), PICK(m, "", "y.ads.example"),
+			PICK(m, "none", "/etc/hosts", "\"/with space\""));
+	if (below(m, 2))
 		make_views(m);
 }
 
@@ -346,6 +361,15 @@ static const struct {
 	{ "dns64:", "dns64: { upstream: recursive }", "dns64.upstream" },
 	{ "dns64:", "dns64: { dnssec: off }", "dns64.dnssec" },
 	{ "dns64:", "dns64: { threads: 2 }", "dns64.threads" },
+	{ "dns64:", "dns64: { forward: [{ domain: a.example, to: 192.0.2.1 }] }", "dns64.forward" },
+	{ "dns64: { forward: [{ domain: a.example, to: 192.0.2.1 }] }",
+		"dns64: { forward: [{ domain: a.example, to: 192.0.2.1, dnssec: off }] }", "dns64.forward" },
+	{ "dns64:", "dns64: { negative-trust-anchors: a.example }", "dns64.negative-trust-anchors" },
+	{ "dns64:", "dns64: { serve-stale: { keep: 1d } }", "dns64.serve-stale.keep" },
+	{ "dns64:",
+		"dns64: { local: [{ name: a, addresses: 192.0.2.1 }], hosts-file: /etc/hosts, block: { "
+		"refuse: b } }",
+		NULL },
 	{ "nat64:", "nat64:\ncontrol: { socket: /s }", "control.socket" },
 	{ "nat64:", "nat64:\ncontrol: { metrics: off }", "control.metrics" },
 	{ "nat64:", "nat64:\ncontrol: { metrics: \"[::1]:9965\" }", "control.metrics" },

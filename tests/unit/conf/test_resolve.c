@@ -49,7 +49,7 @@ static struct conf_host usual_host(const char *resolv)
 		.has_route4 = true, .uplink4 = "wan0", .addr4.v = 0xc6336407, .has_addr4 = true
 	};
 	facts_outcome = 0;
-	return (struct conf_host){ fake_facts, fake_interface_addr4, "/etc/resolv.conf", resolv };
+	return (struct conf_host){ fake_facts, fake_interface_addr4, "/etc/resolv.conf", resolv, NULL };
 }
 
 static struct conf *must_parse(const char *text)
@@ -341,4 +341,95 @@ TEST(every_truncation_of_a_resolv_conf_is_taken_or_refused)
 		conf_free(c);
 		free(text);
 	}
+}
+
+/* --- hosts-file --- */
+
+#define HOSTS                                                                                                \
+	"127.0.0.1 localhost\n127.0.1.1 me\n::1 ip6-localhost\nff02::1 ip6-allnodes\nfe80::1%eth0 near\n"    \
+	"# 192.0.2.9 commented\n\n192.168.1.5\tprinter.home.arpa printer # and so on\r\n"                    \
+	"  2001:db8::5 printer.home.arpa\n192.168.1.5 Printer"
+
+static void check_local(const struct conf *c, unsigned i, const char *name, const char *address)
+{
+	char n[DNS_NAME_TEXT], a[ADDR6_TEXT];
+	const struct dns64_local *l = &c->dns64.local[i];
+
+	CHECK_TEXT(dns_name_text(&l->name, n), name);
+	CHECK_TEXT(l->address.is4 ? addr4_text(l->address.a4, a) : addr6_text(l->address.a6, a), address);
+}
+
+TEST(names_of_a_file_of_hosts_are_local_names_after_those_that_are_written)
+{
+	struct conf *c = must_parse("dns64: { upstream: recursive, hosts-file: /etc/hosts, local: [{ name: "
+				    "a, addresses: 10.0.0.1 }] }");
+	struct conf_host host = usual_host(NULL);
+	struct conf_errors e;
+
+	host.hosts_text = HOSTS;
+	REQUIRE(conf_resolve_with(c, &host, &e) == 0);
+	CHECK_INT(c->warnings.len, 0);
+	REQUIRE(c->dns64.local_len == 4);
+	check_local(c, 0, "a.", "10.0.0.1");
+	check_local(c, 1, "printer.home.arpa.", "192.168.1.5");
+	check_local(c, 2, "printer.", "192.168.1.5");
+	check_local(c, 3, "printer.home.arpa.", "2001:db8::5");
+	CHECK_TEXT(c->dns64.hosts_file, "");
+	check_reads_back(c);
+	conf_free(c);
+}
+
+TEST(what_is_no_line_of_a_file_of_hosts_is_left_out_with_one_warning)
+{
+	static const char text[] =
+		"192.0.2.1 good\n192.0.2.300 bad\n192.0.2.2 ba\"d b*d\nnonsense\n\xff\xfe x\n";
+
+	for (size_t len = 0; len <= sizeof(text) - 1; len++) {
+		struct conf *c = must_parse("dns64: { upstream: recursive, hosts-file: /h }");
+		struct conf_host host = usual_host(NULL);
+		struct conf_errors e;
+		char *cut = strndup(text, len);
+
+		host.hosts_text = cut;
+		CHECK_INT(conf_resolve_with(c, &host, &e), 0);
+		CHECK(c->dns64.local_len <= 2); /* good; of a cut line, perhaps another name */
+		if (len == sizeof(text) - 1) {
+			REQUIRE(c->warnings.len == 1);
+			CHECK_TEXT(c->warnings.lines[0], "f.yaml:1: dns64.hosts-file: /h has 5 words that "
+							 "are no address and no name of a "
+							 "host, the first in line 2; they are left out");
+			CHECK_INT(c->dns64.local_len, 1);
+		}
+		conf_free(c);
+		free(cut);
+	}
+}
+
+TEST(a_file_of_hosts_that_cannot_be_read_or_is_too_long_changes_nothing)
+{
+	struct conf_host host = usual_host(NULL);
+	struct conf *c = must_parse(
+		"dns64: { upstream: recursive, hosts-file: /h, local: [{ name: a, addresses: 10.0.0.1 }] }");
+	struct conf_errors e;
+	char *text = NULL;
+	size_t len;
+
+	CHECK_INT(conf_resolve_with(c, &host, &e), -EINVAL);
+	CHECK_TEXT(e.lines[0],
+		"f.yaml:1: dns64.hosts-file: /h cannot be read, write the path of a readable file, or none");
+	conf_errors_fini(&e);
+	FILE *f = open_memstream(&text, &len);
+
+	for (unsigned i = 0; i < DNS64_LOCAL_MAX; i++)
+		fprintf(f, "10.1.%u.%u h%u\n", i / 256, i % 256, i);
+	fclose(f);
+	host.hosts_text = text;
+	CHECK_INT(conf_resolve_with(c, &host, &e), -EINVAL);
+	CHECK_TEXT(e.lines[0], "f.yaml:1: dns64.hosts-file: with /h there are more than 4096 addresses of "
+			       "local names, write fewer");
+	conf_errors_fini(&e);
+	CHECK_INT(c->dns64.local_len, 1);
+	check_local(c, 0, "a.", "10.0.0.1");
+	conf_free(c);
+	free(text);
 }

@@ -43,6 +43,8 @@ struct lab {
 	struct loop_watch *watches[2];
 	pthread_t thread;
 	uint16_t port;
+	void (*before)(
+		struct lab *lab); /* before the resolver is made, its upstream is open; NULL: nothing */
 	void (*prepare)(struct lab *lab); /* before it runs; NULL: nothing */
 	bool is_anywhere;		  /* listens on 0.0.0.0 and ::, and is asked at 127.0.0.53 and ::1 */
 	unsigned asked;			  /* queries that reached the upstream */
@@ -202,6 +204,8 @@ static inline void lab_start(struct lab *lab)
 	REQUIRE(log_open("test", LOG_LEVEL_ERROR, LOG_TO_STDERR) == 0);
 	lab_open_upstream(lab);
 	lab_open_sockets(lab);
+	if (lab->before)
+		lab->before(lab);
 	REQUIRE(loop_new(&lab->loop) == 0);
 	REQUIRE(pipe(lab->stop) == 0);
 	REQUIRE(loop_watch_fd(lab->loop, lab->upstream, LOOP_READ, lab_upstream, lab, &lab->watches[0]) == 0);

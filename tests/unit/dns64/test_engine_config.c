@@ -111,3 +111,102 @@ TEST(rfc7858_tls_upstreams_have_names_that_are_checked)
 		CHECK_INT(engine_config_check(&c, fault, sizeof(fault)), -22);
 	}
 }
+
+static struct dns_name name_of(const char *text)
+{
+	struct dns_name n;
+
+	REQUIRE(dns_name_parse(text, &n));
+	return n;
+}
+
+TEST(domains_have_servers_of_their_own)
+{
+	struct dns64_config c = {
+		.upstream_mode = UPSTREAM_RECURSIVE, .forward_len = 2, .dnssec_validate = true
+	};
+
+	c.forward[0] = (struct dns64_forward){ .domain = name_of("corp.example"),
+		.to = { { .is4 = true, .a4 = { 0xc0000235 }, .port = 53 }, { .a6 = { 0, 1 }, .port = 5353 } },
+		.to_len = 2,
+		.is_validated = true };
+	c.forward[1] = (struct dns64_forward){ .domain = name_of("10.in-addr.arpa"),
+		.to = { { .is4 = true, .a4 = { 0xc0000235 }, .port = 53 } },
+		.to_len = 1 };
+	check_has(&c, "",
+		"forward-zone:\n name: \"corp.example.\"\n forward-addr: \"192.0.2.53@53\"\n forward-addr: "
+		"\"::1@5353\"\n",
+		true);
+	check_has(&c, "", " local-zone: \"10.in-addr.arpa.\" transparent\n", true);
+	check_has(&c, "", " domain-insecure: \"10.in-addr.arpa.\"\n", true);
+	check_has(&c, "", " domain-insecure: \"corp.example.\"\n", false);
+	check_has(&c, "", " do-not-query-localhost: no\n", true);
+	check_has(&c, "", " name: \".\"\n", false);
+}
+
+TEST(rfc7646_negative_trust_anchors_are_not_validated)
+{
+	struct dns64_config c = forward;
+
+	c.anchors[c.anchors_len++] = name_of("broken.example");
+	check_has(&c, "", " domain-insecure: \"broken.example.\"\n", true);
+}
+
+TEST(rfc8767_stale_answers_are_used_only_if_they_are_wanted)
+{
+	struct dns64_config c = forward;
+
+	check_has(&c, "", "serve-expired", false);
+	c.stale = (struct dns64_stale){ .keep = 86400 * NSEC, .answer_after = 1800 * MSEC };
+	check_has(&c, "",
+		" serve-expired: yes\n serve-expired-ttl: 86400\n serve-expired-client-timeout: 1800\n "
+		"serve-expired-reply-ttl: 29\n",
+		true);
+	c.stale = (struct dns64_stale){ .keep = MSEC };
+	check_has(&c, "", " serve-expired-ttl: 1\n serve-expired-client-timeout: 1\n", true);
+}
+
+TEST(local_names_are_zones_of_their_own_and_count_before_blocked_ones)
+{
+	static const struct dns_endpoint v4 = { .is4 = true, .a4 = { 0xc0a80105 } },
+					 v6 = { .a6 = { UINT64_C(0x20010db800000000), 5 } };
+	struct dns64_local local[] = { { name_of("a.ads.example"), v4 }, { name_of("A.ads.example"), v6 },
+		{ name_of("ads.example"), v4 } };
+	struct dns64_config c = { .upstream_mode = UPSTREAM_RECURSIVE, .local = local, .local_len = 2 };
+
+	c.block.nxdomain[c.block.nxdomain_len++] = name_of("ads.example");
+	c.block.refuse[c.block.refuse_len++] = name_of("b.example");
+	check_has(&c, "",
+		" local-zone: \"ads.example.\" always_nxdomain\n local-zone: \"b.example.\" always_refuse\n"
+		" local-zone: \"a.ads.example.\" transparent\n local-data: \"a.ads.example. 3600 IN A "
+		"192.168.1.5\"\n local-zone: \"5.1.168.192.in-addr.arpa.\" transparent\n local-data: "
+		"\"5.1.168.192.in-addr.arpa. 3600 IN PTR a.ads.example.\"\n local-data: \"A.ads.example. "
+		"3600 IN "
+		"AAAA 2001:db8::5\"\n",
+		true);
+	c.local_len = 3;
+	check_has(&c, "", "always_nxdomain", false);
+	check_has(&c, "", " local-zone: \"ads.example.\" transparent\n", true);
+}
+
+TEST(names_that_are_no_host_names_never_reach_the_text)
+{
+	struct dns64_local local = { .name = { 4, "\2\"\n" } };
+	struct dns64_config c = forward;
+	char fault[256];
+
+	c.local = &local;
+	c.local_len = 1;
+	CHECK_INT(engine_config_check(&c, fault, sizeof(fault)), -22);
+	c = forward;
+	c.anchors[c.anchors_len++] = local.name;
+	CHECK_INT(engine_config_check(&c, fault, sizeof(fault)), -22);
+	c = forward;
+	c.block.refuse[c.block.refuse_len++] = local.name;
+	CHECK_INT(engine_config_check(&c, fault, sizeof(fault)), -22);
+	c = forward;
+	c.forward[c.forward_len++].domain = local.name;
+	CHECK_INT(engine_config_check(&c, fault, sizeof(fault)), -22);
+	c.forward_len = 0;
+	CHECK_INT(engine_config_check(&c, fault, sizeof(fault)), 0);
+}

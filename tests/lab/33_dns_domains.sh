@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# 33_dns_domains.sh - what an operator says of single domains: forward, local, hosts-file, block, serve-stale
+#
+#   client: dig ---- gw: resolver ---- server: upstream.py, port 5300: for all; port 5302: for corp.example
+#
+# shellcheck source=tests/lab/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+lab_begin "single domains"
+must "the lab stands" lab_up
+
+cat >"$LAB_DIR/script" <<'SCRIPT'
+www.lab.example A : www.lab.example 300 A 45.0.0.10
+printer.home.arpa A : printer.home.arpa 300 A 45.0.0.66
+www.ads.example A : www.ads.example 300 A 45.0.0.66
+www.corp.example A : www.corp.example 300 A 45.0.0.66
+short.s.example A : short.s.example 2 A 45.0.0.10
+short.s.example AAAA : / s.example 2 SOA 60
+SCRIPT
+cat >"$LAB_DIR/corp" <<'SCRIPT'
+www.corp.example A : www.corp.example 300 A 45.0.0.20
+SCRIPT
+upstream() {
+	ip netns exec "$SERVER_NS" python3 "$LAB_ROOT/tests/lab/upstream.py" "$NS4" "$1" "$2" >"$LAB_DIR/asked.$1" 2>"$LAB_DIR/upstream.$1" &
+	LAB_PIDS+=($!)
+	UPSTREAM=$!
+	wait_for 5 server dig +tries=1 +time=1 -p "$1" "@$NS4" "$3" A
+}
+must "servers of corp.example" upstream 5302 "$LAB_DIR/corp" www.corp.example
+must "servers of everything" upstream 5300 "$LAB_DIR/script" www.lab.example
+
+printf '127.0.1.1 gw.lab.example\n192.0.2.77 scanner.lab.example scanner # in the cellar\nnonsense here\n' >"$LAB_DIR/hosts"
+lab_config dedicated
+sed -i "s|upstream: .*|upstream: [\"$NS4:5300\"]|; s|dnssec: off|dnssec: validate|" "$LAB_DIR/isthmus.yaml"
+sed -i "s|^dns64:|&\\
+  forward: [{ domain: corp.example, to: \"$NS4:5302\", dnssec: off }]\\
+  negative-trust-anchors: [example, scanner]\\
+  local:\\
+    - { name: printer.home.arpa, addresses: 192.0.2.5 }\\
+    - { name: good.ads.example, addresses: [192.0.2.6, \"2001:db8:2::6\"] }\\
+  hosts-file: $LAB_DIR/hosts\\
+  block: { nxdomain: [ads.example], refuse: [no.example] }\\
+  threads: 1\
+  serve-stale: { keep: 1h, answer-after: 300ms }|" "$LAB_DIR/isthmus.yaml"
+must "the gateway serves" lab_gateway
+
+ask() { client dig +noall +answer +time=4 +tries=1 "@$GW6" "$@" | awk '{ line = $NF } END { print line }'; }
+code() { client dig +time=4 +tries=1 "@$GW6" "$@" | sed -n 's/.*status: \([A-Z]*\),.*/\1/p'; }
+gets() { same "$(ask "$1" "$2")" "$3"; }
+fails() { same "$(code "$1" "$2")" "$3"; }
+counter() { isthmus counters --all --json | sed -n "s/.*\"group\":\"dns64\",\"name\":\"$1\",\"value\":\([0-9]*\).*/\1/p" | grep .; }
+
+section "Who is asked"
+never_left() { not grep -q "$1" "$LAB_DIR/asked.5300"; }
+step "a domain has servers of its own" gets www.corp.example AAAA 64:ff9b::2d00:14
+step "and nobody else is asked for it" never_left corp.example
+step "isthmus status says what is not validated" prints "but not of  .*corp.example." isthmus status
+step "and so does the log" grep -q "answers for example. and below are not validated" "$LAB_DIR/gateway.log"
+
+section "Local names"
+step "a local name" gets printer.home.arpa A 192.0.2.5
+step "its AAAA record is synthesized" gets printer.home.arpa AAAA 64:ff9b::c000:205
+step "its address has its name" gets 5.2.0.192.in-addr.arpa PTR printer.home.arpa.
+step "and so has the synthesized one" gets \
+	5.0.2.0.0.0.0.c.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.b.9.f.f.4.6.0.0.ip6.arpa PTR printer.home.arpa.
+step "a name of the file of hosts" gets scanner AAAA 64:ff9b::c000:24d
+step "but not this host's loopback name" fails gw.lab.example A NXDOMAIN
+step "what is no line of such a file is named" grep -q "hosts has 1 words that are no address" "$LAB_DIR/gateway.log"
+step "a blocked domain does not exist" fails www.ads.example AAAA NXDOMAIN
+step "but for a local name in it" gets good.ads.example AAAA 2001:db8:2::6
+step "another one is refused" fails www.no.example A REFUSED
+step "nobody was asked for all these" never_left "home.arpa\\|ads.example\\|no.example\\|192.in-addr"
+
+section "Reload"
+changes() {
+	printf '192.0.2.78 scanner\n' >"$LAB_DIR/hosts"
+	sed -i 's|nxdomain: \[ads.example\]|nxdomain: [other.example]|; /printer.home.arpa/d' "$LAB_DIR/isthmus.yaml"
+	isthmus reload --config "$LAB_DIR/isthmus.yaml"
+}
+needs_restart() {
+	sed -i 's|forward: .*|forward: []|' "$LAB_DIR/isthmus.yaml"
+	prints "dns64.forward" not isthmus reload --config "$LAB_DIR/isthmus.yaml"
+}
+step "a reload takes the file and the lists again" changes
+step "a new address" gets scanner AAAA 64:ff9b::c000:24e
+step "a name that is gone" gets printer.home.arpa A 45.0.0.66
+step "a domain that is free again" gets www.ads.example AAAA 64:ff9b::2d00:42
+step "servers of a domain need a restart, and that is said" needs_restart
+
+section "Beyond their time"
+stale() {
+	local ttl
+	gets short.s.example AAAA 64:ff9b::2d00:a || return
+	kill "$UPSTREAM"
+	wait_for 8 is_stale
+	ttl=$(client dig +noall +answer +time=4 +tries=1 "@$GW6" short.s.example AAAA | awk '{ print $2 }')
+	printf 'TTL %s\n' "$ttl"
+	[ "$ttl" -ge 20 ] && [ "$ttl" -le 29 ] && [ "$(counter upstream_stale)" -ge 1 ]
+}
+is_stale() { client dig +noall +answer +time=4 +tries=1 "@$GW6" short.s.example AAAA | awk '{ exit !($2 > 2) }'; }
+step "servers that are gone: the old answer, for 29 s" stale
+lab_end
