@@ -40,7 +40,7 @@ sed -i "s|^dns64:|&\\
     - { name: good.ads.example, addresses: [192.0.2.6, \"2001:db8:2::6\"] }\\
   hosts-file: $LAB_DIR/hosts\\
   block: { nxdomain: [ads.example], refuse: [no.example] }\\
-  threads: 1\
+  threads: 1\\
   serve-stale: { keep: 1h, answer-after: 300ms }|" "$LAB_DIR/isthmus.yaml"
 must "the gateway serves" lab_gateway
 
