@@ -21,7 +21,10 @@ struct siit_config clat_config(
 	const struct conf_clat *c, const struct prefix6 *prefix, struct eam room[static CLAT_MAPPINGS_MAX])
 {
 	struct siit_config s = {
-		.mappings = room, .mappings_len = 1, .allow_non_global = c->allow_non_global
+		.mappings = room,
+		.mappings_len = 1,
+		.allow_non_global = c->allow_non_global,
+		.names_routers = true,
 	};
 
 	room[0] = (struct eam){ { c->address, 32 }, { c->ipv6.is_auto ? DISCARD_ONLY : c->ipv6.value, 128 },

@@ -130,6 +130,13 @@ static const struct conf_key icmp_source_rows[] = {
 		.help = "The source of the translator's own ICMPv6 errors; auto is siit.icmp-source.ipv4 "
 			"under "
 			"siit.prefix." },
+	{ .path = "siit.icmp-source.names-router",
+		.shape = &shape_flag,
+		.at = AT(nat64.siit.names_routers),
+		.standard = "true",
+		.help = "Let an ICMPv4 error say in an extension (RFC 5837) from which IPv6 router it comes "
+			"(RFC 6791 s4): traceroute shows it; false hides the addresses of the network's "
+			"routers." },
 };
 const struct conf_keys conf_icmp_source_keys = { icmp_source_rows, ARRAY_LEN(icmp_source_rows) };
 

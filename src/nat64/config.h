@@ -41,6 +41,7 @@ struct siit_config {
 	struct addr4 icmp4
 		[SIIT_ICMP_SOURCES_MAX]; /* sources of ICMPv4 errors for hops without mapping (RFC 6791) */
 	unsigned icmp4_len;		 /* 0: 192.0.0.8 (RFC 7600) */
+	bool names_routers; /* an ICMPv4 error with such a source says whose it is (RFC 6791 s4) */
 	struct addr6
 		icmp6; /* source of the ICMPv6 errors that the translator makes; ::, derived from the prefix */
 	unsigned lowest_ipv6_mtu; /* bytes; IPv4 packets without DF are cut to it (RFC 7915 s4); 0: 1280 */

@@ -20,7 +20,8 @@
  * host's must be translatable (struct siit_config). What is not taken goes on to the stateful pipeline, if there is one.
  *
  * Routers without mapping (RFC 6791). An ICMPv6 error from such a one gets an address of siit_config.icmp4, at random,
- * so that traceroute shows no loop; IPv4_DUMMY_ADDRESS if none is configured.
+ * so that traceroute shows no loop; IPv4_DUMMY_ADDRESS if none is configured. An extension says whose it is, if
+ * siit_config.names_routers.
  *
  * Hairpins (RFC 7757 s4). A translated packet whose destination has a mapping is turned around at once, in
  * job_send4(), like that to the pool. On this second way the peer is translated by the prefix alone (s4.2.1), so that the
@@ -113,15 +114,17 @@ static enum drop_reason admit_64(const struct job *j, const struct ends64 *e)
 	return DROP_NONE;
 }
 
-/* RFC 6791 s5: a router that has no IPv4 address speaks with one of ours. */
-static struct addr4 source_of_error64(const struct job *j)
+/* RFC 6791 s5: a router that has no IPv4 address speaks with one of ours, and is named (s4). */
+static void source_of_error64(const struct job *j, struct xlat_to4 *to)
 {
 	struct siit_addr4 router = siit_map6(&j->n->cfg.siit, &j->n->eam, j->p->v.src6);
 
+	to->outer.src = router.addr;
 	if (router.rule == SIIT_EAM || router.rule == SIIT_PREFIX)
-		return router.addr;
+		return;
 	j->n->count.sources_replaced++;
-	return stateless_source4(j->n);
+	to->outer.src = stateless_source4(j->n);
+	to->names_router = j->n->cfg.siit.names_routers;
 }
 
 COLD static void tell_64(const struct job *j, const struct ends64 *e)
@@ -147,7 +150,7 @@ static enum verdict translate_64(struct job *j, const struct ends64 *e)
 	};
 
 	if (is_error(v)) {
-		to.outer.src = source_of_error64(j);
+		source_of_error64(j, &to);
 		to.inner = (struct tuple4){
 			.src = e->peer.addr, .sport = in->sport, .dst = e->host.addr, .dport = in->dport
 		};

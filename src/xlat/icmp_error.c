@@ -13,6 +13,7 @@
 #include "xlat/icmp_error.h"
 
 #include "xlat/header.h"
+#include "xlat/icmp_extension.h"
 #include "xlat/icmp_map.h"
 #include "xlat/transport.h"
 
@@ -26,6 +27,7 @@ struct shape {
 	uint32_t inner_hdr;   /* IP header, and fragment header if any */
 	uint32_t limit;	      /* the whole message at most */
 	uint32_t length_unit; /* in which the length attribute of RFC 4884 counts */
+	const struct addr6 *router; /* to be named in an extension; NULL: nobody */
 };
 
 static uint32_t shape_front(const struct shape *s)
@@ -81,8 +83,30 @@ static uint32_t quoted_len(const struct pkt *p)
 }
 
 /*
+ * datagram_fit() - how long the quoted datagram is, padding included, if extensions of @tail bytes are to follow it
+ * @padded:	its length as a whole
+ *
+ * It is cut only where the router is to be named.
+ *
+ * Return: bytes; 0 if the extensions have no room.
+ */
+static uint32_t datagram_fit(const struct pkt *p, const struct shape *s, uint32_t padded, uint32_t tail)
+{
+	uint32_t front = s->outer_hdr + ICMP_HDR_LEN, len = padded;
+	size_t memory = (size_t)(p->end - p->data) - p->in.l4_off + s->inner_hdr;
+
+	if (tail > s->limit - front)
+		return 0;
+	uint32_t room = s->limit - front - tail;
+
+	if (s->router && len > room)
+		len = room & ~(s->length_unit - 1);
+	return len >= DATAGRAM_MIN && len <= room && len <= memory && tail <= memory - len ? len : 0;
+}
+
+/*
  * body_fit() - cut, pad and move what follows the inner IP header
- * @may_extend:		the translated type has the length attribute of RFC 4884
+ * @may_extend:		the type of the message that came, and of the translated one, have the length attribute of RFC 4884
  * @ret_length:		its value; 0 if no extensions follow
  *
  * The inner header has a new size, so padding is added to reach the 128 bytes and the whole units that RFC
@@ -96,8 +120,8 @@ static uint32_t body_fit(struct pkt *p, const struct shape *s, bool may_extend, 
 	uint8_t *l4 = p->data + p->in.l4_off;
 	uint32_t quoted = quoted_len(p);
 	uint32_t payload = quoted - (p->in.l4_off - p->in.l3_off);
-	uint32_t extensions = p->v.l4_len - ICMP_HDR_LEN - quoted;
-	uint32_t room = s->limit - shape_front(s);
+	uint32_t kept = may_extend ? p->v.l4_len - ICMP_HDR_LEN - quoted : 0;
+	uint32_t added = s->router ? extension_growth(l4 + payload, kept) : 0;
 	uint32_t padded = s->inner_hdr + payload;
 
 	*ret_length = 0;
@@ -105,15 +129,24 @@ static uint32_t body_fit(struct pkt *p, const struct shape *s, bool may_extend, 
 		padded = DATAGRAM_MIN;
 	padded += -padded & (s->length_unit - 1);
 
-	uint32_t padding = padded - s->inner_hdr - payload;
-	bool fits = payload + padding + extensions <= room && padding <= (size_t)(p->end - p->data) - p->len;
+	uint32_t datagram = added > 0 ? datagram_fit(p, s, padded, kept + added) : 0;
 
-	if (extensions == 0 || !may_extend || !fits)
-		return smaller(payload, room);
-	bytes_move(l4 + payload + padding, l4 + payload, extensions);
-	bytes_zero(l4 + payload, padding);
-	*ret_length = (uint8_t)(padded / s->length_unit);
-	return payload + padding + extensions;
+	if (datagram == 0) {
+		added = 0;
+		datagram = kept > 0 ? datagram_fit(p, s, padded, kept) : 0;
+	}
+	if (datagram == 0)
+		return smaller(payload, s->limit - shape_front(s));
+
+	uint32_t body = datagram - s->inner_hdr;
+
+	bytes_move(l4 + body, l4 + payload, kept);
+	if (body > payload)
+		bytes_zero(l4 + payload, body - payload);
+	if (added > 0)
+		extension_name_router(l4 + body, kept, *s->router);
+	*ret_length = (uint8_t)(datagram / s->length_unit);
+	return body + kept + added;
 }
 
 /*
@@ -202,11 +235,13 @@ static void outer6_put(struct pkt *p, const struct tuple6 *to)
 
 enum drop_reason icmp_error_xlat_64(struct pkt *p, const struct xlat_to4 *to, uint16_t ipv4_id)
 {
+	const struct addr6 router = p->v.src6;
 	const struct shape shape = {
 		.outer_hdr = IP4_HDR_LEN,
 		.inner_hdr = IP4_HDR_LEN,
 		.limit = ICMP4_ERROR_MAX,
 		.length_unit = 4,
+		.router = to->names_router ? &router : NULL,
 	};
 	struct icmp_head head;
 	uint8_t length;

@@ -106,8 +106,8 @@ struct pkt {
 
 /* Headroom that any translation needs: IPv4 to IPv6 grows by 20, and 8 for a fragment header, twice for an inner one. */
 #define PKT_HEADROOM 64
-/* Tailroom: an inner header inside an ICMP error grows too. */
-#define PKT_TAILROOM 64
+/* Tailroom: the shortest packet inside an ICMP error, of 28 bytes, becomes 128, and 28 of extensions follow (RFC 4884). */
+#define PKT_TAILROOM 128
 
 /**
  * pkt_parse() - check a whole packet and fill its view

@@ -13,6 +13,7 @@
 struct xlat_to4 {
 	struct tuple4 outer; /* for an ICMP error the ports are not used */
 	struct tuple4 inner; /* the packet inside, already in IPv4 terms */
+	bool names_router; /* of an ICMP error: outer.src is not its sender's, so an extension says whose it is (RFC 6791 s4) */
 };
 
 struct xlat_to6 {
@@ -36,7 +37,8 @@ struct xlat_to6 {
  * Checksums are updated by differences (RFC 1624), or when csum_partial only the pseudo-header's sum; offload state is
  * kept and translated (GSO_TCP6 becomes GSO_TCP4). Decrements the hop limit; the caller has checked that it is at
  * least 2 before it spent a binding on the packet. ICMPv6 types, codes, pointers and MTUs are mapped; an ICMPv6 error
- * gets its inner packet translated and is cut to 576 bytes where IPv4 wants that.
+ * gets its inner packet translated and is cut to 576 bytes where IPv4 wants that. If it is to name its sender, the packet
+ * inside is cut further so that both fit, and is padded to 128 bytes (RFC 4884 s5.3).
  *
  * Spec: RFC 7915 s5
  * Return: DROP_NONE with *p holding the IPv4 packet and p->v re-filled for it (kind, offsets, addresses, ports);

@@ -78,6 +78,8 @@ static bool head_line(struct vector *v, const char *word, char *rest)
 		v->ipv4_id = (uint16_t)strtoul(rest, NULL, 0);
 	else if (strcmp(word, "datagram") == 0)
 		v->datagram_len = (uint32_t)strtoul(rest, NULL, 0);
+	else if (strcmp(word, "names-router") == 0)
+		v->to4.names_router = true;
 	else if (strcmp(word, "headroom") == 0)
 		v->headroom = strtoul(rest, NULL, 0);
 	else if (strcmp(word, "64") == 0 || strcmp(word, "46") == 0) {

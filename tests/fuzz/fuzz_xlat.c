@@ -76,7 +76,8 @@ static void check_fragment(void *ctx, struct pkt *f)
 
 static void translate(struct pkt *p)
 {
-	struct xlat_to4 to4 = { { pool4, server4, 40000, 80 }, { server4, pool4, 80, 40000 } };
+	struct xlat_to4 to4 = { { pool4, server4, 40000, 80 }, { server4, pool4, 80, 40000 },
+		.names_router = p->len % 4 < 2 };
 	struct xlat_to6 to6 = { { server6, client6, 80, 1024 }, { client6, server6, 1024, 80 } };
 	bool was_right = p->off.csum_partial || checksum_right(p);
 	bool has_ports = p->v.kind == L4_TCP || p->v.kind == L4_UDP;

@@ -127,10 +127,16 @@ ip -n "$CLIENT_NS" -6 route add "$EDGE6/128" dev uplink src "$A6"
 step "UDP" wait_for 5 client python3 "$LAB_ROOT/tests/lab/udp.py" sizes "$EDGE6" 7778 1 3000 500
 
 section "traceroute, with hops that have no address of the other family (RFC 6791)"
-trace4() { server traceroute -n -q 1 -w 2 -N 1 -m 8 "$INNER4"; }
+trace4() { server traceroute -n -q 1 -w 2 -N 1 -m 8 "$@" "$INNER4"; }
+# Class 2, type 4, family 2, and the address of the router.
+ROUTER_NAMED="<2/4:00020000,$(python3 -c 'import ipaddress,sys; h=ipaddress.ip_address(sys.argv[1]).packed.hex(); print(",".join(h[i:i+8] for i in range(0,32,8)))' "$CLIENT6")>"
 trace6() { inner traceroute -6 -n -q 1 -w 2 -N 1 -m 8 "$WEB64"; }
 SHOW=1 step "from IPv4: the target is reached" prints " $INNER4 " trace4
 step "... past the routers, which speak with the configured address" prints " $SPEAKER4 " trace4
+capture "$SERVER_NS" uplink named "icmp[0] == 11"
+SHOW=1 step "... and name themselves in an extension, as traceroute -e has it (RFC 5837)" prints "$SPEAKER4 $ROUTER_NAMED" trace4 -e
+captures_end
+step "... whose checksum is right" prints "extension v2, checksum 0x[0-9a-f]* (correct), length 28" tcpdump -n -vv -r "$LAB_DIR/named.pcap"
 SHOW=1 step "from IPv6: the target is reached" prints " $WEB64 " trace6
 step "... past the gateway's IPv4 side" prints " $SPEAKER64 " trace6
 step "the replaced sources are counted" prints '[1-9].*sources_replaced' isthmus counters

@@ -224,6 +224,33 @@ TEST(a_router_without_mapping_speaks_with_the_configured_address_rfc6791)
 	bench_free(b);
 }
 
+/* RFC 4884: a datagram of 128 bytes, the structure's header, an object of 24 bytes. */
+TEST(a_router_without_mapping_is_named_in_an_extension_rfc6791_s4)
+{
+	struct bench *b = siit_config();
+
+	b->cfg.siit.names_routers = true;
+	bench_start(b);
+	craft_udp(&b->in, &peer_to_a, 1000, 53, 30);
+	CHECK_INT(send_plain(b), VERDICT_SEND);
+	craft_error_about_sent(b, ROUTER, PEER_SEEN, ICMP6_TIME_EXCEEDED, 0);
+	CHECK_INT(send_plain(b), VERDICT_SEND);
+	expect4(b, ICMP_SOURCE, PEER);
+	CHECK_INT(b->v[0].l4_len, 8 + 128 + 28);
+	struct addr6 named = addr6_at(sent(b, 0) + 28 + 128 + 12), router;
+
+	REQUIRE(addr6_parse(ROUTER, &router));
+	CHECK(addr6_eq(named, router));
+	/* The host itself has an address: there is nobody to name. */
+	craft_udp(&b->in, &peer_to_a, 1000, 53, 30);
+	CHECK_INT(send_plain(b), VERDICT_SEND);
+	craft_error_about_sent(b, HOST_A, PEER_SEEN, ICMP6_UNREACHABLE, 4);
+	CHECK_INT(send_plain(b), VERDICT_SEND);
+	expect4(b, HOST_A4, PEER);
+	CHECK_INT(b->v[0].l4_len, 8 + 28 + 30);
+	bench_free(b);
+}
+
 TEST(several_sources_are_taken_at_random_and_each_in_turn_rfc6791_s5)
 {
 	struct bench *b = siit_config();

@@ -85,7 +85,7 @@ static inline struct xlat_to4 sample_to4(void)
 {
 	struct tuple4 outer = { a4(POOL4), a4(SERVER4), 40000, 80 };
 
-	return (struct xlat_to4){ outer, { outer.dst, outer.src, 80, 40000 } };
+	return (struct xlat_to4){ outer, { outer.dst, outer.src, 80, 40000 }, .names_router = true };
 }
 
 static inline struct xlat_to6 sample_to6(void)

@@ -172,8 +172,8 @@ TEST(icmp_error_that_went_64_and_back_is_the_same)
 		test_row(text);
 		struct pkt p = packet(text);
 		uint16_t sport = kind == 2 ? 40000 : 80;
-		struct xlat_to4 to4 = { { a4(POOL4), a4(SERVER4), 0, 0 },
-			{ a4(SERVER4), a4(POOL4), sport, 40000 } };
+		struct xlat_to4 to4 = { .outer = { a4(POOL4), a4(SERVER4), 0, 0 },
+			.inner = { a4(SERVER4), a4(POOL4), sport, 40000 } };
 		struct xlat_to6 to6 = { { p.v.src6, p.v.dst6, 0, 0 },
 			{ p.in.src6, p.in.dst6, p.in.sport, p.in.dport } };
 
