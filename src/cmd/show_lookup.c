@@ -56,7 +56,7 @@ static void show_plan(struct look *k, const struct synth_plan *p)
 	} plans[] = {
 		[PLAN_ASK] = { "the question is asked as it is, and what comes is passed on",
 			"RFC 6147 s5.3.3" },
-		[PLAN_AAAA] = { "AAAA is asked, and A for the same name at the same time",
+		[PLAN_AAAA] = { "AAAA is asked, and A for the same name, in case there are no AAAA records",
 			"RFC 6147 s5.1.8" },
 		[PLAN_PTR] = { "the name is an address under a prefix, so the IPv4 address's name is asked",
 			"RFC 6147 s5.3.1" },

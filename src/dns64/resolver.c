@@ -12,6 +12,7 @@
  *	view.c		which policy its client gets			pure
  *	answers.c	given again, if the same was answered before
  *	synth_plan.c	what to ask for it				pure
+ *	habit.c		A with AAAA, or after it			pure
  *	engine.c	asked: libunbound's cache, or the world
  *	synth.c		what the answer is				pure
  *	synth_write.c	the answer's records				pure
@@ -39,6 +40,7 @@
 #include "dns64/serve.h"
 
 #include "base/log.h"
+#include "base/random.h"
 #include "dns64/tls.h"
 #include "dns64/view.h"
 
@@ -108,8 +110,10 @@ static void log_anchors(const struct dns64_config *c)
 /* Everything that needs memory only. */
 static int make_parts(struct resolver *r, struct gate *gate)
 {
-	int err = udp_new(r);
+	int err = random_seed(&r->habits.key, sizeof(r->habits.key));
 
+	if (err == 0)
+		err = udp_new(r);
 	if (err == 0 && !gate)
 		err = gate_new(&r->own_gate);
 	r->gate = gate ? gate : r->own_gate;

@@ -8,7 +8,8 @@
  *	any phase --all lookups that are needed are done--> answered
  *
  * AAAA and A are asked for at the same time (RFC 6147 s5.1.8), except when the cache knows the AAAA answer at
- * once and it settles the matter. While the query is patient, only a AAAA answer can settle it. When it is
+ * once, or when names of the zone have had AAAA records of late (habit.c); then A follows if the AAAA answer asks for it,
+ * or is late. While the query is patient, only a AAAA answer can settle it. When it is
  * late, an A answer from which AAAA records can be made is enough: a server that drops AAAA queries is
  * treated like one that answers them with an error (s5.1.3). An A answer that leads nowhere goes on waiting.
  *
@@ -289,6 +290,19 @@ static bool is_settled(const struct open_query *o, const struct synth_verdict *v
 	return o->phase == PHASE_LATE && o->second.result.is_done && v->kind == SYNTH_SYNTHESIZED;
 }
 
+static void learn_habit(struct open_query *o, const struct synth_verdict *v)
+{
+	const struct dns_name *name = &o->plan.first.name;
+	struct habits *h = &o->resolver->habits;
+
+	if (o->plan.kind != PLAN_AAAA || !o->first.result.has_msg)
+		return;
+	if (v->kind == SYNTH_NATIVE || v->kind == SYNTH_NXDOMAIN)
+		habit_note(h, name, SAW_NO_NEED_OF_A);
+	else if (v->kind == SYNTH_SYNTHESIZED || v->kind == SYNTH_NODATA)
+		habit_note(h, name, SAW_NEED_OF_A);
+}
+
 static void answer_query(struct open_query *o, const struct synth_input *in, const struct synth_verdict *v)
 {
 	struct resolver *r = o->resolver;
@@ -300,7 +314,25 @@ static void answer_query(struct open_query *o, const struct synth_input *in, con
 	else
 		send_verdict(r, &o->query, in, v, &o->path);
 	keep_reply(o, in, v);
+	learn_habit(o, v);
 	close_query(o);
+}
+
+static void on_lookup(void *ctx);
+
+static void ask_a(struct open_query *o)
+{
+	struct dns_question a = o->plan.first;
+
+	a.type = TYPE_A;
+	engine_start(o->resolver->engine, &o->second, &a, on_lookup, o);
+}
+
+/* Whether A was not asked for so far, and is needed, or may be needed soon. */
+static bool lacks_a(const struct open_query *o)
+{
+	return o->plan.kind == PLAN_AAAA && !o->second.engine &&
+	       (o->first.result.is_done || o->phase == PHASE_LATE);
 }
 
 /* Answers if enough is known; true if it did, and @o is gone then. */
@@ -310,6 +342,11 @@ static bool try_answer(struct open_query *o)
 	struct synth_input in;
 
 	judge_now(o, &in, &v);
+	if (!is_settled(o, &v) && lacks_a(o)) {
+		o->resolver->counters.a_needed += o->is_a_put_off;
+		ask_a(o);
+		judge_now(o, &in, &v);
+	}
 	if (!is_settled(o, &v))
 		return false;
 	answer_query(o, &in, &v);
@@ -384,14 +421,16 @@ static void start_query(struct resolver *r, const struct query *q, const struct 
 		tcp_hold(path->tcp);
 
 	engine_start(r->engine, &o->first, &plan->first, on_lookup, o);
-	if ((o->first.result.is_done && try_answer(o)) || plan->kind != PLAN_AAAA)
-		return;
-	struct dns_question a = plan->first;
-
-	a.type = TYPE_A;
-	engine_start(r->engine, &o->second, &a, on_lookup, o);
-	if (o->second.result.is_done)
+	if (o->first.result.is_done) {
 		(void)try_answer(o);
+		return;
+	}
+	if (plan->kind != PLAN_AAAA)
+		return;
+	o->is_a_put_off = !habit_needs_a(&r->habits, &plan->first.name);
+	r->counters.a_put_off += o->is_a_put_off;
+	if (!o->is_a_put_off)
+		ask_a(o);
 }
 
 /* --- messages --- */

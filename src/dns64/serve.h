@@ -4,6 +4,7 @@
 
 #include "dns64/engine.h"
 #include "dns64/gate.h"
+#include "dns64/habit.h"
 #include "dns64/reply.h"
 #include "dns64/resolver.h"
 #include "dns64/sockaddr.h"
@@ -64,6 +65,7 @@ struct open_query {
 	struct client *client; /* NULL: not limited by itself */
 	struct synth_plan plan;
 	struct engine_ask first, second;
+	bool is_a_put_off; /* A was not asked for with AAAA */
 };
 
 struct resolver {
@@ -73,6 +75,7 @@ struct resolver {
 	struct loop *loop;
 	unsigned threads; /* resolvers that share the configured memory, this one included */
 	struct engine *engine;
+	struct habits habits;
 	struct trial trial; /* runs if validation is on */
 	struct udp_socket udp[DNS64_LISTEN_MAX];
 	struct udp_batch *batch; /* of all UDP sockets */
