@@ -145,7 +145,16 @@ const struct conf_key conf_dns64_rows[CONF_DNS64_ROWS] = {
 		.change = CONF_CHANGE_RESTART,
 		.help = "Who is asked: system (the name servers of the host's resolv.conf), recursive (the "
 			"root servers "
-			"downward), or servers such as 192.0.2.53 or \"[2001:db8::53]:5353\"." },
+			"downward), or servers such as 192.0.2.53, \"[2001:db8::53]:5353\", or over TLS "
+			"\"tls://9.9.9.9#dns.quad9.net\"." },
+	{ .path = "dns64.upstream-ca",
+		.shape = &shape_item,
+		.at = AT(dns64.upstream_ca),
+		.of = &item_pem_path,
+		.standard = "/etc/ssl/certs/ca-certificates.crt",
+		.change = CONF_CHANGE_RESTART,
+		.help = "The file (PEM) with the authorities that may certify the names of upstreams over "
+			"TLS." },
 	{ .path = "dns64.forward",
 		.shape = &shape_forwards,
 		.max = DNS64_FORWARD_MAX,

@@ -91,9 +91,6 @@ const struct conf_shape shape_upstreams = { "a list of servers, or system, or re
 
 /* --- what cannot be asked --- */
 
-/* The key's form is settled; but Debian's libunbound is built without OpenSSL and would not ask over TLS. */
-#define TLS_LATER "asking upstreams over TLS comes in a later version, write plain addresses"
-
 static bool is_unspecified(const struct dns_endpoint *e)
 {
 	return e->is4 ? e->a4.v == 0 : e->a6.hi == 0 && e->a6.lo == 0;
@@ -140,8 +137,6 @@ void upstream_check(struct conf_reading *r, const struct addr4 *host4)
 	for (unsigned i = 0; i < d->upstream_len; i++) {
 		const struct dns_endpoint *listen = upstream_own_listen(d, &d->upstream[i].to, host4);
 
-		if (d->upstream[i].tls)
-			reading_fault(r, r->c->origin.upstream_line, TLS_LATER);
 		if (!listen)
 			continue;
 		item_upstream.write(&d->upstream[i], server);

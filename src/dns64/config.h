@@ -146,6 +146,7 @@ struct dns64_config {
 	enum upstream_mode upstream_mode;
 	struct upstream upstream[DNS64_UPSTREAM_MAX]; /* FORWARD only */
 	unsigned upstream_len;
+	char upstream_ca[DNS64_FILE_MAX]; /* PEM: who may certify the names of TLS upstreams */
 	struct dns64_forward forward[DNS64_FORWARD_MAX];
 	unsigned forward_len;
 	bool dnssec_validate;

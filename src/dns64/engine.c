@@ -37,6 +37,7 @@
 #include "dns64/engine.h"
 
 #include "base/log.h"
+#include "dns64/carrier.h"
 #include "dns64/engine_config.h"
 #include "dns64/local.h"
 
@@ -59,6 +60,7 @@ struct question {
 
 struct engine {
 	struct ub_ctx *ctx;
+	struct carrier *carrier; /* NULL without upstreams over TLS */
 	struct loop_watch *wake;
 	struct question *under_way; /* a list */
 	unsigned under_way_len;
@@ -302,6 +304,7 @@ static void read_reserved_ports(char *buf, size_t size)
 static int load_config(struct engine *e, const struct dns64_config *c, char *fault, size_t fault_size)
 {
 	char reserved[4096], path[64];
+	uint16_t carried[DNS64_UPSTREAM_MAX] = { 0 };
 	int fd = memfd_create("isthmus-dns64", MFD_CLOEXEC);
 	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
 
@@ -314,7 +317,9 @@ static int load_config(struct engine *e, const struct dns64_config *c, char *fau
 		return err;
 	}
 	read_reserved_ports(reserved, sizeof(reserved));
-	engine_config_write(f, c, e->threads, reserved);
+	for (unsigned i = 0; e->carrier && i < c->upstream_len; i++)
+		carried[i] = carrier_port(e->carrier, i);
+	engine_config_write(f, c, e->threads, reserved, carried);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	int r = fflush(f) != 0 ? UB_READFILE : ub_ctx_config(e->ctx, path);
 
@@ -330,7 +335,7 @@ static void ignore_answer(void *ctx)
 }
 
 /* The first question makes libunbound build everything; this one is answered from a local zone. */
-static int warm_up(struct engine *e, const struct dns64_config *c, char *fault, size_t fault_size)
+static int warm_up(struct engine *e, char *fault, size_t fault_size)
 {
 	struct dns_question q = { .type = TYPE_A, .class = CLASS_IN };
 	struct engine_ask a = { .engine = NULL };
@@ -344,10 +349,7 @@ static int warm_up(struct engine *e, const struct dns64_config *c, char *fault, 
 	e->counters->upstream_asked = 0; /* this one was not a client's */
 	if (works)
 		return 0;
-	snprintf(fault, fault_size, "%s",
-		engine_config_is_tls(c) ? "libunbound cannot use TLS upstreams (Debian's is built without "
-					  "TLS); use plain ones"
-					: "libunbound does not start (a line above may say why)");
+	snprintf(fault, fault_size, "libunbound does not start (a line above may say why)");
 	return -EIO;
 }
 
@@ -367,8 +369,12 @@ static int engine_init(
 		snprintf(fault, fault_size, "out of memory");
 		return r;
 	}
-	r = load_config(e, c, fault, fault_size);
-	return r < 0 ? r : warm_up(e, c, fault, fault_size);
+	if (engine_config_is_tls(c))
+		r = carrier_new(c->upstream, c->upstream_len, c->upstream_ca, l, e->counters, &e->carrier,
+			fault, fault_size);
+	if (r == 0)
+		r = load_config(e, c, fault, fault_size);
+	return r < 0 ? r : warm_up(e, fault, fault_size);
 }
 
 int engine_new(const struct dns64_config *c, unsigned threads, struct loop *l,
@@ -414,6 +420,7 @@ void engine_free(struct engine *e)
 	}
 	while (e->under_way)
 		question_free(e->under_way);
+	carrier_free(e->carrier);
 	loop_unwatch(e->wake);
 	if (e->log)
 		fclose(e->log);

@@ -61,13 +61,6 @@ bool engine_config_is_tls(const struct dns64_config *c)
 	return c->upstream_mode == UPSTREAM_FORWARD && c->upstream_len > 0 && c->upstream[0].tls;
 }
 
-/* The name goes between quotes into the text: only what a host name is made of. */
-static bool is_host_name(const char *s)
-{
-	return s[0] != '\0' &&
-	       strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") == strlen(s);
-}
-
 static int check_forward(const struct dns64_config *c, char *fault, size_t size)
 {
 	if (c->upstream_len == 0)
@@ -76,14 +69,18 @@ static int check_forward(const struct dns64_config *c, char *fault, size_t size)
 		if (c->upstream[i].tls != c->upstream[0].tls)
 			return fail(fault, size, -EINVAL,
 				"upstreams with and without TLS cannot be mixed: use one kind for all");
-		if (c->upstream[i].tls && !is_host_name(c->upstream[i].tls_name))
+		if (c->upstream[i].tls && c->upstream[i].tls_name[0] == '\0')
 			return fail(fault, size, -EINVAL,
 				"a TLS upstream needs the name in its certificate: tls://ADDRESS#NAME");
 	}
-	if (engine_config_is_tls(c) && access(CA_BUNDLE_PATH, R_OK) < 0)
-		return fail(fault, size, -ENOENT,
-			"cannot read " CA_BUNDLE_PATH ": TLS upstreams need it (package ca-certificates)");
 	return 0;
+}
+
+/* The name goes between quotes into the text: only what a host name is made of. */
+static bool is_host_name(const char *s)
+{
+	return s[0] != '\0' &&
+	       strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") == strlen(s);
 }
 
 static bool are_host_names(const struct dns_name *names, unsigned len)
@@ -132,7 +129,7 @@ static bool is_loopback(const struct dns_endpoint *e)
 	return e->a6.hi == 0 && e->a6.lo == 1;
 }
 
-static void write_address(FILE *f, const struct dns_endpoint *to, const char *tls_name)
+static void write_address(FILE *f, const struct dns_endpoint *to)
 {
 	char text[ADDR6_TEXT];
 
@@ -140,17 +137,17 @@ static void write_address(FILE *f, const struct dns_endpoint *to, const char *tl
 		addr4_text(to->a4, text);
 	else
 		addr6_text(to->a6, text);
-	fprintf(f, " forward-addr: \"%s@%u%s%s\"\n", text, (unsigned)to->port, tls_name ? "#" : "",
-		tls_name ? tls_name : "");
+	fprintf(f, " forward-addr: \"%s@%u\"\n", text, (unsigned)to->port);
 }
 
-static void write_forward(FILE *f, const struct dns64_config *c)
+static void write_forward(FILE *f, const struct dns64_config *c, const uint16_t *carried)
 {
 	fprintf(f, "forward-zone:\n name: \".\"\n");
-	if (engine_config_is_tls(c))
-		fprintf(f, " forward-tls-upstream: yes\n");
 	for (unsigned i = 0; i < c->upstream_len; i++)
-		write_address(f, &c->upstream[i].to, c->upstream[i].tls ? c->upstream[i].tls_name : NULL);
+		if (c->upstream[i].tls)
+			fprintf(f, " forward-addr: \"127.0.0.1@%u\"\n", (unsigned)carried[i]);
+		else
+			write_address(f, &c->upstream[i].to);
 }
 
 static void write_insecure(FILE *f, const struct dns64_config *c)
@@ -171,7 +168,7 @@ static void write_forwarded_domains(FILE *f, const struct dns64_config *c)
 	for (unsigned i = 0; i < c->forward_len; i++) {
 		fprintf(f, "forward-zone:\n name: \"%s\"\n", dns_name_text(&c->forward[i].domain, text));
 		for (unsigned k = 0; k < c->forward[i].to_len; k++)
-			write_address(f, &c->forward[i].to[k], NULL);
+			write_address(f, &c->forward[i].to[k]);
 	}
 }
 
@@ -209,6 +206,8 @@ static void write_reserved(FILE *f, const char *reserved)
 
 static bool has_loopback_upstream(const struct dns64_config *c)
 {
+	if (engine_config_is_tls(c)) /* by way of the carrier */
+		return true;
 	for (unsigned i = 0; c->upstream_mode == UPSTREAM_FORWARD && i < c->upstream_len; i++)
 		if (is_loopback(&c->upstream[i].to))
 			return true;
@@ -236,7 +235,8 @@ static void write_sizes(FILE *f, unsigned threads)
 		fprintf(f, " %s: %lu\n", caches[i].key, caches[i].bytes / threads);
 }
 
-void engine_config_write(FILE *f, const struct dns64_config *c, unsigned threads, const char *reserved)
+void engine_config_write(FILE *f, const struct dns64_config *c, unsigned threads, const char *reserved,
+	const uint16_t *carried)
 {
 	bool forwards = c->upstream_mode == UPSTREAM_FORWARD;
 
@@ -249,8 +249,6 @@ void engine_config_write(FILE *f, const struct dns64_config *c, unsigned threads
 	/* Loopback addresses in the world's delegations are an attack; as a configured upstream they are a
 	 * wish. */
 	fprintf(f, " do-not-query-localhost: %s\n", has_loopback_upstream(c) ? "no" : "yes");
-	if (engine_config_is_tls(c))
-		fprintf(f, " tls-cert-bundle: \"%s\"\n", CA_BUNDLE_PATH);
 	if (!forwards &&
 		access(ROOT_HINTS_PATH, R_OK) == 0) /* else the list that libunbound was built with */
 		fprintf(f, " root-hints: \"%s\"\n", ROOT_HINTS_PATH);
@@ -260,6 +258,6 @@ void engine_config_write(FILE *f, const struct dns64_config *c, unsigned threads
 	write_insecure(f, c);
 	local_write(f, c);
 	if (forwards)
-		write_forward(f, c);
+		write_forward(f, c, carried);
 	write_forwarded_domains(f, c);
 }

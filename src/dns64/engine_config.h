@@ -9,7 +9,6 @@
 /* Installed by Debian's dns-root-data and ca-certificates. */
 #define ROOT_KEY_PATH "/usr/share/dns/root.key"
 #define ROOT_HINTS_PATH "/usr/share/dns/root.hints"
-#define CA_BUNDLE_PATH "/etc/ssl/certs/ca-certificates.crt"
 #define RESERVED_PORTS_PATH "/proc/sys/net/ipv4/ip_local_reserved_ports"
 
 /* A name that the text makes local, so that asking for it builds everything and sends nothing. */
@@ -29,8 +28,10 @@ MUST_CHECK int engine_config_check(const struct dns64_config *c, char *fault, si
  * engine_config_write() - write the text
  * @threads:	how many engines share the memory of the caches; at least 1
  * @reserved:	the kernel's list of reserved ports, such as "49152-65535,8080"; "" for none
+ * @carried:	upstreams over TLS: for each, the port of the carrier on 127.0.0.1; else not looked at
  */
-void engine_config_write(FILE *f, const struct dns64_config *c, unsigned threads, const char *reserved);
+void engine_config_write(FILE *f, const struct dns64_config *c, unsigned threads, const char *reserved,
+	const uint16_t *carried);
 
 /** engine_config_is_tls() - whether the upstreams are asked over TLS */
 bool engine_config_is_tls(const struct dns64_config *c);

@@ -249,7 +249,8 @@ static bool same_domains(const struct dns64_config *a, const struct dns64_config
 static bool same_service(const struct dns64_config *a, const struct dns64_config *b)
 {
 	if (a->listen_len != b->listen_len || a->upstream_mode != b->upstream_mode ||
-		a->upstream_len != b->upstream_len || a->dnssec_validate != b->dnssec_validate)
+		a->upstream_len != b->upstream_len || a->dnssec_validate != b->dnssec_validate ||
+		strcmp(a->upstream_ca, b->upstream_ca) != 0)
 		return false;
 	for (unsigned i = 0; i < a->listen_len; i++)
 		if (!same_endpoint(&a->listen[i], &b->listen[i]))

@@ -1,5 +1,5 @@
 /*
- * tls.h - the server's side of TLS: certificates, and the bytes of one connection
+ * tls.h - TLS, the server's side and the client's: certificates, and the bytes of one connection
  *
  * OpenSSL's own types are named here but not included, as loop.h does with libevent's. A connection keeps what its
  * certificate came with alive, so a new certificate is for new connections and ends none.
@@ -35,7 +35,25 @@ struct ssl_ctx_st *tls_context_share(struct ssl_ctx_st *ctx);
 /** tls_accept() - begin a connection on a socket that does not block; NULL without memory. The handshake is done
  * by the first reads */
 struct ssl_st *tls_accept(struct ssl_ctx_st *ctx, int fd);
-/** tls_end() - tell the client, if the socket takes it at once, and free; the socket stays open; NULL is fine */
+/**
+ * tls_client_context_new() - make a context for connections to servers whose certificates are checked
+ * @authorities:	path of a file (PEM) with the certificates that are trusted
+ * @fault:		on failure a sentence for the user
+ *
+ * Spec:    RFC 8310 s5, s8.1: the strict profile; a server that does not prove its name is not asked
+ * Return:  0; -EINVAL; -ENOMEM
+ * Context: reads the file; nothing is opened later
+ */
+MUST_CHECK int tls_client_context_new(
+	const char *authorities, struct ssl_ctx_st **ret, char *fault, size_t fault_size);
+
+/** tls_connect() - begin TLS on a connected socket that does not block, to a server whose certificate must be for
+ * @name, a host name or an address; NULL without memory. The handshake is done by the first reads */
+struct ssl_st *tls_connect(struct ssl_ctx_st *ctx, int fd, const char *name);
+/** tls_refusal() - why the server's certificate was refused; NULL if it was not */
+const char *tls_refusal(const struct ssl_st *tls);
+
+/** tls_end() - tell the peer, if the socket takes it at once, and free; the socket stays open; NULL is fine */
 void tls_end(struct ssl_st *tls);
 
 /** tls_read(), tls_write() - as recv() and send(): the number of bytes; 0: the client has ended; -EAGAIN; -EPROTO;

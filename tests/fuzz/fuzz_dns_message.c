@@ -5,6 +5,7 @@
  * and the copy of the copy must be the same bytes. Replies to any query must be readable and no longer than
  * allowed.
  */
+#include "dns64/carrier.h"
 #include "dns64/reply.h"
 #include "dns64/reverse.h"
 
@@ -88,6 +89,23 @@ static void check_copy(const struct dns_msg *m)
 	check_kept(&c);
 }
 
+/* A padded query is the same query, and a multiple of 128 bytes. */
+static void check_padding(const struct dns_msg *m)
+{
+	static uint8_t query[640];
+	struct dns_msg c;
+
+	if (m->len > sizeof(query))
+		return;
+	bytes_copy(query, m->bytes, m->len);
+	size_t len = carrier_pad(m, query, sizeof(query));
+
+	require(len == m->len || (len > m->len && len <= sizeof(query) && len % 128 == 0));
+	require(dns_msg_parse(query, len, &c));
+	require(bytes_equal(m->count, c.count, sizeof(c.count)));
+	require(dns_name_equal(&m->question.name, &c.question.name));
+}
+
 static void check_query(const uint8_t *data, size_t len)
 {
 	uint8_t out[SERVER_UDP_MAX];
@@ -120,6 +138,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (dns_msg_parse(data, len, &m)) {
 		check_names(&m);
 		check_copy(&m);
+		check_padding(&m);
 	}
 	check_query(data, len);
 	return 0;

@@ -512,9 +512,6 @@ static const struct fault_case dns64_cases[] = {
 	{ "a name", UPSTREAM "[dns.example.net]\n",
 		"f.yaml:2: dns64.upstream[0]: \"dns.example.net\" is no upstream, write system, recursive, "
 		"an address such as 192.0.2.53, or \"tls://9.9.9.9#dns.quad9.net\"" },
-	{ "tls comes later", UPSTREAM "[\"tls://9.9.9.9#dns.quad9.net\"]\n",
-		"f.yaml:2: dns64.upstream: asking upstreams over TLS comes in a later version, write plain "
-		"addresses" },
 	{ "tls without a name", UPSTREAM "[\"tls://9.9.9.9\"]\n",
 		"f.yaml:2: dns64.upstream[0]: \"tls://9.9.9.9\" lacks the name that the server's certificate "
 		"must have, write one such as \"tls://9.9.9.9#dns.quad9.net\"" },

@@ -200,7 +200,10 @@ static void make_dns64(struct maker *m)
 	if (below(m, 2))
 		say(m, "  upstream: [%s]\n",
 			PICK(m, "system", "recursive", "198.51.100.53, \"[2001:db8::53]:5353\"",
-				"9.9.9.9, \"[2620:fe::9]:8853\""));
+				"9.9.9.9, \"[2620:fe::9]:8853\"",
+				"\"tls://9.9.9.9#dns.quad9.net\", \"tls://[2620:fe::9]:8853#a.example\""));
+	if (below(m, 2))
+		say(m, "  upstream-ca: /etc/authority%u.pem\n", below(m, 100));
 	if (below(m, 2))
 		make_prefixes(m, "prefixes");
 	if (below(m, 2))

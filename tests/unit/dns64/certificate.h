@@ -6,6 +6,7 @@
 
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,7 @@ static inline void pem_make(struct pem *p, const char *name)
 {
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 	X509 *c = X509_new();
+	char names[300];
 	BIO *certificate = BIO_new(BIO_s_mem()), *secret = BIO_new(BIO_s_mem());
 
 	REQUIRE(key && c && certificate && secret);
@@ -41,6 +43,11 @@ static inline void pem_make(struct pem *p, const char *name)
 	X509_NAME_add_entry_by_txt(
 		X509_get_subject_name(c), "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
 	X509_set_issuer_name(c, X509_get_subject_name(c));
+	snprintf(names, sizeof(names), "DNS:%s", name);
+	X509_EXTENSION *more = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, names);
+
+	REQUIRE(more && X509_add_ext(c, more, -1) == 1);
+	X509_EXTENSION_free(more);
 	REQUIRE(X509_sign(c, key, EVP_sha256()) > 0);
 	REQUIRE(PEM_write_bio_X509(certificate, c) == 1);
 	REQUIRE(PEM_write_bio_PrivateKey(secret, key, NULL, NULL, 0, NULL, NULL) == 1);

@@ -1,0 +1,174 @@
+/*
+ * carrier.c - see carrier.h
+ *
+ * Each socket is bound to 127.0.0.1 alone, at a port that the kernel chooses. Other programs of this host could ask
+ * there, too, and would learn what they can learn from the upstream itself; they cannot answer in our place, because
+ * libunbound takes only what comes from the socket's address and port, which nobody else can bind.
+ */
+#include "dns64/carrier.h"
+
+#include "dns64/dot.h"
+#include "dns64/tls.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BATCH 32	  /* queries taken before the loop looks at other sockets again */
+#define PAD_BLOCK 128	  /* RFC 8467 s4.1, bytes */
+#define OPTION_HEADER 4	  /* RFC 6891 s6.1.2: code and length */
+#define OPTION_PADDING 12 /* RFC 7830 s3 */
+
+struct carried {
+	struct carrier *carrier;
+	struct dot *dot;
+	int fd;
+	struct loop_watch *watch;
+	uint16_t port;
+};
+
+struct carrier {
+	struct dns64_counters *counters;
+	struct ssl_ctx_st *tls;
+	struct carried lines[DNS64_UPSTREAM_MAX];
+	unsigned len;
+};
+
+/* Whether the record is the last of the message and an OPT record. */
+static bool is_last_opt(const struct dns_msg *m, const struct dns_rr *rr)
+{
+	return rr->type == TYPE_OPT && rr->rdata_at + rr->rdata_len == m->len;
+}
+
+size_t carrier_pad(const struct dns_msg *m, uint8_t *query, size_t room)
+{
+	struct dns_walk w = dns_walk_section(m, SECTION_ADDITIONAL);
+	struct dns_rr rr = { .type = 0 };
+	size_t end = m->len;
+	size_t whole = (end + OPTION_HEADER + PAD_BLOCK - 1) / PAD_BLOCK * PAD_BLOCK;
+
+	while (dns_walk_next(&w, &rr))
+		;
+	if (!is_last_opt(m, &rr) || whole > room)
+		return end;
+	size_t padding = whole - end - OPTION_HEADER;
+
+	be16_put(query + end, OPTION_PADDING);
+	be16_put(query + end + 2, (uint16_t)padding);
+	bytes_zero(query + end + OPTION_HEADER, padding);
+	be16_put(query + rr.rdata_at - 2, (uint16_t)(rr.rdata_len + OPTION_HEADER + padding));
+	return whole;
+}
+
+static void answered(void *ctx, uint16_t from, const uint8_t *reply, size_t len)
+{
+	struct carried *l = ctx;
+	struct sockaddr_in to = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		.sin_port = htons(from),
+	};
+
+	/* libunbound asks again when nothing comes. */
+	if (sendto(l->fd, reply, len, MSG_DONTWAIT, (struct sockaddr *)&to, sizeof(to)) < 0)
+		l->carrier->counters->upstream_tls_stray++;
+}
+
+/* One query; false if there is none. */
+static bool take_query(struct carried *l)
+{
+	uint8_t query[DOT_QUERY_MAX];
+	struct sockaddr_in peer;
+	socklen_t peer_len = sizeof(peer);
+	struct dns_msg m;
+	ssize_t n = recvfrom(
+		l->fd, query, sizeof(query), MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&peer, &peer_len);
+
+	if (n < 0)
+		return false;
+	if ((size_t)n > sizeof(query) || !dns_msg_parse(query, (size_t)n, &m)) {
+		l->carrier->counters->upstream_tls_stray++;
+		return true;
+	}
+	m.len = carrier_pad(&m, query, sizeof(query));
+	dot_ask(l->dot, &m, ntohs(peer.sin_port));
+	return true;
+}
+
+static void on_query(void *ctx, unsigned ready)
+{
+	for (unsigned i = 0; i < BATCH && take_query(ctx); i++)
+		;
+}
+
+static int open_line(struct carried *l, struct loop *loop)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(a);
+
+	l->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (l->fd < 0 || bind(l->fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
+		getsockname(l->fd, (struct sockaddr *)&a, &len) < 0)
+		return -errno;
+	l->port = ntohs(a.sin_port);
+	return loop_watch_fd(loop, l->fd, LOOP_READ, on_query, l, &l->watch);
+}
+
+int carrier_new(const struct upstream *upstreams, unsigned len, const char *authorities, struct loop *l,
+	struct dns64_counters *counters, struct carrier **ret, char *fault, size_t fault_size)
+{
+	struct carrier *c = calloc(1, sizeof(*c));
+
+	ASSERT(len <= DNS64_UPSTREAM_MAX);
+	if (!c) {
+		snprintf(fault, fault_size, "out of memory");
+		return -ENOMEM;
+	}
+	c->counters = counters;
+	int err = tls_client_context_new(authorities, &c->tls, fault, fault_size);
+
+	if (err < 0) {
+		carrier_free(c);
+		return err;
+	}
+	for (unsigned i = 0; err == 0 && i < len; i++) {
+		struct carried *line = &c->lines[c->len++];
+
+		*line = (struct carried){ .carrier = c, .fd = -1 };
+		err = dot_new(
+			&upstreams[i], l, c->tls, counters, (struct dot_asker){ answered, line }, &line->dot);
+		if (err == 0)
+			err = open_line(line, l);
+	}
+	if (err < 0) {
+		snprintf(fault, fault_size, "cannot open a way to an upstream over TLS: %s", strerror(-err));
+		carrier_free(c);
+		return err;
+	}
+	*ret = c;
+	return 0;
+}
+
+void carrier_free(struct carrier *c)
+{
+	if (!c)
+		return;
+	for (unsigned i = 0; i < c->len; i++) {
+		struct carried *l = &c->lines[i];
+
+		dot_free(l->dot);
+		loop_unwatch(l->watch);
+		if (l->fd >= 0)
+			close(l->fd);
+	}
+	tls_context_free(c->tls);
+	free(c);
+}
+
+uint16_t carrier_port(const struct carrier *c, unsigned i)
+{
+	return c->lines[i].port;
+}
