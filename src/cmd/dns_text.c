@@ -29,6 +29,7 @@ static const struct {
 	{ 48, "DNSKEY" },
 	{ TYPE_NSEC3, "NSEC3" },
 	{ 64, "SVCB" },
+	{ TYPE_SVCB, "SVCB" },
 	{ TYPE_HTTPS, "HTTPS" },
 	{ TYPE_ANY, "ANY" },
 };

@@ -164,6 +164,7 @@ const struct answer *answers_find(struct answers *a, const struct answer_key *k,
 /* What of a reply is kept: its records but OPT, and where their TTLs are. */
 struct body {
 	size_t start, end;
+	size_t additional; /* where that section starts */
 	uint16_t count[SECTION_COUNT];
 	uint16_t ttl_at[UINT8_MAX];
 	unsigned ttls_len;
@@ -186,7 +187,10 @@ static bool read_body(const struct dns_msg *m, struct body *b)
 {
 	struct dns_rr rr;
 
-	*b = (struct body){ .start = m->start[SECTION_ANSWER], .end = m->len, .ttl = UINT32_MAX };
+	*b = (struct body){ .start = m->start[SECTION_ANSWER],
+		.end = m->len,
+		.additional = m->start[SECTION_ADDITIONAL],
+		.ttl = UINT32_MAX };
 	for (enum dns_section s = SECTION_ANSWER; s < SECTION_COUNT; s++) {
 		struct dns_walk w = dns_walk_section(m, s);
 
@@ -224,6 +228,7 @@ static struct answer *answer_new(const struct answer_key *k, const struct folded
 		.name_len = name_len,
 		.ttls_len = (uint8_t)b->ttls_len,
 		.body_len = (uint16_t)body_len,
+		.additional_at = (uint16_t)(b->additional - b->start),
 	};
 	bytes_copy(a->count, b->count, sizeof(a->count));
 	bytes_copy(a->ttl_at, b->ttl_at, b->ttls_len * sizeof(a->ttl_at[0]));
@@ -341,16 +346,18 @@ void answers_visit(const struct answers *a, const struct dns_name *name, uint32_
 void answer_write(const struct answer *a, uint32_t now, struct dns_wr *d)
 {
 	uint32_t age = now - a->born;
-	uint8_t *to = wr_room(&d->w, a->body_len);
+	bool is_whole = (size_t)(d->w.end - d->w.at) >= a->body_len;
+	size_t len = is_whole ? a->body_len : a->additional_at;
+	uint8_t *to = wr_room(&d->w, len);
 
 	if (!to)
 		return;
-	bytes_copy(to, body_of(a), a->body_len);
-	for (unsigned i = 0; i < a->ttls_len; i++) {
+	bytes_copy(to, body_of(a), len);
+	for (unsigned i = 0; i < a->ttls_len && a->ttl_at[i] < len; i++) {
 		uint8_t *ttl = to + a->ttl_at[i];
 
 		be32_put(ttl, be32_at(ttl) - age);
 	}
-	for (unsigned s = SECTION_ANSWER; s < SECTION_COUNT; s++)
+	for (unsigned s = SECTION_ANSWER; s < (is_whole ? SECTION_COUNT : SECTION_ADDITIONAL); s++)
 		d->count[s] = (uint16_t)(d->count[s] + a->count[s]);
 }

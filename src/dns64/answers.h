@@ -34,6 +34,7 @@ struct answer {
 	uint8_t name_len;
 	uint8_t ttls_len;
 	uint16_t body_len;
+	uint16_t additional_at; /* where its additional section starts */
 	uint16_t ttl_at[]; /* offsets of all TTLs into the body; then the name in lower case, then the body:
 			      everything after the question, up to OPT */
 };
@@ -79,7 +80,10 @@ unsigned answers_len(const struct answers *a);
 /** answer_name() - the name that was asked, in lower case */
 void answer_name(const struct answer *a, struct dns_name *ret);
 
-/** answer_write() - write the three sections after the question, TTLs counted down to @now; @d is after the question */
+/**
+ * answer_write() - write the three sections after the question, TTLs counted down to @now
+ * @d:	after the question; d->w.full if even without the additional section it does not fit (RFC 2181 s9)
+ */
 void answer_write(const struct answer *a, uint32_t now, struct dns_wr *d);
 
 #endif

@@ -1,11 +1,15 @@
 /*
  * serve.c - from a message to its reply, whatever it came over
  *
- * Structure. A query whose answer is not known at once lives in a struct open_query, which is in one of two
+ * Structure. A query whose answer is not known at once lives in a struct open_query, which is in one of three
  * rings of its resolver, oldest first, so that one timer serves all deadlines:
  *
  *	PHASE_PATIENT --AAAA_PATIENCE--> PHASE_LATE --QUERY_TIME--> answered from what is there
  *	any phase --all lookups that are needed are done--> answered
+ *	                                  \--an answer with SVCB or HTTPS records--> PHASE_EXTRA --> answered
+ *
+ * In PHASE_EXTRA the addresses of the records' targets are looked up (extra.h), for EXTRA_PATIENCE at most: the client
+ * has what it asked for and could ask for them itself. An answer that did not wait for them is not kept.
  *
  * AAAA and A are asked for at the same time (RFC 6147 s5.1.8), except when the cache knows the AAAA answer at
  * once, or when names of the zone have had AAAA records of late (habit.c); then A follows if the AAAA answer asks for it,
@@ -21,6 +25,7 @@
 #include "dns64/serve.h"
 
 #include "base/log.h"
+#include "dns64/extra.h"
 #include "dns64/ipv4only.h"
 #include "dns64/reverse.h"
 #include "dns64/view.h"
@@ -218,14 +223,14 @@ static void keep_reply(const struct open_query *o, const struct synth_input *in,
 
 static void arm_deadline(struct resolver *r)
 {
-	static const nsec time_of[PHASE_COUNT] = { AAAA_PATIENCE, QUERY_TIME };
+	static const nsec time_of[PHASE_COUNT] = { AAAA_PATIENCE, QUERY_TIME, EXTRA_PATIENCE };
 	nsec now = clock_now(), next = UINT64_MAX;
 
 	for (unsigned p = 0; p < PHASE_COUNT; p++) {
 		const struct open_query *oldest = r->open[p].next;
 
-		if (oldest != &r->open[p] && oldest->started + time_of[p] < next)
-			next = oldest->started + time_of[p];
+		if (oldest != &r->open[p] && oldest->since + time_of[p] < next)
+			next = oldest->since + time_of[p];
 	}
 	if (next != UINT64_MAX)
 		loop_timer_set(r->deadline, next > now ? next - now : 0);
@@ -254,6 +259,7 @@ static void close_query(struct open_query *o)
 
 	engine_drop(&o->first);
 	engine_drop(&o->second);
+	extra_free(o->extra);
 	unlink_query(o);
 	o->resolver->open_len--;
 	admit_give(o->resolver, o->client, CLIENT_QUERY);
@@ -303,17 +309,25 @@ static void learn_habit(struct open_query *o, const struct synth_verdict *v)
 		habit_note(h, name, SAW_NEED_OF_A);
 }
 
-static void answer_query(struct open_query *o, const struct synth_input *in, const struct synth_verdict *v)
+static void answer_query(struct open_query *o, const struct synth_input *found, const struct synth_verdict *v)
 {
 	struct resolver *r = o->resolver;
+	struct synth_input in = *found;
+	struct extra_found extra;
 
+	extra_collect(o->extra, in.policy, &extra);
+	in.extra = extra.list;
+	in.extra_len = extra.len;
+	r->counters.extra_given += extra.len > 0;
+	r->counters.extra_late += !extra.is_complete;
 	if (!o->first.result.is_done && o->plan.kind == PLAN_AAAA)
 		r->counters.aaaa_timeouts++;
 	if (o->path.tcp && tcp_is_closed(o->path.tcp))
 		r->counters.abandoned_tcp++;
 	else
-		send_verdict(r, &o->query, in, v, &o->path);
-	keep_reply(o, in, v);
+		send_verdict(r, &o->query, &in, v, &o->path);
+	if (extra.is_complete)
+		keep_reply(o, &in, v);
 	learn_habit(o, v);
 	close_query(o);
 }
@@ -335,6 +349,24 @@ static bool lacks_a(const struct open_query *o)
 	       (o->first.result.is_done || o->phase == PHASE_LATE);
 }
 
+/* Whether the answer has to wait for what goes with it. */
+static bool has_to_wait(struct open_query *o, const struct synth_input *in, const struct synth_verdict *v)
+{
+	struct extra_found extra;
+
+	if (o->phase == PHASE_EXTRA) {
+		extra_collect(o->extra, in->policy, &extra);
+		return !extra.is_complete;
+	}
+	if (!extra_start(o, in->policy, v, on_lookup))
+		return false;
+	unlink_query(o);
+	link_query(o, PHASE_EXTRA);
+	o->since = clock_now();
+	arm_deadline(o->resolver);
+	return true;
+}
+
 /* Answers if enough is known; true if it did, and @o is gone then. */
 static bool try_answer(struct open_query *o)
 {
@@ -347,7 +379,7 @@ static bool try_answer(struct open_query *o)
 		ask_a(o);
 		judge_now(o, &in, &v);
 	}
-	if (!is_settled(o, &v))
+	if (!is_settled(o, &v) || has_to_wait(o, &in, &v))
 		return false;
 	answer_query(o, &in, &v);
 	return true;
@@ -356,6 +388,16 @@ static bool try_answer(struct open_query *o)
 static void on_lookup(void *ctx)
 {
 	(void)try_answer(ctx);
+}
+
+/* What goes with the answer took too long. */
+static void answer_without(struct open_query *o)
+{
+	struct synth_verdict v;
+	struct synth_input in;
+
+	judge_now(o, &in, &v);
+	answer_query(o, &in, &v);
 }
 
 /* The last moment: whatever is not there counts as failed. */
@@ -374,12 +416,15 @@ static void give_up(struct open_query *o)
 static void on_deadline(void *ctx)
 {
 	struct resolver *r = ctx;
-	struct open_query *late = &r->open[PHASE_LATE], *patient = &r->open[PHASE_PATIENT];
+	struct open_query *late = &r->open[PHASE_LATE], *patient = &r->open[PHASE_PATIENT],
+			  *extra = &r->open[PHASE_EXTRA];
 	nsec now = clock_now();
 
-	while (late->next != late && now - late->next->started >= QUERY_TIME)
+	while (late->next != late && now - late->next->since >= QUERY_TIME)
 		give_up(late->next);
-	while (patient->next != patient && now - patient->next->started >= AAAA_PATIENCE) {
+	while (extra->next != extra && now - extra->next->since >= EXTRA_PATIENCE)
+		answer_without(extra->next);
+	while (patient->next != patient && now - patient->next->since >= AAAA_PATIENCE) {
 		struct open_query *o = patient->next;
 
 		unlink_query(o);
@@ -408,7 +453,7 @@ static void start_query(struct resolver *r, const struct query *q, const struct 
 		return;
 	}
 	o->resolver = r;
-	o->started = clock_now();
+	o->since = clock_now();
 	o->generation = r->generation;
 	o->query = *q;
 	o->path = *path;

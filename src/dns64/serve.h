@@ -14,6 +14,7 @@
 #define TCP_CLIENTS_MAX 256   /* connections at once */
 #define TCP_STRANGERS_MAX 32  /* of these, from clients that are not allowed: they are told so, and closed */
 #define AAAA_PATIENCE (3 * NSEC) /* then an A answer is used without the AAAA answer (RFC 6147 s5.1.3) */
+#define EXTRA_PATIENCE (100 * MSEC) /* then an answer goes without the addresses of its targets (extra.h) */
 #define QUERY_TIME (10 * NSEC)	 /* then the client is told SERVFAIL; most have asked again before */
 #define TCP_IDLE (10 * NSEC)	 /* RFC 7766 s6.2.3: "on the order of a few seconds" */
 
@@ -21,6 +22,7 @@ struct ssl_ctx_st;
 struct tcp_client;
 struct open_query;
 struct udp_batch;
+struct extra;
 
 struct udp_socket {
 	struct resolver *resolver;
@@ -51,6 +53,7 @@ struct reply_path {
 enum query_phase {
 	PHASE_PATIENT, /* younger than AAAA_PATIENCE */
 	PHASE_LATE,
+	PHASE_EXTRA, /* the answer is there, and waits for what goes with it */
 	PHASE_COUNT
 };
 
@@ -58,7 +61,7 @@ struct open_query {
 	struct open_query *prev, *next;
 	struct resolver *resolver;
 	enum query_phase phase;
-	nsec started;
+	nsec since; /* the time from which the phase is counted: when it was asked; of PHASE_EXTRA, when it began */
 	unsigned generation; /* of the configuration that it was planned with */
 	struct query query;
 	struct reply_path path;
@@ -66,6 +69,7 @@ struct open_query {
 	struct synth_plan plan;
 	struct engine_ask first, second;
 	bool is_a_put_off; /* A was not asked for with AAAA */
+	struct extra *extra; /* NULL: none */
 };
 
 struct resolver {

@@ -105,6 +105,12 @@ struct synth_verdict {
 	uint32_t ttl_max;	   /* BODY_AAAA: seconds */
 };
 
+/* The answer to another question, whose answer section goes into the additional section. */
+struct synth_extra {
+	const struct synth_input *in;
+	const struct synth_verdict *verdict; /* SYNTH_NATIVE or SYNTH_SYNTHESIZED */
+};
+
 /* Everything that is known about a query; borrowed. */
 struct synth_input {
 	const struct dns64_policy *policy;
@@ -112,6 +118,8 @@ struct synth_input {
 	const struct synth_plan *plan;
 	const struct lookup *first;
 	const struct lookup *second; /* the A lookup of PLAN_AAAA; may be not done */
+	const struct synth_extra *extra; /* @extra_len of them, for SYNTH_NATIVE */
+	unsigned extra_len;
 };
 
 /**

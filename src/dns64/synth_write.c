@@ -111,7 +111,8 @@ static bool is_chain(const struct synth_input *in, const struct dns_msg *m, cons
 	return type == TYPE_CNAME || type == TYPE_DNAME;
 }
 
-static void write_aaaa(const struct synth_input *in, const struct synth_verdict *v, struct dns_wr *d)
+/* The answer section alone. */
+static void write_made(const struct synth_input *in, const struct synth_verdict *v, struct dns_wr *d)
 {
 	const struct dns_msg *m = &v->from->msg;
 	struct dns_walk w = dns_walk_section(m, SECTION_ANSWER);
@@ -126,6 +127,11 @@ static void write_aaaa(const struct synth_input *in, const struct synth_verdict 
 			 dns_rr_is_owned_by(m, &rr, &end))
 			write_from_a(in, v, &rr, d);
 	}
+}
+
+static void write_aaaa(const struct synth_input *in, const struct synth_verdict *v, struct dns_wr *d)
+{
+	write_made(in, v, d);
 	copy_section(in, v, SECTION_AUTHORITY, d);
 	copy_additional(in, v, d);
 }
@@ -225,6 +231,31 @@ static void write_local(const struct synth_input *in, struct dns_wr *d)
 	}
 }
 
+/* Written as an answer, behind all else, and counted as additional; all of it or nothing. */
+static void write_extra(const struct synth_extra *x, struct dns_wr *d)
+{
+	struct dns_wr before = *d;
+
+	if (x->verdict->body == BODY_AAAA)
+		write_made(x->in, x->verdict, d);
+	else
+		copy_section(x->in, x->verdict, SECTION_ANSWER, d);
+	if (d->w.full) {
+		*d = before;
+		return;
+	}
+	uint16_t n = (uint16_t)(d->count[SECTION_ANSWER] - before.count[SECTION_ANSWER]);
+
+	d->count[SECTION_ANSWER] = before.count[SECTION_ANSWER];
+	d->count[SECTION_ADDITIONAL] = (uint16_t)(d->count[SECTION_ADDITIONAL] + n);
+}
+
+static void write_extras(const struct synth_input *in, struct dns_wr *d)
+{
+	for (unsigned i = 0; i < in->extra_len && !d->w.full; i++)
+		write_extra(&in->extra[i], d);
+}
+
 void synth_write(const struct synth_input *in, const struct synth_verdict *v, struct dns_wr *d)
 {
 	switch (v->body) {
@@ -232,6 +263,7 @@ void synth_write(const struct synth_input *in, const struct synth_verdict *v, st
 		return;
 	case BODY_COPY:
 		write_copy(in, v, d);
+		write_extras(in, d);
 		return;
 	case BODY_AAAA:
 		write_aaaa(in, v, d);

@@ -55,6 +55,7 @@ enum dns_type {
 	TYPE_RRSIG = 46,
 	TYPE_NSEC = 47,
 	TYPE_NSEC3 = 50,
+	TYPE_SVCB = 64,
 	TYPE_HTTPS = 65,
 	TYPE_META_FIRST = 128, /* RFC 6895 s3.1: 128 to 255 are questions and meta types, not data */
 	TYPE_IXFR = 251,

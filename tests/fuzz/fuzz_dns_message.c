@@ -8,6 +8,7 @@
 #include "dns64/carrier.h"
 #include "dns64/reply.h"
 #include "dns64/reverse.h"
+#include "dns64/svcb.h"
 
 #include <stdlib.h>
 
@@ -57,6 +58,16 @@ static void check_kept(const struct dns_msg *m)
 	require(answers_len(cache) == 0);
 }
 
+static void check_targets(const struct dns_msg *m)
+{
+	struct dns_name names[SVCB_TARGETS_MAX];
+	unsigned n = svcb_targets(m, names);
+
+	require(n <= SVCB_TARGETS_MAX && (n < 2 || !dns_name_equal(&names[0], &names[1])));
+	for (unsigned i = 0; i < n; i++)
+		require(names[i].len > 0 && names[i].wire[names[i].len - 1] == 0);
+}
+
 static void check_names(const struct dns_msg *m)
 {
 	char text[DNS_NAME_TEXT];
@@ -68,6 +79,7 @@ static void check_names(const struct dns_msg *m)
 	require(strlen(dns_name_text(&end, text)) < DNS_NAME_TEXT);
 	if (dns_name_parse(text, &again) && !strchr(text, '\\'))
 		require(dns_name_equal(&end, &again));
+	check_targets(m);
 	if (reverse6_read(&m->question.name, &r))
 		require(r.nibbles <= REVERSE6_NIBBLES);
 }

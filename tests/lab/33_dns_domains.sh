@@ -14,6 +14,8 @@ www.lab.example A : www.lab.example 300 A 45.0.0.10
 printer.home.arpa A : printer.home.arpa 300 A 45.0.0.66
 www.ads.example A : www.ads.example 300 A 45.0.0.66
 www.corp.example A : www.corp.example 300 A 45.0.0.66
+svc.s.example HTTPS : svc.s.example 300 HTTPS 000104777777770173076578616d706c6500
+wwww.s.example A : wwww.s.example 300 A 45.0.0.10
 short.s.example A : short.s.example 2 A 45.0.0.10
 short.s.example AAAA : / s.example 2 SOA 60
 SCRIPT
@@ -70,6 +72,10 @@ step "a blocked domain does not exist" fails www.ads.example AAAA NXDOMAIN
 step "but for a local name in it" gets good.ads.example AAAA 2001:db8:2::6
 step "another one is refused" fails www.no.example A REFUSED
 step "nobody was asked for all these" never_left "home.arpa\\|ads.example\\|no.example\\|192.in-addr"
+
+section "Targets (RFC 9460)"
+step "an HTTPS answer has the synthesized address of its target" prints "wwww.s.example.*AAAA.*64:ff9b::2d00:a" \
+	client dig +time=4 +tries=1 +noall +answer +additional "@$GW6" svc.s.example HTTPS
 
 section "Reload"
 changes() {

@@ -115,6 +115,32 @@ TEST(each_client_gets_its_own_edns_and_limit_and_case_does_not_count)
 	answers_free(a);
 }
 
+TEST(rfc2181_s9_additional_records_that_do_not_fit_are_left_out_without_tc)
+{
+	static const struct text_message with = { .name = "www.example",
+		.type = "A",
+		.flags = 0x8180,
+		.answer = "www.example 60 A 192.0.2.1",
+		.additional = "end.example 30 AAAA 2001:db8::1" };
+	static const struct asked by = { .name = "www.example", .type = "A" };
+	struct answers *a = cache(64);
+	/* Names are not compressed here: header and question 29 bytes, A record 27, AAAA record 39. */
+	static const struct {
+		size_t limit;
+		const char *want;
+	} cases[] = {
+		{ 512, "NOERROR ad: www.example. 59 A 192.0.2.1 / / end.example. 29 AAAA 2001:db8::1" },
+		{ 94, "NOERROR ad: www.example. 59 A 192.0.2.1" },
+		{ 56, "NOERROR ad: www.example. 59 A 192.0.2.1" },
+		{ 55, "NOERROR tc ad:" },
+	};
+
+	(void)keep(a, &by, &with, T0);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		CHECK_TEXT(reply_text(a, &by, 0, cases[i].limit, T0 + 1), cases[i].want);
+	answers_free(a);
+}
+
 TEST(all_that_an_answer_depends_on_is_in_its_key)
 {
 	static const struct asked others[] = {
