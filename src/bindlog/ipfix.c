@@ -40,7 +40,10 @@ enum nat_event {
 	NAT64_SESSION_DELETE = 7,
 	NAT64_BIB_CREATE = 10,
 	NAT64_BIB_DELETE = 11,
+	NAT_PORTS_EXHAUSTED = 12,
 	NAT_QUOTA_EXCEEDED = 13,
+	NAT_ADDRESS_BINDING_CREATE = 14,
+	NAT_ADDRESS_BINDING_DELETE = 15,
 	NAT_BLOCK_ALLOCATION = 16,
 	NAT_BLOCK_DEALLOCATION = 17,
 };
@@ -53,6 +56,7 @@ static const uint8_t nat_events[STATE_EVENT_COUNT] = {
 	[STATE_SESSION_MADE] = NAT64_SESSION_CREATE,
 	[STATE_SESSION_ENDED] = NAT64_SESSION_DELETE,
 	[STATE_LIMIT] = NAT_QUOTA_EXCEEDED,
+	[STATE_PORTS_EXHAUSTED] = NAT_PORTS_EXHAUSTED,
 };
 
 /* RFC 8158 s4.4; what is not listed is no quota. */
@@ -61,6 +65,8 @@ static const uint8_t quotas[DROP_COUNT] = {
 	[DROP_BINDINGS_FULL] = 2,
 	[DROP_SUBSCRIBER_BLOCKS] = 3,
 	[DROP_SUBSCRIBERS_FULL] = 4,
+	[DROP_FRAGMENT_TABLE_FULL] = 5,
+	[DROP_FRAGMENT_SOURCE_LIMIT] = 5,
 };
 
 /* The protocol of the IPv4 side, as IANA numbers it; one without ports has its number in their place (addr/tuple.h). */
@@ -92,6 +98,27 @@ static void put_event(struct wr *w, const struct source *s)
 	bool is_pool = s->e->kind == STATE_LIMIT && s->e->reason == DROP_POOL_EXHAUSTED;
 
 	wr_u8(w, is_pool ? NAT_ADDRESSES_EXHAUSTED : nat_events[s->e->kind]);
+}
+
+static void put_address_event(struct wr *w, const struct source *s)
+{
+	wr_u8(w, s->e->kind == STATE_BINDING_MADE ? NAT_ADDRESS_BINDING_CREATE : NAT_ADDRESS_BINDING_DELETE);
+}
+
+/* Of a limit that an IPv4 host has met. */
+static bool is_of_ipv4(const struct state_event *e)
+{
+	return e->in.hi == 0 && e->in.lo >> 32 == 0xffff;
+}
+
+static void put_source4(struct wr *w, const struct source *s)
+{
+	wr_be32(w, (uint32_t)s->e->in.lo);
+}
+
+static void put_max_fragments(struct wr *w, const struct source *s)
+{
+	wr_be32(w, s->f->max_fragments);
 }
 
 static void put_source6(struct wr *w, const struct source *s)
@@ -223,6 +250,10 @@ enum template {
 	TEMPLATE_MAX_BINDINGS,
 	TEMPLATE_MAX_PER_SUBSCRIBER,
 	TEMPLATE_MAX_SUBSCRIBERS,
+	TEMPLATE_ADDRESS,
+	TEMPLATE_PORTS_EXHAUSTED,
+	TEMPLATE_MAX_FRAGMENTS6,
+	TEMPLATE_MAX_FRAGMENTS4,
 	TEMPLATE_LOST,
 	TEMPLATE_COUNT
 };
@@ -259,17 +290,37 @@ static const struct {
 	[TEMPLATE_MAX_SUBSCRIBERS] = { { TIME_STAMP, NAT_EVENT, QUOTA_EVENT,
 					       { 474, 4, put_max_subscribers } },
 		4, 0 }, /* s4.6.7.4 */
+	[TEMPLATE_ADDRESS] = { { TIME_STAMP, { 230, 1, put_address_event }, SOURCE_IPV6, POST_NAT_SOURCE_IPV4,
+				       { 4, 1, put_protocol } },
+		5, 0 }, /* s4.6.9; and for which protocol */
+	[TEMPLATE_PORTS_EXHAUSTED] = { { TIME_STAMP, NAT_EVENT, POST_NAT_SOURCE_IPV4,
+					       { 4, 1, put_protocol } },
+		4, 0 }, /* s4.6.6 */
+	[TEMPLATE_MAX_FRAGMENTS6] = { { TIME_STAMP, NAT_EVENT, QUOTA_EVENT, { 475, 4, put_max_fragments },
+					      SOURCE_IPV6 },
+		5, 0 }, /* s4.6.7.5, from IPv6 to IPv4 */
+	[TEMPLATE_MAX_FRAGMENTS4] = { { TIME_STAMP, NAT_EVENT, QUOTA_EVENT, { 475, 4, put_max_fragments },
+					      { 8, 4, put_source4 } },
+		5, 0 }, /* the same, the other way */
 	[TEMPLATE_LOST] = { { { 144, 4, put_process }, TIME_STAMP, { 166, 8, put_lost } }, 3,
 		1 }, /* RFC 7011 s4.3: exportingProcessId, notSentFlowTotalCount */
 };
 
-static enum template limit_template(enum drop_reason reason)
+static enum template limit_template(const struct state_event *e)
 {
 	static const uint8_t of_quota[] = { TEMPLATE_COUNT, TEMPLATE_MAX_SESSIONS, TEMPLATE_MAX_BINDINGS,
-		TEMPLATE_MAX_PER_SUBSCRIBER, TEMPLATE_MAX_SUBSCRIBERS };
+		TEMPLATE_MAX_PER_SUBSCRIBER, TEMPLATE_MAX_SUBSCRIBERS, TEMPLATE_MAX_FRAGMENTS6 };
+	enum template t = (enum template)of_quota[quotas[e->reason]];
 
-	return reason == DROP_POOL_EXHAUSTED ? TEMPLATE_ADDRESSES_EXHAUSTED
-					     : (enum template)of_quota[quotas[reason]];
+	if (e->reason == DROP_POOL_EXHAUSTED)
+		return TEMPLATE_ADDRESSES_EXHAUSTED;
+	return t == TEMPLATE_MAX_FRAGMENTS6 && is_of_ipv4(e) ? TEMPLATE_MAX_FRAGMENTS4 : t;
+}
+
+/* A binding by address has no ports to tell, so it is none of the BIB's to a collector. */
+static enum template binding_template(const struct state_event *e)
+{
+	return e->proto == PROTO_OTHER ? TEMPLATE_ADDRESS : TEMPLATE_BINDING;
 }
 
 static enum template template_of(const struct state_event *e)
@@ -282,9 +333,13 @@ static enum template template_of(const struct state_event *e)
 		[STATE_BINDING_ENDED] = TEMPLATE_BINDING,
 		[STATE_SESSION_MADE] = TEMPLATE_SESSION,
 		[STATE_SESSION_ENDED] = TEMPLATE_SESSION,
+		[STATE_PORTS_EXHAUSTED] = TEMPLATE_PORTS_EXHAUSTED,
 	};
+	enum template t = (enum template)of_kind[e->kind];
 
-	return e->kind == STATE_LIMIT ? limit_template(e->reason) : (enum template)of_kind[e->kind];
+	if (e->kind == STATE_LIMIT)
+		return limit_template(e);
+	return t == TEMPLATE_BINDING ? binding_template(e) : t;
 }
 
 /* --- sets and messages --- */

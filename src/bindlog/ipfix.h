@@ -10,7 +10,7 @@
 #include "bindlog/record.h"
 
 #define IPFIX_PREFIXES_MAX 8
-#define IPFIX_TEMPLATES_BYTES 512 /* a message with all templates always fits */
+#define IPFIX_TEMPLATES_BYTES 768 /* a message with all templates always fits */
 #define IPFIX_MESSAGE_BYTES 1400  /* one datagram without fragments (RFC 7011 s10.3.3), tunnels considered */
 
 /* What records say that events do not: where we are, and how large the tables are. */
@@ -18,6 +18,7 @@ struct ipfix_facts {
 	uint32_t domain; /* observation domain */
 	struct prefix6 prefixes[IPFIX_PREFIXES_MAX];
 	uint32_t max_sessions, max_bindings, max_subscribers;
+	uint32_t max_fragments;	     /* stored at a time */
 	uint32_t max_per_subscriber; /* bindings of one protocol that a subscriber may have */
 };
 

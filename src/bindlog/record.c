@@ -46,6 +46,8 @@ static const struct {
 	[RECORD_SESSION_ENDED] = { "session-ended", SESSION_FIELDS },
 	[RECORD_LIMIT] = { "limit",
 		HAS(FIELD_REASON) | HAS(FIELD_PROTO) | HAS(FIELD_HOST) | HAS(FIELD_COUNT_OF) },
+	[RECORD_PORTS_EXHAUSTED] = { "ports-exhausted",
+		HAS(FIELD_ADDRESS) | HAS(FIELD_PROTO) | HAS(FIELD_HOST) | HAS(FIELD_COUNT_OF) },
 };
 
 static const char *const details[] = {
@@ -318,6 +320,7 @@ static const enum record_kind kind_of_event[STATE_EVENT_COUNT] = {
 	[STATE_SESSION_MADE] = RECORD_SESSION_MADE,
 	[STATE_SESSION_ENDED] = RECORD_SESSION_ENDED,
 	[STATE_LIMIT] = RECORD_LIMIT,
+	[STATE_PORTS_EXHAUSTED] = RECORD_PORTS_EXHAUSTED,
 };
 
 struct record record_of_event(const struct state_event *e, unix_ms when)

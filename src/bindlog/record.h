@@ -26,6 +26,7 @@ enum record_kind {
 	RECORD_SESSION_MADE,
 	RECORD_SESSION_ENDED,
 	RECORD_LIMIT,
+	RECORD_PORTS_EXHAUSTED,
 	RECORD_COUNT
 };
 
@@ -35,7 +36,7 @@ struct record {
 	enum record_kind kind;
 	unix_ms when;
 	struct prefix6 subscriber; /* of a block */
-	struct addr4 address;	   /* the pool's; of a block, binding or session */
+	struct addr4 address;	   /* the pool's; of a block, binding, session or exhausted address */
 	uint16_t port, last_port;  /* of a block first and last; of a binding or session both the same */
 	enum proto proto;	   /* of a binding, session or limit */
 	struct addr6 client;	   /* of a binding, session or limit */

@@ -53,6 +53,7 @@ static struct bindlog_config config_of(const struct translator *t)
 			.max_sessions = n->state.max_sessions,
 			.max_bindings = n->state.max_sessions,
 			.max_subscribers = n->state.max_sessions,
+			.max_fragments = NAT64_FRAGMENTS_MAX * t->workers_len,
 			.max_per_subscriber = n->state.max_blocks_per_subscriber * n->state.ports_per_block,
 		},
 	};

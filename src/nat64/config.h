@@ -10,6 +10,7 @@
 #define SIIT_PREFIXES_MAX 8
 #define SIIT_ICMP_SOURCES_MAX 64
 #define SIIT_TRANSLATABLE_MAX 64
+#define NAT64_FRAGMENTS_MAX 2730 /* that one worker stores at a time, at most; 4 MiB */
 
 /* What becomes of a UDP datagram over IPv4 that has no checksum (RFC 7915 s4.5). */
 enum udp_zero { UDP_ZERO_COMPUTE, UDP_ZERO_DROP };

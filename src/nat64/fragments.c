@@ -77,6 +77,7 @@ struct fragments {
 	uint16_t fresh_datagrams,
 		fresh_chunks; /* those from here on were never used, so their pages are untouched */
 	uint16_t datagrams_used, chunks_used;
+	enum drop_reason displaced; /* see fragments_displaced() */
 	struct datagram datagrams[FRAGMENT_DATAGRAMS_MAX];
 	struct chunk chunks[FRAGMENT_CHUNKS_MAX];
 	uint8_t scratch[PKT_HEADROOM + PACKET_MAX + PKT_TAILROOM];
@@ -225,6 +226,20 @@ static void give_up(struct fragments *f, struct datagram *d, enum drop_reason re
 	datagram_remove(f, d, reason);
 }
 
+static void displace(struct fragments *f, struct datagram *d, enum drop_reason reason)
+{
+	f->displaced = reason;
+	give_up(f, d, reason);
+}
+
+enum drop_reason fragments_displaced(struct fragments *f)
+{
+	enum drop_reason reason = f->displaced;
+
+	f->displaced = DROP_NONE;
+	return reason;
+}
+
 void fragments_forget(struct fragments *f, struct datagram *d)
 {
 	ASSERT(d->stored_first == NONE);
@@ -286,9 +301,9 @@ static struct datagram *find(struct fragments *f, uint32_t bucket, const uint64_
 static void make_room(struct fragments *f, const struct share *s)
 {
 	if (s->datagrams >= FRAGMENT_SOURCE_DATAGRAMS_MAX)
-		give_up(f, &f->datagrams[s->oldest], DROP_FRAGMENT_SOURCE_LIMIT);
+		displace(f, &f->datagrams[s->oldest], DROP_FRAGMENT_SOURCE_LIMIT);
 	else if (f->datagrams_used == FRAGMENT_DATAGRAMS_MAX)
-		give_up(f, &f->datagrams[f->oldest], DROP_FRAGMENT_TABLE_FULL);
+		displace(f, &f->datagrams[f->oldest], DROP_FRAGMENT_TABLE_FULL);
 }
 
 static struct datagram *datagram_take(struct fragments *f)
@@ -438,9 +453,9 @@ static void make_chunks(struct fragments *f, const struct datagram *d, unsigned 
 	const struct share *s = &f->shares[d->source];
 
 	while (s->chunks + needed > FRAGMENT_SOURCE_CHUNKS_MAX)
-		give_up(f, victim(f, s->oldest, d, true), DROP_FRAGMENT_SOURCE_LIMIT);
+		displace(f, victim(f, s->oldest, d, true), DROP_FRAGMENT_SOURCE_LIMIT);
 	while (f->chunks_used + needed > FRAGMENT_CHUNKS_MAX)
-		give_up(f, victim(f, f->oldest, d, false), DROP_FRAGMENT_TABLE_FULL);
+		displace(f, victim(f, f->oldest, d, false), DROP_FRAGMENT_TABLE_FULL);
 }
 
 static uint16_t chunk_take(struct fragments *f, struct share *s)

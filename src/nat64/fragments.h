@@ -16,7 +16,7 @@
 #define FRAGMENT_SOURCE_DATAGRAMS_MAX 256 /* of one source: an IPv4 address or an IPv6 subscriber */
 #define FRAGMENT_PIECES_MAX 128	  /* fragments of one datagram; 64 KiB over a link of 576 bytes are 119 */
 #define FRAGMENT_CHUNK_BYTES 1536 /* unit of storage; most fragments need one */
-#define FRAGMENT_CHUNKS_MAX 2730  /* 4 MiB of stored fragments in all */
+#define FRAGMENT_CHUNKS_MAX NAT64_FRAGMENTS_MAX
 #define FRAGMENT_SOURCE_CHUNKS_MAX 682 /* 1 MiB of them of one source */
 
 /* What the first fragment says about all fragments of its datagram. */
@@ -80,6 +80,9 @@ void fragments_free(struct fragments *f);
  */
 MUST_CHECK enum drop_reason fragments_enter(struct fragments *f, const struct pkt *p, unsigned subscriber_len,
 	nsec now, nsec lifetime, struct datagram **ret);
+
+/** fragments_displaced() - the limit for which fragments were given up for others since the last call; DROP_NONE if none */
+enum drop_reason fragments_displaced(struct fragments *f);
 
 /** fragments_refuse() - give up what is stored of a datagram, and every further fragment of it, under @reason */
 void fragments_refuse(struct fragments *f, struct datagram *d, enum drop_reason reason);

@@ -12,6 +12,7 @@
  *	until the last one has told the length,		of an echo message: ICMPv6's pseudo-header has it
  *	until all are there,				of a UDP datagram over IPv4 without checksum: IPv6 wants one
  */
+#include "nat64/drops.h"
 #include "nat64/fragments.h"
 #include "nat64/recorder.h"
 
@@ -83,6 +84,18 @@ static enum drop_reason sum_finish(struct datagram *d, const struct pkt *p)
 	return DROP_NONE;
 }
 
+/* RFC 8158 s4.6.7.5: the source of the fragment that took the room of others. */
+static void tell_displaced(const struct job *j)
+{
+	const struct view *v = &j->p->v;
+	enum drop_reason reason = fragments_displaced(j->n->fragments);
+
+	if (UNLIKELY(reason != DROP_NONE))
+		state_tell_limit(j->n->state, reason, (enum proto)drop_class_of_view(v).proto,
+			v->version == 6 ? v->src6 : (struct addr6){ 0, UINT64_C(0xffff00000000) | v->src4.v },
+			j->now);
+}
+
 enum verdict pipe_fragment(struct job *j)
 {
 	struct nat64 *n = j->n;
@@ -96,10 +109,12 @@ enum verdict pipe_fragment(struct job *j)
 	enum drop_reason reason = fragments_enter(
 		n->fragments, j->p, c->subscriber_len, j->now, c->lifetime[LIFETIME_FRAGMENT], &d);
 
+	tell_displaced(j);
 	if (reason != DROP_NONE)
 		return job_drop(j, reason);
 	if (!is_ready(j, d)) {
 		fragments_store(n->fragments, d, j->p);
+		tell_displaced(j);
 		TRACE(n, STEP_FRAGMENT_HELD, .n = 0);
 		return VERDICT_HOLD;
 	}

@@ -20,14 +20,16 @@ enum state_event_kind {
 	STATE_BINDING_ENDED,
 	STATE_SESSION_MADE,
 	STATE_SESSION_ENDED,
-	STATE_LIMIT, /* a new flow was refused */
+	STATE_LIMIT,	       /* a new flow was refused, or fragments given up */
+	STATE_PORTS_EXHAUSTED, /* an address has no free block for a subscriber that borrows from it */
 	STATE_EVENT_COUNT
 };
 
 /* One event; at most a cache line, since a busy worker keeps many. Fields that a kind does not name are zero. */
 struct state_event {
 	nsec when;	     /* as the state was given the time */
-	struct addr6 in;     /* the IPv6 host; of a block the subscriber's prefix */
+	struct addr6
+		in; /* the IPv6 host; of a block the subscriber's prefix; of a limit an IPv4 host as ::ffff:0:0/96 */
 	struct addr4 out;    /* the pool's address; not of a limit */
 	uint16_t out_port;   /* of a block its first port; of PROTO_OTHER the protocol's number, as in_port */
 	uint16_t last_port;  /* of a block */
@@ -35,12 +37,13 @@ struct state_event {
 	uint16_t remote_port;	 /* of a session; 0 if it is of ICMP */
 	uint16_t in_port;	 /* of a binding or session */
 	uint8_t kind;		 /* enum state_event_kind */
-	uint8_t proto;		 /* enum proto; of a binding, session or limit */
+	uint8_t proto;		 /* enum proto; of a binding, session, limit or exhausted address */
 	uint8_t prefix;		 /* index of the translation prefix; of a binding or session */
 	uint8_t subscriber_len;	 /* length of a subscriber's prefix, of every event */
 	bool is_static;		 /* a binding that the operator wrote down */
 	enum drop_reason reason; /* of a limit: which one */
-	uint32_t count; /* of a limit: flows refused for it since the event before, this one included */
+	uint32_t
+		count; /* of a limit or exhausted address: how often since the event before, this time included */
 };
 
 /* How much is told. Each includes the ones before, but bindings are not told where sessions are (RFC 8158 s4.6.1). */

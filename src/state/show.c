@@ -114,6 +114,13 @@ uint32_t state_tell_held(struct state *s, uint32_t from, nsec now)
 	return from;
 }
 
+void state_tell_limit(
+	struct state *s, enum drop_reason reason, enum proto proto, struct addr6 source, nsec now)
+{
+	s->watch.now = now;
+	watch_limit(&s->watch, reason, proto, source);
+}
+
 void state_each_table(const struct state *s, void (*fn)(void *ctx, void *table, size_t bytes), void *ctx)
 {
 	const struct memory *const all[] = { &s->memory, &s->pool.memory, &s->pool.held };

@@ -439,6 +439,13 @@ bool state_lease_at(const struct state *s, struct addr4 a, uint16_t port, struct
  */
 uint32_t state_tell_held(struct state *s, uint32_t from, nsec now);
 
+/**
+ * state_tell_limit() - tell the watcher of a limit that is met outside of the tables (fragments that are given up)
+ * @source:	whose packet it was; an IPv4 host as ::ffff:0:0/96
+ */
+void state_tell_limit(
+	struct state *s, enum drop_reason reason, enum proto proto, struct addr6 source, nsec now);
+
 struct state_stats {
 	uint32_t bindings[PROTO_KINDS], sessions[PROTO_KINDS];
 	uint32_t tcp[TCP_STATE_COUNT]; /* TCP sessions by state */

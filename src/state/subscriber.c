@@ -252,6 +252,17 @@ static bool choose_anywhere(struct subscriber_table *t, struct choice *c, enum p
 	return choose_new(t, c, pool_row_any(t->pool, w, t->rng), class);
 }
 
+/* The subscriber's address has no block left (RFC 8158 s4.6.6); if it has an address yet. */
+static bool choose_elsewhere(
+	struct subscriber_table *t, struct choice *c, enum port_class want, enum port_class other)
+{
+	const struct subscriber *sub = &t->at[c->subscriber];
+
+	if (sub->has_addr)
+		watch_ports_exhausted(t->watch, sub->addr, c->proto, sub->prefix);
+	return choose_anywhere(t, c, want) || choose_anywhere(t, c, other);
+}
+
 /* One of the subscriber's own blocks by computation that is not lent yet, of the class; see fixed.h. */
 static bool choose_fixed(struct subscriber_table *t, struct choice *c, enum port_class class)
 {
@@ -324,9 +335,9 @@ enum drop_reason subscriber_take_port(struct subscriber_table *t, uint32_t id, e
 			(may_grow && choose_fixed(t, &c, other));
 	if (!found)
 		found = (may_grow && choose_paired(t, &c, want)) || choose_lent(t, &c, other) ||
-			(may_grow && choose_paired(t, &c, other)) ||
-			(may_grow && choose_anywhere(t, &c, want)) ||
-			(may_grow && choose_anywhere(t, &c, other));
+			(may_grow && choose_paired(t, &c, other));
+	if (!found && may_grow)
+		found = choose_elsewhere(t, &c, want, other);
 	if (!found)
 		return refusal(t, id, may_grow);
 	take(t, c.ret_block, proto, c.ret_port);

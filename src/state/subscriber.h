@@ -27,7 +27,7 @@ struct subscriber_table {
 	struct hash_key key;
 	struct pool *pool;
 	struct rng *rng;
-	const struct watcher *watch;
+	struct watcher *watch;
 };
 
 bool subscribers_init(struct subscriber_table *t, struct memory *m, uint32_t max, const struct hash_key *key);

@@ -81,14 +81,26 @@ static const enum drop_reason limits[WATCH_LIMITS] = {
 	DROP_SESSIONS_FULL,
 	DROP_BINDINGS_FULL,
 	DROP_SUBSCRIBERS_FULL,
+	DROP_FRAGMENT_TABLE_FULL,
+	DROP_FRAGMENT_SOURCE_LIMIT,
 };
+
+/* Counts one more; how many there were since it was told before, or 0 if it is not to be told now. */
+static uint32_t count_if_due(const struct watcher *w, struct watch_limit *l)
+{
+	uint32_t n = ++l->untold;
+
+	if (l->was_told && w->now - l->told < STATE_LIMIT_PAUSE)
+		return 0;
+	l->told = w->now;
+	l->was_told = true;
+	l->untold = 0;
+	return n;
+}
 
 static void tell_limit(
 	struct watcher *w, struct watch_limit *l, enum drop_reason reason, enum proto proto, struct addr6 in)
 {
-	l->untold++;
-	if (l->was_told && w->now - l->told < STATE_LIMIT_PAUSE)
-		return;
 	struct state_event e = {
 		.when = w->now,
 		.kind = STATE_LIMIT,
@@ -96,13 +108,29 @@ static void tell_limit(
 		.subscriber_len = w->subscriber_len,
 		.in = in,
 		.reason = reason,
-		.count = l->untold,
+		.count = count_if_due(w, l),
 	};
 
-	l->told = w->now;
-	l->was_told = true;
-	l->untold = 0;
-	w->to.event(w->to.ctx, &e);
+	if (e.count > 0)
+		w->to.event(w->to.ctx, &e);
+}
+
+void watch_ports_exhausted(struct watcher *w, struct addr4 out, enum proto proto, struct addr6 in)
+{
+	if (LIKELY(!w->to.event))
+		return;
+	struct state_event e = {
+		.when = w->now,
+		.kind = STATE_PORTS_EXHAUSTED,
+		.proto = (uint8_t)proto,
+		.subscriber_len = w->subscriber_len,
+		.in = in,
+		.out = out,
+		.count = count_if_due(w, &w->ports),
+	};
+
+	if (e.count > 0)
+		w->to.event(w->to.ctx, &e);
 }
 
 void watch_limit(struct watcher *w, enum drop_reason reason, enum proto proto, struct addr6 in)

@@ -6,7 +6,7 @@
 #include "state/event.h"
 #include "state/pool.h"
 
-#define WATCH_LIMITS 5 /* reasons that are told as limits */
+#define WATCH_LIMITS 7 /* reasons that are told as limits */
 
 struct watcher {
 	struct state_watch to;
@@ -16,7 +16,7 @@ struct watcher {
 		nsec told; /* when the last event was */
 		uint32_t untold;
 		bool was_told; /* ever */
-	} limits[WATCH_LIMITS];
+	} limits[WATCH_LIMITS], ports;
 };
 
 static inline bool watch_has(const struct watcher *w, enum state_detail detail)
@@ -34,6 +34,9 @@ void watch_binding(const struct watcher *w, enum state_event_kind kind, const st
 /** watch_session() - a session was made, or is going to end */
 void watch_session(const struct watcher *w, enum state_event_kind kind, const struct binding *b,
 	const struct session *e);
+
+/** watch_ports_exhausted() - a flow of @in needed a further block of @out, and there was none; told not too often */
+void watch_ports_exhausted(struct watcher *w, struct addr4 out, enum proto proto, struct addr6 in);
 
 /** watch_limit() - a new flow of @in was refused; told if @reason is a limit, and not too often */
 void watch_limit(struct watcher *w, enum drop_reason reason, enum proto proto, struct addr6 in);

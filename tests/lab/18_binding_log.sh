@@ -123,7 +123,7 @@ AT=$(ask_port)
 NOW=$(utc_now)
 step "who --at: now" who_says '2001:db8:1::/64' "$AT" --at "$NOW"
 step "who --at: an hour ago, which the log does not cover" who_says 'begins' "$AT" --at "$(date -u -d '-1 hour' +%Y-%m-%dT%H:%M:%SZ)"
-step "who --at: local time" who_says '2001:db8:1::/64' "$AT" --at "$(date '+%Y-%m-%d %H:%M:%S')"
+step "who --at: local time" who_says '2001:db8:1::/64' "$AT" --at "$(date '+%Y-%m-%d %H:%M:%S.%3N')"
 step "who --at: what is no time" not who "$AT" --at yesterday
 step "rotation: the new file begins with what is lent" rotate
 step "who --at: the moment before, from the old file" who_says '2001:db8:1::/64' "$AT" --at "$NOW"

@@ -20,6 +20,8 @@ for address in "$BUSINESS6" "$OTHER6"; do
 done
 ip -n "$SERVER_NS" route add "$THIRD4/32" via "$GW4"
 lab_config dedicated
+BINDINGS=$LAB_DIR/run/bindings.log
+sed -i "s#^  level: info#&\n  bindings: { to: [file], path: $BINDINGS }#" "$LAB_DIR/isthmus.yaml"
 cp "$LAB_DIR/isthmus.yaml" "$LAB_DIR/out/first.yaml"
 
 # The file with another pool, further lines of nat64 after it.
@@ -85,6 +87,8 @@ must "the gateway serves" lab_gateway
 step "the first subscriber works" seen_as "$POOL4" "$CLIENT6"
 step "one subscriber borrows what is left" exhaust "$BUSINESS6"
 step "the next one is refused" refused_until_now
+SHOW=1 step "the binding log says that the address has no ports left, and that the pool has none" wait_for 5 \
+	eval 'grep -q "ports-exhausted proto=udp host=2001:db8:5:1:: address=$POOL4 count=" "$BINDINGS" && grep -q "limit .*reason=POOL_EXHAUSTED" "$BINDINGS"'
 step "and that is counted" prints POOL_EXHAUSTED isthmus counters
 SHOW=1 step "the log has warned that the pool is lent out" wait_for 5 grep "all but used up: 2 of 2 port blocks are lent (100 %), on 1 address to 2 subscribers" "$LAB_DIR/gateway.log"
 SHOW=1 step "and the status does" prints "$POOL4:1024-1151: 2 of 2 port blocks lent.*WARNING: beyond 95 %" isthmus status

@@ -16,6 +16,7 @@ static const struct ipfix_facts facts = {
 	.max_bindings = 900000,
 	.max_subscribers = 800000,
 	.max_per_subscriber = 4096,
+	.max_fragments = 2730,
 };
 
 static const struct state_event event = {
@@ -38,7 +39,7 @@ struct all {
 	uint8_t source6[16], destination6[16];
 	uint32_t post_source4, post_destination4, quota, max_sessions, max_bindings, max_user,
 		max_subscribers;
-	uint32_t pool, process;
+	uint32_t pool, process, max_fragments, source4;
 	uint16_t source_port, post_source_port, destination_port, post_destination_port, first, last;
 	uint8_t event, protocol, prefix_len, padding[5];
 };
@@ -49,6 +50,7 @@ static fbInfoElementSpec_t all_spec[] = { { "observationTimeMilliseconds", 8, 0 
 	{ "postNATDestinationIPv4Address", 4, 0 }, { "natQuotaExceededEvent", 4, 0 },
 	{ "maxSessionEntries", 4, 0 }, { "maxBIBEntries", 4, 0 }, { "maxEntriesPerUser", 4, 0 },
 	{ "maxSubscribers", 4, 0 }, { "natPoolId", 4, 0 }, { "exportingProcessId", 4, 0 },
+	{ "maxFragmentsPendingReassembly", 4, 0 }, { "sourceIPv4Address", 4, 0 },
 	{ "sourceTransportPort", 2, 0 }, { "postNAPTSourceTransportPort", 2, 0 },
 	{ "destinationTransportPort", 2, 0 }, { "postNAPTDestinationTransportPort", 2, 0 },
 	{ "portRangeStart", 2, 0 }, { "portRangeEnd", 2, 0 }, { "natEvent", 1, 0 },
@@ -229,6 +231,65 @@ TEST(rfc8158_s4_4_each_limit_has_its_event_and_its_number)
 		CHECK_INT(a[0].pool, limits[i].reason == DROP_POOL_EXHAUSTED ? DOMAIN : 0);
 		if (limits[i].reason == DROP_SUBSCRIBER_BLOCKS)
 			CHECK_BYTES(a[0].source6, 16, source6, 16);
+	}
+}
+
+TEST(rfc8158_s4_6_7_5_fragments_have_their_source_of_either_family)
+{
+	static const enum drop_reason reasons[] = { DROP_FRAGMENT_TABLE_FULL, DROP_FRAGMENT_SOURCE_LIMIT };
+
+	for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
+		struct state_event e[2] = { event, event };
+		struct all a[3];
+
+		e[0].kind = e[1].kind = STATE_LIMIT;
+		e[0].reason = e[1].reason = reasons[i];
+		e[1].in = (struct addr6){ 0, UINT64_C(0xffffc6336407) };
+		REQUIRE(read_events(e, 2, a) == 2);
+		for (unsigned k = 0; k < 2; k++) {
+			CHECK_INT(a[k].event, 13);
+			CHECK_INT(a[k].quota, 5);
+			CHECK_INT(a[k].max_fragments, 2730);
+		}
+		CHECK_BYTES(a[0].source6, 16, source6, 16);
+		CHECK_INT(a[0].source4, 0);
+		CHECK_INT(a[1].source4, 0xc6336407);
+	}
+}
+
+TEST(rfc8158_s4_6_6_ports_of_an_address_have_it_and_the_protocol)
+{
+	struct state_event e = event;
+	struct all a[2];
+
+	e.kind = STATE_PORTS_EXHAUSTED;
+	e.proto = PROTO_UDP;
+	REQUIRE(read_events(&e, 1, a) == 1);
+	CHECK_INT(a[0].event, 12);
+	CHECK_INT(a[0].post_source4, 0xc0000202);
+	CHECK_INT(a[0].protocol, 17);
+	CHECK_INT(a[0].time, NOW);
+}
+
+TEST(rfc8158_s4_6_9_an_address_as_a_whole_has_both_addresses_and_the_protocol)
+{
+	struct state_event e[2] = { event, event };
+	struct all a[3];
+
+	e[0].kind = STATE_BINDING_MADE;
+	e[1].kind = STATE_BINDING_ENDED;
+	for (unsigned i = 0; i < 2; i++) {
+		e[i].proto = PROTO_OTHER;
+		e[i].in_port = e[i].out_port = 132;
+	}
+	REQUIRE(read_events(e, 2, a) == 2);
+	CHECK_INT(a[0].event, 14);
+	CHECK_INT(a[1].event, 15);
+	for (unsigned i = 0; i < 2; i++) {
+		CHECK_BYTES(a[i].source6, 16, source6, 16);
+		CHECK_INT(a[i].post_source4, 0xc0000202);
+		CHECK_INT(a[i].protocol, 132);
+		CHECK_INT(a[i].source_port, 0);
 	}
 }
 

@@ -80,6 +80,9 @@ static const struct {
 		T "session-ended proto=icmp client=[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535 "
 		  "via=192.0.2.200:65535 remote=198.51.100.200:0" },
 	{ RECORD_LIMIT, T "limit proto=udp host=2001:db8:0:7::5 reason=POOL_EXHAUSTED count=17" },
+	{ RECORD_LIMIT, T "limit proto=udp host=::ffff:198.51.100.7 reason=FRAGMENT_TABLE_FULL count=1" },
+	{ RECORD_PORTS_EXHAUSTED,
+		T "ports-exhausted proto=udp host=2001:db8:0:7:: address=192.0.2.2 count=3" },
 };
 
 TEST(each_kind_of_line_is_read_and_written_back_the_same)
@@ -259,4 +262,12 @@ TEST(an_event_becomes_the_record_of_its_kind)
 	r = record_of_event(&limit, 1764079385007);
 	record_write(&r, text);
 	CHECK_TEXT(text, T "limit proto=udp host=2001:db8:0:7::5 reason=POOL_EXHAUSTED count=17\n");
+	struct state_event exhausted = limit;
+
+	exhausted.kind = STATE_PORTS_EXHAUSTED;
+	exhausted.in = (struct addr6){ UINT64_C(0x20010db800000007), 0 };
+	exhausted.out = (struct addr4){ 0xc0000202 };
+	r = record_of_event(&exhausted, 1764079385007);
+	record_write(&r, text);
+	CHECK_TEXT(text, T "ports-exhausted proto=udp host=2001:db8:0:7:: address=192.0.2.2 count=17\n");
 }

@@ -624,6 +624,40 @@ TEST(a_full_table_gives_up_the_oldest)
 	bench_free(b);
 }
 
+static struct state_event heard[8];
+static unsigned heard_len;
+
+static void hear(void *ctx, const struct state_event *e)
+{
+	if (heard_len < ARRAY_LEN(heard))
+		heard[heard_len] = *e;
+	heard_len++;
+}
+
+TEST(a_full_table_is_told_with_the_source_that_filled_it_and_once_a_second_rfc8158_s4_6_7_5)
+{
+	struct bench *b = bench_config();
+
+	heard_len = 0;
+	b->cfg.state.watch = (struct state_watch){ .event = hear };
+	bench_start(b);
+	for (unsigned i = 0; i < FRAGMENT_DATAGRAMS_MAX; i++)
+		CHECK_INT(give_stray(b, 100 + i, i, 80), VERDICT_HOLD);
+	CHECK_INT(heard_len, 0);
+	for (unsigned i = 0; i < 50; i++)
+		CHECK_INT(give_stray(b, 5000 + i, i, 80), VERDICT_HOLD);
+	REQUIRE(heard_len == 1);
+	CHECK_INT(heard[0].kind, STATE_LIMIT);
+	CHECK_INT(heard[0].reason, DROP_FRAGMENT_TABLE_FULL);
+	check_addr6(heard[0].in, "2001:db8:1388::1");
+	b->now += NSEC;
+	CHECK_INT(give_stray(b, 6000, 1, 80), VERDICT_HOLD);
+	REQUIRE(heard_len == 2);
+	CHECK_INT(heard[1].count, 50);
+	check_addr6(heard[1].in, "2001:db8:1770::1");
+	bench_free(b);
+}
+
 TEST(one_source_has_a_share_of_the_datagrams)
 {
 	struct bench *b = bench_new();

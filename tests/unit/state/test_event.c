@@ -35,7 +35,7 @@ static struct state_config watched(enum state_detail detail)
 /* The kinds of what was heard, one letter each. */
 static const char *heard(void)
 {
-	static const char letters[] = "LRHBbSs!";
+	static const char letters[] = "LRHBbSs!x";
 	static char text[HEARD_MAX + 1];
 
 	_Static_assert(sizeof(letters) - 1 == STATE_EVENT_COUNT, "a letter for each kind");
@@ -217,6 +217,62 @@ TEST(a_limit_is_told_once_a_second_with_the_number_of_those_refused_rfc8158_s5_2
 	check_drop64(s, udp64(v6(1, 1), 9, SERVER, 53), START + NSEC, DROP_SUBSCRIBER_BLOCKS);
 	CHECK_TEXT(heard(), "L!!");
 	CHECK_INT(ear.at[2].count, 5); /* four that were not told, and this one */
+	FINISH(s);
+}
+
+TEST(an_address_without_free_blocks_is_told_once_a_second_rfc8158_s4_6_6)
+{
+	struct state_config c = watched(STATE_TELL_BLOCKS);
+
+	c.pool[0] = pool_of(v4(192, 0, 2, 0), 31, 1024, 1087); /* two addresses of one block */
+	struct state *s = state_of(&c);
+	struct addr4 first = take64(s, udp64(v6(1, 1), 1, SERVER, 53), START).binding->out;
+
+	CHECK_TEXT(heard(), "L"); /* it had none before, so nothing has run out */
+	for (unsigned i = 1; i < 65; i++)
+		take64(s, udp64(v6(1, 1), (uint16_t)(5000 + i), SERVER, 53), START);
+	CHECK_TEXT(heard(), "LxL");
+	CHECK(addr4_eq(ear.at[1].out, first));
+	CHECK_INT(ear.at[1].proto, PROTO_UDP);
+	CHECK_INT(ear.at[1].count, 1);
+	for (unsigned i = 65; i < 128; i++)
+		take64(s, udp64(v6(1, 1), (uint16_t)(5000 + i), SERVER, 53), START);
+	for (unsigned i = 0; i < 3; i++)
+		check_drop64(s, udp64(v6(1, 1), 9, SERVER, 53), START + 1, DROP_POOL_EXHAUSTED);
+	CHECK_TEXT(heard(), "LxL!");
+	check_drop64(s, udp64(v6(1, 1), 9, SERVER, 53), START + NSEC, DROP_POOL_EXHAUSTED);
+	CHECK_INT(ear.at[4].kind, STATE_PORTS_EXHAUSTED);
+	CHECK_INT(ear.at[4].count, 4);
+	FINISH(s);
+}
+
+TEST(a_subscriber_that_has_all_its_blocks_has_not_exhausted_an_address)
+{
+	struct state_config c = watched(STATE_TELL_BLOCKS);
+
+	c.max_blocks_per_subscriber = 1;
+	struct state *s = state_of(&c);
+
+	for (unsigned i = 0; i < 64; i++)
+		take64(s, udp64(v6(1, 1), (uint16_t)(5000 + i), SERVER, 53), START);
+	check_drop64(s, udp64(v6(1, 1), 9, SERVER, 53), START, DROP_SUBSCRIBER_BLOCKS);
+	CHECK_TEXT(heard(), "L!");
+	FINISH(s);
+}
+
+TEST(what_is_met_outside_of_the_tables_is_told_as_often_as_limits_are)
+{
+	struct state_config c = watched(STATE_TELL_BLOCKS);
+	struct state *s = state_of(&c);
+
+	state_tell_limit(s, DROP_FRAGMENT_TABLE_FULL, PROTO_UDP, v6(1, 1), START);
+	state_tell_limit(s, DROP_FRAGMENT_TABLE_FULL, PROTO_UDP, v6(2, 1), START + 1);
+	state_tell_limit(s, DROP_FRAGMENT_SOURCE_LIMIT, PROTO_UDP, v6(2, 1), START + 1);
+	state_tell_limit(s, DROP_FRAGMENT_OVERLAP, PROTO_UDP, v6(2, 1), START + 1); /* no limit */
+	CHECK_TEXT(heard(), "!!");
+	state_tell_limit(s, DROP_FRAGMENT_TABLE_FULL, PROTO_UDP, v6(3, 1), START + NSEC);
+	CHECK_INT(ear.at[2].count, 2);
+	CHECK(addr6_eq(ear.at[2].in, v6(3, 1)));
 	FINISH(s);
 }
 
