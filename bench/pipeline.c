@@ -27,6 +27,7 @@
 #include "base/clock.h"
 #include "bindlog/events.h"
 #include "nat64/nat64.h"
+#include "state/pool.h"
 #include "xlat/xlat.h"
 
 #include <getopt.h>
@@ -64,6 +65,7 @@ struct bench {
 	struct outside *outside; /* by session */
 	struct nat64 *nat64;
 	struct state *state;
+	struct static_binding *statics; /* of lend_to_others() */
 	nsec now;
 	struct rng rng;
 	uint8_t *work;	  /* NAT64_BURST_MAX times WORK_BYTES */
@@ -76,7 +78,7 @@ struct bench {
 
 typedef void loop_fn(struct bench *b);
 
-enum world { WORLD_NONE, WORLD_NAT64, WORLD_STATE };
+enum world { WORLD_NONE, WORLD_NAT64, WORLD_STATE, WORLD_HALF_LENT, WORLD_ALL_BUT_LENT };
 
 struct path {
 	const char *name;
@@ -89,6 +91,12 @@ struct path {
 	loop_fn *loop;
 	loop_fn *pass;
 };
+
+/* How many of the pool's blocks others have, per mille; such paths are for few sessions. */
+static unsigned lent_in(enum world w)
+{
+	return w == WORLD_HALF_LENT ? 500 : w == WORLD_ALL_BUT_LENT ? 999 : 0;
+}
 
 _Noreturn static void fail(const struct bench *b, const char *what)
 {
@@ -377,6 +385,10 @@ static const struct path paths[] = {
 	{ "new-tcp", "new session, TCP SYN", "copy64", PROTO_TCP, DIR_64, WORLD_NAT64, false, NULL,
 		pass_new },
 	{ "new-echo", "new session, echo", "copy64", PROTO_ICMP, DIR_64, WORLD_NAT64, false, NULL, pass_new },
+	{ "new-udp-half", "new session, UDP, half lent", "copy64", PROTO_UDP, DIR_64, WORLD_HALF_LENT, false,
+		NULL, pass_new },
+	{ "new-udp-full", "new session, UDP, 99.9 % lent", "copy64", PROTO_UDP, DIR_64, WORLD_ALL_BUT_LENT,
+		false, NULL, pass_new },
 	{ "expire-udp", "session expires, UDP", NULL, PROTO_UDP, DIR_64, WORLD_NAT64, false, NULL,
 		pass_expire },
 	{ "expire-tcp", "session expires, TCP", NULL, PROTO_TCP, DIR_64, WORLD_NAT64, false, NULL,
@@ -423,6 +435,20 @@ static struct nat64_config config_for(uint32_t sessions)
 	c.state.pool_len = 1;
 	c.state.max_sessions = sessions;
 	return c;
+}
+
+/* Others have so many of the pool's blocks, for good. */
+static void lend_to_others(struct bench *b, struct nat64_config *c)
+{
+	uint64_t blocks = pool_blocks(&c->state);
+	uint32_t left = (uint32_t)(blocks * (1000 - lent_in(b->path->world)) / 1000);
+
+	if (b->sessions > left * BINDINGS_PER_SUBSCRIBER)
+		fail(b, "so many sessions do not fit in what is left of the pool");
+	b->statics = table(blocks, sizeof(*b->statics));
+	c->state.statics = b->statics;
+	c->state.statics_len = traffic_others(&c->state, left, b->statics);
+	c->state.max_sessions = b->sessions + (uint32_t)blocks; /* bindings are bounded by it, too */
 }
 
 static const uint8_t seed[32] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20 };
@@ -484,9 +510,12 @@ static void bench_begin(struct bench *b)
 	for (uint32_t i = 0; i < n; i++)
 		b->order[i] = i;
 	shuffle(b);
+	if (lent_in(b->path->world) > 0)
+		lend_to_others(b, &c);
 	if (b->ring)
 		c.state.watch = (struct state_watch){ events_put, b->ring, STATE_TELL_SESSIONS };
-	if (b->path->world == WORLD_NAT64 && nat64_new(&c, seed, b->now, &b->nat64) < 0)
+	if ((b->path->world == WORLD_NAT64 || lent_in(b->path->world) > 0) &&
+		nat64_new(&c, seed, b->now, &b->nat64) < 0)
 		fail(b, "nat64_new() failed");
 	if (b->path->world == WORLD_STATE) {
 		b->flows64 = table(n, sizeof(*b->flows64));
@@ -508,6 +537,7 @@ static void bench_end(struct bench *b)
 	free(b->flows46);
 	free(b->outside);
 	free(b->work);
+	free(b->statics);
 }
 
 /* --- measuring --- */
@@ -587,12 +617,16 @@ static void print_paths(const struct options *o)
 		const struct path *p = &paths[i];
 
 		raw[i][0] = measure(p, o, FEW, &packets);
-		raw[i][1] = measure(p, o, MANY, &packets);
+		raw[i][1] = lent_in(p->world) > 0 ? 0 : measure(p, o, MANY, &packets);
 		if (!p->title)
 			continue;
 		const double none[2] = { 0, 0 }, *less = p->minus ? raw[find_path(p->minus) - paths] : none;
 		double few = raw[i][0] - less[0], many = raw[i][1] - less[1];
 
+		if (lent_in(p->world) > 0) {
+			printf("%-*s %12.1f %12s %12s %14s\n", NAME_WIDTH, p->title, few, "-", "-", "-");
+			continue;
+		}
 		printf("%-*s %12.1f %12.1f %12.2f %14.0f\n", NAME_WIDTH, p->title, few, many, few / many,
 			1e6 / many);
 		fflush(stdout);

@@ -3,6 +3,7 @@
 
 #include "addr/embed.h"
 #include "base/bytes.h"
+#include "state/pool.h"
 
 #include <string.h>
 
@@ -125,4 +126,27 @@ void traffic_frame46(const struct shape *s, uint32_t i, struct outside o, struct
 	uint32_t pseudo = s->proto == PROTO_ICMP ? 0 : sum_of((uint32_t)s->l4_len + proto, p + 12, 8);
 
 	put_transport(s, p + IP4_HDR_LEN, s->proto == PROTO_ICMP ? f.dport : f.sport, f.dport, 0, pseudo);
+}
+
+#define OTHERS UINT64_C(0x20010db900000000) /* their subscribers; the traffic's are below 2001:db8::/32 */
+
+uint32_t traffic_others(const struct state_config *c, uint32_t left, struct static_binding *ret)
+{
+	const struct pool_entry *e = &c->pool[0];
+	uint32_t blocks = (uint32_t)pool_blocks(c), addresses = UINT32_C(1) << (32 - e->prefix.len), n = 0;
+
+	for (uint32_t i = 0; i < blocks; i++) {
+		uint16_t port = (uint16_t)(e->lo + i % (blocks / addresses) * c->ports_per_block);
+
+		if ((uint64_t)i * left / blocks != (uint64_t)(i + 1) * left / blocks)
+			continue;
+		ret[n++] = (struct static_binding){
+			.proto = PROTO_TCP,
+			.out = { e->prefix.addr.v + i / (blocks / addresses) },
+			.out_port = port,
+			.in = { OTHERS | i, 1 },
+			.in_port = port,
+		};
+	}
+	return n;
 }

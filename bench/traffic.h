@@ -42,4 +42,13 @@ struct flow46 traffic_flow46(const struct shape *s, uint32_t i, struct outside o
 void traffic_frame64(const struct shape *s, uint32_t i, struct frame *ret);
 void traffic_frame46(const struct shape *s, uint32_t i, struct outside o, struct frame *ret);
 
+/**
+ * traffic_others() - static bindings of other subscribers, one in each block of the pool but @left of them
+ * @c:		the pool is one entry
+ * @ret:	room for one for each block
+ *
+ * What is left is spread over the addresses. Return: how many.
+ */
+uint32_t traffic_others(const struct state_config *c, uint32_t left, struct static_binding *ret);
+
 #endif
