@@ -157,6 +157,7 @@ struct dns64_config {
 	char hosts_file[DNS64_FILE_MAX]; /* for conf_resolve(), which makes local names of it; "" for none */
 	struct dns64_block block;
 	struct dns64_stale stale;
+	unsigned cache_mib;    /* of what the world said, over all threads */
 	unsigned answer_cache; /* answers kept ready to be given again; 0: none */
 	struct dns64_policy policy; /* of clients without a view */
 	struct dns64_view views[DNS64_VIEWS_MAX];

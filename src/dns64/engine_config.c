@@ -218,21 +218,26 @@ static bool has_loopback_upstream(const struct dns64_config *c)
 	return false;
 }
 
-/* What libunbound fills at most, in bytes, by all threads together. */
-static void write_sizes(FILE *f, unsigned threads)
+/*
+ * The caches' parts of dns64.cache-size, of which each thread has its share. An answer takes one entry of the message cache and, for a
+ * name with A records alone, one and a half of the record cache, which are larger: docs/performance.md has the figures.
+ */
+static void write_sizes(FILE *f, const struct dns64_config *c, unsigned threads)
 {
 	static const struct {
 		const char *key;
-		unsigned long bytes;
+		unsigned percent;
 	} caches[] = {
-		{ "msg-cache-size", 64ul << 20 },
-		{ "rrset-cache-size", 128ul << 20 },
-		{ "key-cache-size", 16ul << 20 },
-		{ "neg-cache-size", 4ul << 20 },
+		{ "msg-cache-size", 48 },
+		{ "rrset-cache-size", 44 },
+		{ "key-cache-size", 6 },
+		{ "neg-cache-size", 2 },
 	};
+	uint64_t share = ((uint64_t)c->cache_mib << 20) / threads;
 
 	for (unsigned i = 0; i < ARRAY_LEN(caches); i++)
-		fprintf(f, " %s: %lu\n", caches[i].key, caches[i].bytes / threads);
+		fprintf(f, " %s: %llu\n", caches[i].key,
+			(unsigned long long)(share * caches[i].percent / 100));
 }
 
 void engine_config_write(FILE *f, const struct dns64_config *c, unsigned threads, const char *reserved,
@@ -241,7 +246,7 @@ void engine_config_write(FILE *f, const struct dns64_config *c, unsigned threads
 	bool forwards = c->upstream_mode == UPSTREAM_FORWARD;
 
 	fputs(fixed, f);
-	write_sizes(f, threads);
+	write_sizes(f, c, threads);
 	write_reserved(f, reserved);
 	fprintf(f, " module-config: \"%s\"\n", c->dnssec_validate ? "validator iterator" : "iterator");
 	if (c->dnssec_validate)

@@ -190,6 +190,8 @@ static void make_dns64(struct maker *m)
 	if (below(m, 2))
 		say(m, "  answer-cache: %u\n", below(m, 1u << 24));
 	if (below(m, 2))
+		say(m, "  cache-size: %u\n", 8 + below(m, 4096));
+	if (below(m, 2))
 		say(m, "  threads: %s\n", PICK(m, "auto", "1", "16"));
 	if (below(m, 2))
 		say(m, "  listen: [\"[2001:db8::%x]:%u\", \"192.0.2.%u:53\"]\n", below(m, 65536),
@@ -220,10 +222,10 @@ static void make_dns64(struct maker *m)
 			PICK(m, "", ".", "A.example, _b.c-d"), PICK(m, "", "e", "\"0.f\""));
 	if (below(m, 2))
 		say(m, "  forward: [%s]\n  negative-trust-anchors: [%s]\n  serve-stale: { keep: %us }\n",
-			PICK(m, "", "{ domain: corp.example, to: 192.0.2.1 }",
+			PICK(m, "", "{ domain: corp.example, to: 203.0.113.1 }",
 				"{ domain: ., to: [\"192.0.2.1:5353\", \"2001:db8::1\"], dnssec: off }, { "
 				"domain: a, "
-				"to: 192.0.2.1 }"),
+				"to: 203.0.113.1 }"),
 			PICK(m, "", "Broken.example, b"), below(m, 86400));
 	if (below(m, 2))
 		say(m, "  local: [%s]\n  block: { nxdomain: [%s], refuse: [%s] }\n  hosts-file: %s\n",
@@ -364,6 +366,7 @@ static const struct {
 	{ "dns64:", "dns64: { upstream: recursive }", "dns64.upstream" },
 	{ "dns64:", "dns64: { dnssec: off }", "dns64.dnssec" },
 	{ "dns64:", "dns64: { threads: 2 }", "dns64.threads" },
+	{ "dns64:", "dns64: { cache-size: 64 }", "dns64.cache-size" },
 	{ "dns64:", "dns64: { forward: [{ domain: a.example, to: 192.0.2.1 }] }", "dns64.forward" },
 	{ "dns64: { forward: [{ domain: a.example, to: 192.0.2.1 }] }",
 		"dns64: { forward: [{ domain: a.example, to: 192.0.2.1, dnssec: off }] }", "dns64.forward" },

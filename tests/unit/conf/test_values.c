@@ -93,6 +93,7 @@ static void check_default_dns64(const struct dns64_config *d)
 	CHECK(d->dnssec_validate && !d->policy.allow_non_global);
 	CHECK_INT(d->answer_cache, 100000);
 	CHECK_INT(d->threads, 0);
+	CHECK_INT(d->cache_mib, 256);
 }
 
 static void check_default_service(const struct conf *c)

@@ -205,3 +205,36 @@ TEST(names_that_are_no_host_names_never_reach_the_text)
 	c.forward_len = 0;
 	CHECK_INT(engine_config_check(&c, fault, sizeof(fault)), 0);
 }
+
+/* The number behind a key of the text. */
+static unsigned long number_of(const char *text, const char *key)
+{
+	const char *at = strstr(text, key);
+
+	REQUIRE(at != NULL);
+	return strtoul(at + strlen(key), NULL, 10);
+}
+
+TEST(threads_share_the_memory_of_the_caches)
+{
+	struct dns64_config c = { .upstream_mode = UPSTREAM_RECURSIVE, .cache_mib = 1u << 20 };
+	static const char *const keys[] = { " msg-cache-size: ", " rrset-cache-size: ", " key-cache-size: ",
+		" neg-cache-size: " };
+	unsigned long sum = 0;
+
+	for (unsigned threads = 1; threads <= DNS64_THREADS_MAX; threads *= 4) {
+		char *text = NULL;
+		size_t len;
+		FILE *f = open_memstream(&text, &len);
+
+		REQUIRE(f != NULL);
+		engine_config_write(f, &c, threads, "", NULL);
+		fclose(f);
+		sum = 0;
+		for (unsigned i = 0; i < ARRAY_LEN(keys); i++)
+			sum += number_of(text, keys[i]);
+		CHECK(sum * threads <= UINT64_C(1) << 40);
+		CHECK(sum * threads > (UINT64_C(1) << 40) - 1000);
+		free(text);
+	}
+}
