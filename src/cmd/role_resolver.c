@@ -7,6 +7,7 @@
  * says. The resolvers are made before the sandbox is entered, because libunbound reads files when it is made, and the
  * threads start inside, so that its filter holds for them too.
  */
+#include "cmd/certificates.h"
 #include "cmd/dns_secure.h"
 #include "cmd/role.h"
 #include "cmd/show_lookup.h"
@@ -26,6 +27,8 @@
 struct resolver_role {
 	struct loop *loop;
 	struct resolvers *resolvers;
+	const struct dns64_config *config; /* in force */
+	struct certificates *certificates;
 	nsec started;
 	const int *renewal; /* during a reload: memory files with certificates */
 	unsigned renewal_len;
@@ -126,6 +129,8 @@ static int serve_secure(struct resolver_role *rr, const struct role_start *s, co
 		unsigned len = dns_secure_of(c, &dns_secure_parts[i])->listen_len;
 
 		if (len > 0)
+			certificates_set(rr->certificates, i, tls_context_expires(contexts[i]));
+		if (len > 0)
 			err = resolvers_serve_tls(
 				rr->resolvers, dns_secure_parts[i].transport, contexts[i], fds, len);
 		fds += len * l->threads;
@@ -156,6 +161,15 @@ static int make_resolvers(struct resolver_role *rr, const struct role_start *s, 
 	return err;
 }
 
+static void resolver_role_stop(void *ctx)
+{
+	struct resolver_role *rr = ctx;
+
+	resolvers_free(rr->resolvers);
+	certificates_free(rr->certificates);
+	free(rr);
+}
+
 static int resolver_role_start(const struct role_start *s, void **ret_ctx, struct role_fault *fault)
 {
 	struct layout l;
@@ -168,12 +182,14 @@ static int resolver_role_start(const struct role_start *s, void **ret_ctx, struc
 		return -ENOMEM;
 	rr->loop = s->loop;
 	rr->started = clock_now();
-	err = make_resolvers(rr, s, &l, fault);
+	rr->config = &s->conf->dns64;
+	err = certificates_new(s->loop, &rr->certificates);
+	if (err == 0)
+		err = make_resolvers(rr, s, &l, fault);
 	if (err == 0)
 		err = serve_secure(rr, s, &l, fault);
 	if (err < 0) {
-		resolvers_free(rr->resolvers);
-		free(rr);
+		resolver_role_stop(rr);
 		return err;
 	}
 	*ret_ctx = rr;
@@ -212,20 +228,16 @@ static int resolver_role_reload(void *ctx, const struct conf *c, struct role_fau
 		snprintf(fault->text, sizeof(fault->text), "the resolver refuses the new configuration: %s",
 			strerror(-err));
 	for (unsigned i = 0; i < DNS_SECURE_PARTS; i++) {
-		if (err < 0)
+		if (err < 0) {
 			tls_context_free(contexts[i]);
-		else if (contexts[i])
+		} else if (contexts[i]) {
+			certificates_set(rr->certificates, i, tls_context_expires(contexts[i]));
 			resolvers_renew_tls(rr->resolvers, dns_secure_parts[i].transport, contexts[i]);
+		}
 	}
+	if (err == 0)
+		rr->config = &c->dns64;
 	return err;
-}
-
-static void resolver_role_stop(void *ctx)
-{
-	struct resolver_role *rr = ctx;
-
-	resolvers_free(rr->resolvers);
-	free(rr);
 }
 
 /* add_counters() - put every counter of the resolver into a row, under its own name */
@@ -291,11 +303,12 @@ static void answer_status(void *ctx, const json_t *args, int fd)
 		return;
 	resolvers_status(rr->resolvers, &st);
 	resolvers_counters(rr->resolvers, &c);
-	json_t *row = json_pack("{s:s, s:i, s:f, s:i, s:i, s:i, s:i, s:s, s:o}", "role", "resolver", "pid",
-		(int)getpid(), "uptime_s", (double)((clock_now() - rr->started) / MSEC) / 1000,
+	json_t *row = json_pack("{s:s, s:i, s:f, s:i, s:i, s:i, s:i, s:s, s:o, s:o}", "role", "resolver",
+		"pid", (int)getpid(), "uptime_s", (double)((clock_now() - rr->started) / MSEC) / 1000,
 		"queries_open", (int)st.queries_open, "queries_open_max", (int)st.queries_open_max,
 		"tcp_clients", (int)st.tcp_clients, "tcp_clients_max", (int)st.tcp_clients_max, "validation",
-		st.validation, "threads", threads_row(rr));
+		st.validation, "threads", threads_row(rr), "secure",
+		certificates_rows(rr->certificates, rr->config));
 	if (row) {
 		add_counters(row, &c);
 		json_object_set_new(

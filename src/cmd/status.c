@@ -236,6 +236,22 @@ static void print_threads(const json_t *threads)
 	printf(" answers\n");
 }
 
+/* What is served over TLS and HTTPS, and until when clients believe that it is us. */
+static void print_secure(const json_t *rows)
+{
+	for (size_t i = 0; i < json_array_size(rows); i++) {
+		const json_t *row = json_array_get(rows, i);
+		long long days = json_integer_value(json_object_get(row, "certificate_days"));
+		bool is_https = strcmp(row_text(row, "over"), "https") == 0;
+
+		print_joined(is_https ? "over HTTPS" : "over TLS", json_object_get(row, "listen"));
+		if (days < 0)
+			printf(LABEL "the certificate has expired\n", "");
+		else
+			printf(LABEL "certificate good for %lld day%s\n", "", days, days == 1 ? "" : "s");
+	}
+}
+
 static void print_resolver(const json_t *r)
 {
 	char a[FIGURE_TEXT], b[FIGURE_TEXT], c[FIGURE_TEXT], d[FIGURE_TEXT];
@@ -256,6 +272,7 @@ static void print_resolver(const json_t *r)
 	printf(LABEL "%s\n", "validation", row_text(r, "validation"));
 	print_joined("but not of", json_object_get(r, "not_validated"));
 	print_threads(json_object_get(r, "threads"));
+	print_secure(json_object_get(r, "secure"));
 }
 
 /* --- asking --- */

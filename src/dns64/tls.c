@@ -2,13 +2,13 @@
 #include "dns64/tls.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
+#include <time.h>
 
 #define CHAIN_MAX 8 /* certificates above the server's own; more is a mistake */
 
@@ -36,13 +36,6 @@ static const char *add_chain(SSL_CTX *ctx, BIO *in)
 	return "it has more certificates than a chain can have";
 }
 
-static void warn_expired(const X509 *c)
-{
-	if (X509_cmp_current_time(X509_get0_notAfter(c)) < 0)
-		log_warning("the certificate for DNS over TLS or HTTPS has expired; clients that check it "
-			    "stay away");
-}
-
 static const char *add_certificates(SSL_CTX *ctx, BIO *in)
 {
 	X509 *own = PEM_read_bio_X509(in, NULL, no_password, NULL);
@@ -54,8 +47,6 @@ static const char *add_certificates(SSL_CTX *ctx, BIO *in)
 		why = "the certificate cannot be used: its key is too weak, or its kind is not known";
 	else
 		why = add_chain(ctx, in);
-	if (!why)
-		warn_expired(own);
 	X509_free(own);
 	return why;
 }
@@ -143,6 +134,15 @@ int tls_context_new(const char *pem, size_t len, const char *protocol, struct ss
 void tls_context_free(struct ssl_ctx_st *ctx)
 {
 	SSL_CTX_free(ctx);
+}
+
+int64_t tls_context_expires(const struct ssl_ctx_st *ctx)
+{
+	const X509 *own = SSL_CTX_get0_certificate(ctx);
+	struct tm tm;
+
+	/* Without seconds or zone a time is no time of a certificate (RFC 5280 s4.1.2.5); OpenSSL reads the others. */
+	return own && ASN1_TIME_to_tm(X509_get0_notAfter(own), &tm) == 1 ? timegm(&tm) : 0;
 }
 
 struct ssl_ctx_st *tls_context_share(struct ssl_ctx_st *ctx)

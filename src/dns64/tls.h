@@ -29,6 +29,9 @@ MUST_CHECK int tls_context_new(const char *pem, size_t len, const char *protocol
 	char *fault, size_t fault_size);
 void tls_context_free(struct ssl_ctx_st *ctx); /* connections live on; NULL is fine */
 
+/** tls_context_expires() - until when the server's own certificate is good: seconds since 1970; 0: it does not say */
+int64_t tls_context_expires(const struct ssl_ctx_st *ctx);
+
 /** tls_context_share() - @ctx once more, for another thread; each is given to tls_context_free() */
 struct ssl_ctx_st *tls_context_share(struct ssl_ctx_st *ctx);
 

@@ -67,6 +67,12 @@ strangers_are_closed() {
 	not client kdig -b 2001:dba::5 "@$GW6" +tls +timeout=2 +retry=0 +short www.lab.example AAAA
 	[ "$(counter tls_refused_stranger)" -gt "$before" ]
 }
+# The certificates of the lab are good for two days.
+expiry_is_shown() {
+	prints 'over TLS  *\[::\]:853, 0.0.0.0:853' isthmus status && prints 'certificate good for 1 day$' isthmus status &&
+		prints 'over HTTPS  *\[::\]:443$' isthmus status &&
+		grep -q 'dns64.tls: the certificate is good for 1 more day only' "$LAB_DIR/gateway.log"
+}
 # Questions all the time, one connection each, while the certificate changes; each must be answered.
 load() {
 	local end=$((SECONDS + 6)) asked=0 failed=0
@@ -239,6 +245,8 @@ step "several questions over one connection" pipelined
 step "an answer that UDP would cut is whole" long_answers_are_whole
 step "TLS 1.1 is refused" old_tls_is_refused
 step "clients that may not ask are closed before the handshake" strangers_are_closed
+
+step "status says where, and for how long the certificate is good" expiry_is_shown
 
 section "DNS over HTTPS"
 step "kdig asks with POST, and finds the certificate good" answers kdig_https first

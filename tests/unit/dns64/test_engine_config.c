@@ -218,8 +218,9 @@ static unsigned long number_of(const char *text, const char *key)
 TEST(threads_share_the_memory_of_the_caches)
 {
 	struct dns64_config c = { .upstream_mode = UPSTREAM_RECURSIVE, .cache_mib = 1u << 20 };
-	static const char *const keys[] = { " msg-cache-size: ", " rrset-cache-size: ", " key-cache-size: ",
-		" neg-cache-size: " };
+	static const char *const keys[] = {
+		" msg-cache-size: ", " rrset-cache-size: ", " key-cache-size: ", " neg-cache-size: "
+	};
 	unsigned long sum = 0;
 
 	for (unsigned threads = 1; threads <= DNS64_THREADS_MAX; threads *= 4) {

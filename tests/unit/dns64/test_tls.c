@@ -278,6 +278,23 @@ static void refused(const char *pem, size_t len, const char *why)
 		fprintf(stderr, "     %s\n", fault);
 }
 
+TEST(a_certificate_says_until_when_it_is_good)
+{
+	struct ssl_ctx_st *ctx, *other;
+	struct pem pem;
+
+	pem_make(&pem, "dns.example.net"); /* for an hour */
+	ctx = context_of(&pem);
+	int64_t left = tls_context_expires(ctx) - time(NULL);
+
+	CHECK(left > 3500 && left <= 3600);
+	other = tls_context_share(ctx);
+	tls_context_free(ctx);
+	CHECK(tls_context_expires(other) - time(NULL) == left ||
+		tls_context_expires(other) - time(NULL) == left - 1);
+	tls_context_free(other);
+}
+
 TEST(certificates_that_cannot_be_used_are_refused_with_a_sentence)
 {
 	char text[8192];
