@@ -75,7 +75,7 @@ bench-pipeline: all
 
 fuzz: deps-lab
 	@$(MAKE) --no-print-directory $(FUZZ)/build.ninja
-	ninja -C $(FUZZ)
+	ninja -C $(FUZZ) fuzzers
 	@tools/run-fuzz $(FUZZ) $(FUZZ_SECONDS)
 
 check-style:
