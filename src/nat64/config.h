@@ -4,6 +4,7 @@
 
 #include "addr/addr.h"
 #include "addr/eam.h"
+#include "addr/lent46.h"
 #include "state/state.h"
 
 #define NAT64_DENY_MAX 64
@@ -48,6 +49,8 @@ struct siit_config {
 	unsigned lowest_ipv6_mtu; /* bytes; IPv4 packets without DF are cut to it (RFC 7915 s4); 0: 1280 */
 	enum udp_zero udp_zero;
 	enum siit_hairpin hairpin;
+	struct lent46 *lent; /* DNS46: IPv4 addresses that are lent to IPv6 hosts for a while; needs a prefix;
+				borrowed as long as the translator lives; NULL: none are */
 };
 
 /*

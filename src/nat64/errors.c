@@ -23,6 +23,7 @@ static const struct {
 	[DROP_64_NON_GLOBAL] = { true, ICMP_CAUSE_PROHIBITED },	       /* RFC 6052 s3.1 */
 	[DROP_64_NO_MAPPING] = { true, ICMP_CAUSE_PROHIBITED },	       /* RFC 4443 s3.1 code 1 */
 	[DROP_46_NO_MAPPING] = { true, ICMP_CAUSE_ADDR_UNREACHABLE },  /* RFC 1812 s5.2.7.1 */
+	[DROP_46_NOT_LENT] = { true, ICMP_CAUSE_ADDR_UNREACHABLE },    /* the same */
 	[DROP_46_NO_BINDING] = { true, ICMP_CAUSE_ADDR_UNREACHABLE },  /* RFC 6146 s3.5.1, s3.5.3 */
 	[DROP_46_FILTERED] = { true, ICMP_CAUSE_PROHIBITED },	       /* RFC 6146 s3.5.1, s3.5.3 */
 	[DROP_POOL_EXHAUSTED] = { true, ICMP_CAUSE_ADDR_UNREACHABLE }, /* RFC 6146 s3.5.1.1 */

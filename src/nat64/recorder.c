@@ -553,9 +553,13 @@ void recorder_session(struct recorder *r, const struct mapping *m)
 
 /* --- without state --- */
 
-static void tell_end(struct recorder *r, struct addr6 a6, struct addr4 a4, bool is_mapped)
+static void tell_end(struct recorder *r, struct addr6 a6, struct addr4 a4, enum siit_rule rule)
 {
-	TRACE(r->n, is_mapped ? STEP_BY_MAPPING : STEP_BY_PREFIX, .a6 = a6, .a4 = a4);
+	enum step_id step = rule == SIIT_EAM	? STEP_BY_MAPPING
+			    : rule == SIIT_LENT ? STEP_BY_LENDING
+						: STEP_BY_PREFIX;
+
+	TRACE(r->n, step, .a6 = a6, .a4 = a4);
 }
 
 void recorder_stateless(struct recorder *r, const struct pkt *p, const struct ends *e)
@@ -578,6 +582,6 @@ void recorder_stateless(struct recorder *r, const struct pkt *p, const struct en
 	party.port = party.client_port;
 	note_party(r, &party);
 	TRACE(r->n, STEP_STATELESS, .n = 0);
-	tell_end(r, e->host6, e->host4, e->host_is_mapped);
-	tell_end(r, e->peer6, e->peer4, e->peer_is_mapped);
+	tell_end(r, e->host6, e->host4, e->host_rule);
+	tell_end(r, e->peer6, e->peer4, e->peer_rule);
 }

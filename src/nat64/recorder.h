@@ -9,6 +9,7 @@
 #define ISTHMUS_NAT64_RECORDER_H
 
 #include "nat64/pipeline.h"
+#include "nat64/siit.h"
 #include "nat64/trace.h"
 
 /* Who a packet is between, as far as that is known. */
@@ -82,7 +83,7 @@ COLD void recorder_session(struct recorder *r, const struct mapping *m);
 struct ends {
 	struct addr6 host6, peer6; /* the host is the IPv6 host seen from IPv4, the peer the other */
 	struct addr4 host4, peer4;
-	bool host_is_mapped, peer_is_mapped; /* explicitly; else by a prefix */
+	enum siit_rule host_rule, peer_rule;
 };
 
 /** recorder_stateless() - how the addresses of a packet are translated */

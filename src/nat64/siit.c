@@ -56,7 +56,7 @@ static bool sources_hold(const struct siit_config *c)
 
 bool siit_config_validate(const struct siit_config *c)
 {
-	return prefixes_hold(c) && mappings_hold(c) && sources_hold(c) &&
+	return prefixes_hold(c) && mappings_hold(c) && (!c->lent || c->prefixes_len > 0) && sources_hold(c) &&
 	       prefixes4_hold(c->translatable, c->translatable_len, ARRAY_LEN(c->translatable)) &&
 	       prefixes4_hold(c->deny, c->deny_len, ARRAY_LEN(c->deny)) && c->udp_zero <= UDP_ZERO_DROP &&
 	       c->hairpin <= SIIT_HAIRPIN_OFF &&
@@ -90,6 +90,50 @@ struct siit_addr6 siit_map4(
 	if (c->prefixes_len == 0)
 		return (struct siit_addr6){ .rule = SIIT_NONE };
 	return (struct siit_addr6){ .rule = SIIT_PREFIX, .addr = embed_addr(c->prefixes[0], a) };
+}
+
+static bool is_in_prefix(const struct siit_config *c, struct addr6 a)
+{
+	for (unsigned i = 0; i < c->prefixes_len; i++) {
+		if (prefix6_contains(c->prefixes[i], a))
+			return true;
+	}
+	return false;
+}
+
+/* Packets to any other target would come straight back, or belong to no host (RFC 4291 s2.5.6, s2.7). */
+static bool may_be_lent_to(const struct siit_config *c, struct addr6 a)
+{
+	const struct prefix6 link_local = { { UINT64_C(0xfe80000000000000), 0 }, 10 };
+
+	return special6_is_unicast_source(a) && !prefix6_contains(link_local, a) && !is_in_prefix(c, a);
+}
+
+struct siit_addr4 siit_host6(const struct siit_config *c, const struct eam_table *t, struct addr6 a, nsec now)
+{
+	static const enum siit_rule rules[] = {
+		[LENT46_NONE] = SIIT_NONE, [LENT46_FOUND] = SIIT_LENT, [LENT46_BUSY] = SIIT_BUSY
+	};
+	struct siit_addr4 to = siit_map6(c, t, a);
+
+	if (c->lent && to.rule == SIIT_NONE)
+		to.rule = rules[lent46_find6(c->lent, a, now, &to.addr)];
+	return to;
+}
+
+struct siit_addr6 siit_host4(const struct siit_config *c, const struct eam_table *t, struct addr4 a, nsec now)
+{
+	static const enum siit_rule rules[] = {
+		[LENT46_NONE] = SIIT_UNLENT, [LENT46_FOUND] = SIIT_LENT, [LENT46_BUSY] = SIIT_BUSY
+	};
+	struct siit_addr6 to = { .rule = SIIT_UNLENT };
+
+	if (!c->lent || !prefix4_contains(c->lent->pool, a))
+		return siit_map4(c, t, a, SIIT_USE_ALL);
+	to.rule = rules[lent46_find4(c->lent, a, now, &to.addr)];
+	if (to.rule == SIIT_LENT && !may_be_lent_to(c, to.addr))
+		to.rule = SIIT_UNLENT;
+	return to;
 }
 
 static bool is_in(const struct prefix4 *p, unsigned len, struct addr4 a)

@@ -13,6 +13,9 @@ enum siit_rule {
 	SIIT_EAM,    /* explicit mapping */
 	SIIT_PREFIX, /* RFC 6052 */
 	SIIT_SUFFIX, /* in a prefix, but with bits that no translated address has (RFC 6052 s2.2) */
+	SIIT_LENT,   /* an address that is lent by DNS46 */
+	SIIT_UNLENT, /* it would be one, but is lent to nobody */
+	SIIT_BUSY,   /* whether it is one cannot be said right now */
 };
 
 struct siit_addr4 {
@@ -35,6 +38,17 @@ struct siit_addr4 siit_map6(const struct siit_config *c, const struct eam_table 
 /** siit_map4() - the IPv6 address of an IPv4 address (RFC 7757 s3.3.1, then RFC 6052 s2.3) */
 struct siit_addr6 siit_map4(
 	const struct siit_config *c, const struct eam_table *t, struct addr4 a, enum siit_use use);
+
+/**
+ * siit_host6(), siit_host4() - the same for the address of a host, which DNS46 may have lent one, and that this one is used
+ *
+ * Of siit_config.lent nothing is believed: what it gives is the address of a single host outside of all prefixes, or
+ * SIIT_UNLENT.
+ */
+struct siit_addr4 siit_host6(
+	const struct siit_config *c, const struct eam_table *t, struct addr6 a, nsec now);
+struct siit_addr6 siit_host4(
+	const struct siit_config *c, const struct eam_table *t, struct addr4 a, nsec now);
 
 /** siit_is_translatable() - whether IPv6 hosts of this IPv4 address may have it in a prefix */
 bool siit_is_translatable(const struct siit_config *c, struct addr4 a);

@@ -19,6 +19,10 @@
  * A packet is taken if both ends have an address in the other family, unless both have it by a prefix only: then the
  * host's must be translatable (struct siit_config). What is not taken goes on to the stateful pipeline, if there is one.
  *
+ * DNS46. The host's address may be one that the resolver has lent it for a while (addr/lent46.h); this counts like a
+ * mapping, but for the host only. The peer of such a packet is translated by the prefix, so that the answer leads back
+ * here. The table belongs to another process and may hold anything: siit.c looks at what comes out of it.
+ *
  * Routers without mapping (RFC 6791). An ICMPv6 error from such a one gets an address of siit_config.icmp4, at random,
  * so that traceroute shows no loop; IPv4_DUMMY_ADDRESS if none is configured. An extension says whose it is, if
  * siit_config.names_routers.
@@ -83,6 +87,12 @@ static bool needs_the_rest(const struct job *j)
 	return v->version == 4 && v->kind == L4_UDP && j->n->cfg.siit.udp_zero == UDP_ZERO_COMPUTE;
 }
 
+/* It is DNS46's, as far as can be said. */
+static bool is_lent(enum siit_rule rule)
+{
+	return rule == SIIT_LENT || rule == SIIT_UNLENT || rule == SIIT_BUSY;
+}
+
 /* A fragment to the pool is turned around, and the stateful pipeline wants its ports. */
 static bool needs_ports(const struct job *j, struct addr4 dst)
 {
@@ -100,6 +110,8 @@ static enum drop_reason admit_64(const struct job *j, const struct ends64 *e)
 {
 	const struct siit_config *c = &j->n->cfg.siit;
 
+	if (e->host.rule == SIIT_BUSY)
+		return DROP_LENT_BUSY;
 	if (e->host.rule == SIIT_PREFIX && siit_is_forbidden(c, e->host.prefix, e->host.addr))
 		return DROP_64_NON_GLOBAL;
 	if (j->p->v.hop_limit < 2)
@@ -117,10 +129,10 @@ static enum drop_reason admit_64(const struct job *j, const struct ends64 *e)
 /* RFC 6791 s5: a router that has no IPv4 address speaks with one of ours, and is named (s4). */
 static void source_of_error64(const struct job *j, struct xlat_to4 *to)
 {
-	struct siit_addr4 router = siit_map6(&j->n->cfg.siit, &j->n->eam, j->p->v.src6);
+	struct siit_addr4 router = siit_host6(&j->n->cfg.siit, &j->n->eam, j->p->v.src6, j->now);
 
 	to->outer.src = router.addr;
-	if (router.rule == SIIT_EAM || router.rule == SIIT_PREFIX)
+	if (router.rule == SIIT_EAM || router.rule == SIIT_PREFIX || router.rule == SIIT_LENT)
 		return;
 	j->n->count.sources_replaced++;
 	to->outer.src = stateless_source4(j->n);
@@ -135,10 +147,10 @@ COLD static void tell_64(const struct job *j, const struct ends64 *e)
 		&(const struct ends){
 			.host6 = is_error(v) ? j->p->in.dst6 : v->src6,
 			.host4 = e->host.addr,
-			.host_is_mapped = e->host.rule == SIIT_EAM,
+			.host_rule = e->host.rule,
 			.peer6 = v->dst6,
 			.peer4 = e->peer.addr,
-			.peer_is_mapped = e->peer.rule == SIIT_EAM,
+			.peer_rule = e->peer.rule,
 		});
 }
 
@@ -171,8 +183,9 @@ bool stateless_take64(struct job *j, enum verdict *ret)
 
 	if (e.peer.rule == SIIT_NONE)
 		return false;
-	e.host = siit_map6(&n->cfg.siit, &n->eam, is_error(v) ? j->p->in.dst6 : v->src6);
-	bool has_host = e.host.rule == SIIT_EAM || (e.host.rule == SIIT_PREFIX && e.peer.rule == SIIT_EAM) ||
+	e.host = siit_host6(&n->cfg.siit, &n->eam, is_error(v) ? j->p->in.dst6 : v->src6, j->now);
+	bool has_host = e.host.rule == SIIT_EAM || is_lent(e.host.rule) ||
+			(e.host.rule == SIIT_PREFIX && e.peer.rule == SIIT_EAM) ||
 			(e.host.rule == SIIT_PREFIX && siit_is_translatable(&n->cfg.siit, e.host.addr));
 
 	if (!has_host && is_stateful_prefix(n, v->dst6))
@@ -224,6 +237,10 @@ static enum drop_reason admit_46(const struct job *j, const struct ends46 *e)
 
 	if (e->host.rule == SIIT_NONE || e->peer.rule == SIIT_NONE)
 		return DROP_46_NO_MAPPING;
+	if (e->host.rule == SIIT_UNLENT)
+		return DROP_46_NOT_LENT;
+	if (e->host.rule == SIIT_BUSY)
+		return DROP_LENT_BUSY;
 	if (e->host.rule == SIIT_PREFIX && e->peer.rule == SIIT_PREFIX && !siit_is_translatable(c, v->dst4))
 		return DROP_46_NO_MAPPING;
 	/* In a hairpin the peer is one of our own. */
@@ -267,10 +284,10 @@ COLD static void tell_46(const struct job *j, const struct ends46 *e)
 		&(const struct ends){
 			.host6 = e->host.addr,
 			.host4 = v->dst4,
-			.host_is_mapped = e->host.rule == SIIT_EAM,
+			.host_rule = e->host.rule,
 			.peer6 = e->peer.addr,
 			.peer4 = is_error(v) ? j->p->in.dst4 : v->src4,
-			.peer_is_mapped = e->peer.rule == SIIT_EAM,
+			.peer_rule = e->peer.rule,
 		});
 }
 
@@ -302,9 +319,9 @@ bool stateless_take46(struct job *j, enum verdict *ret)
 	const struct nat64 *n = j->n;
 	const struct siit_config *c = &n->cfg.siit;
 	const struct view *v = &j->p->v;
-	struct ends46 e = { .host = siit_map4(c, &n->eam, v->dst4, SIIT_USE_ALL) };
+	struct ends46 e = { .host = siit_host4(c, &n->eam, v->dst4, j->now) };
 
-	if (e.host.rule != SIIT_EAM && state_pool_has_address(n->state, v->dst4))
+	if (e.host.rule != SIIT_EAM && !is_lent(e.host.rule) && state_pool_has_address(n->state, v->dst4))
 		return false;
 	e.peer = siit_map4(c, &n->eam, is_error(v) ? j->p->in.dst4 : v->src4, use_for_peer(j));
 	enum drop_reason reason = admit_46(j, &e);

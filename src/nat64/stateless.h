@@ -10,7 +10,7 @@
  *
  * Return: false if the packet is none for stateless translation: the stateful pipeline looks at it next.
  *
- * Drops:  64_NO_MAPPING, 46_NO_MAPPING, 64_SUFFIX, 64_DENIED, 64_NON_GLOBAL, 46_NON_GLOBAL, HOP_LIMIT,
+ * Drops:  64_NO_MAPPING, 46_NO_MAPPING, 46_NOT_LENT, LENT_BUSY, 64_SUFFIX, 64_DENIED, 64_NON_GLOBAL, 46_NON_GLOBAL, HOP_LIMIT,
  *	   UDP46_CHECKSUM_ZERO, and those of xlat_64() and xlat_46()
  */
 bool stateless_take64(struct job *j, enum verdict *ret);

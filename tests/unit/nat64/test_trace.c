@@ -231,6 +231,34 @@ TEST(checksums_that_are_left_to_a_network_card_or_missing_are_told)
 	bench_free(b);
 }
 
+TEST(an_address_that_is_lent_is_told)
+{
+	static const struct hash_key key = { 4, 6 };
+	static uint64_t memory[16];
+	const struct prefix4 pool = { { 0xc6120000 }, 32 };
+	struct bench *b = siit_config();
+	struct trace_filter f = { .has_client = true };
+	struct lent46_writer w;
+	struct lent46 table;
+	struct addr4 got;
+
+	REQUIRE(sizeof(memory) >= lent46_bytes(pool));
+	lent46_make(memory, pool, &key);
+	REQUIRE(lent46_attach(&table, pool, memory));
+	lent46_take(&w, &table, NSEC);
+	REQUIRE(prefix6_parse("2001:db8:6::80/128", &f.client) == 0);
+	REQUIRE(lent46_lend(&w, f.client.addr, NSEC, NSEC, &got) == 0);
+	b->cfg.siit.lent = &table;
+	bench_start(b);
+	struct trace *t = follow(b, f);
+
+	craft_udp(&b->in, &(struct craft_ip){ .src = PEER, .dst = "198.18.0.0" }, 1000, 53, 30);
+	CHECK_INT(send_plain(b), VERDICT_SEND);
+	CHECK_TEXT(names(t), "PARSED STATELESS BY_LENDING BY_PREFIX CHECKSUM_UPDATED SENT");
+	follow_end(b, t);
+	bench_free(b);
+}
+
 TEST(translation_without_state_is_told_by_its_rules_and_found_by_its_addresses)
 {
 	struct bench *b = siit_new();
