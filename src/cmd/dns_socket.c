@@ -5,6 +5,7 @@
 #include "cmd/listen_fault.h"
 #include "ctl/channel.h"
 #include "dns64/listen.h"
+#include "dns64/offers.h"
 
 #include <sched.h>
 #include <stdio.h>
@@ -19,8 +20,8 @@ static const struct listen_key key = { "dns64.listen",
 static unsigned threads_of(const struct dns64_config *c)
 {
 	unsigned each = 2 * c->listen_len + dns_secure_sockets(c);
-	unsigned room =
-		(CHANNEL_FDS_MAX - 1 - DNS_SECURE_PARTS) / each; /* beside configuration and certificates */
+	unsigned room = (CHANNEL_FDS_MAX - 1 - DNS_SECURE_PARTS - OFFERS_FDS) /
+			each; /* beside configuration and so on */
 	unsigned n = c->threads;
 	cpu_set_t set;
 
@@ -93,6 +94,7 @@ static void collect(struct supervisor *s)
 		*to++ = s->secure_sockets[i];
 	for (unsigned i = 0; i < s->certificates_len; i++)
 		*to++ = s->certificates[i];
+	to += fastdns_give(s, to);
 	s->fds_len[ROLE_RESOLVER] = (unsigned)(to - s->fds[ROLE_RESOLVER]);
 }
 

@@ -100,8 +100,7 @@ static struct conf *read_new(const struct supervisor *s, struct reply *asker)
 }
 
 /* send_conf() - send a role a configuration to take, the resolver with certificates; false if it cannot be sent */
-static bool send_conf(
-	const struct supervisor *s, enum role_id id, const struct conf *c, const int *certificates)
+static bool send_conf(struct supervisor *s, enum role_id id, const struct conf *c, const int *certificates)
 {
 	unsigned len = id == ROLE_RESOLVER ? s->certificates_len : 0;
 	int fds[1 + DNS_SECURE_PARTS] = { supervisor_config_fd(s, c) };
@@ -112,6 +111,8 @@ static bool send_conf(
 		fds[1 + i] = certificates[i];
 	int err = process_reload(s->roles[id], fds, 1 + len);
 	close(fds[0]);
+	if (err == 0 && id == ROLE_RESOLVER)
+		fastdns_sent(s);
 	return err == 0;
 }
 
@@ -158,6 +159,7 @@ static void finish(struct reload *r)
 	if (s->clat)
 		clat_follow_look(s->clat);
 	narrow_host(s);
+	fastdns_settle(s);
 	reload_free(r);
 }
 
@@ -182,6 +184,9 @@ static void on_deadline(void *ctx)
 {
 	struct reload *r = ctx;
 
+	/* It might take the configuration later, and answer by another one than its table is read by. */
+	if (r->is_asked[ROLE_RESOLVER] && r->s->fastdns)
+		process_kill(r->s->roles[ROLE_RESOLVER]);
 	for (unsigned i = 0; i < ROLE_COUNT; i++)
 		r->is_asked[i] = false;
 	add_refusal(r, "supervisor", "a role did not answer in time");
@@ -263,6 +268,7 @@ void reload_begin(struct supervisor *s, struct reply *asker)
 		return;
 	}
 	s->reload = r;
+	fastdns_pause(s);
 	ask_roles(r);
 	check_finished(r);
 }

@@ -3,7 +3,8 @@
  *
  * It gets, per listen address in the order of dns64.listen and per thread, a bound UDP socket and a listening TCP
  * socket; then the listening sockets of dns64.tls.listen and dns64.https.listen and a memory file with certificate and
- * key, if there are any, and such a file again with each reload. How many threads there are is what the number of sockets
+ * key, if there are any, and such a file again with each reload; last the table of the XDP program (dns64/offers.h), if
+ * dns64.fastpath is not off. How many threads there are is what the number of sockets
  * says. The resolvers are made before the sandbox is entered, because libunbound reads files when it is made, and the
  * threads start inside, so that its filter holds for them too.
  */
@@ -15,6 +16,7 @@
 #include "base/clock.h"
 #include "ctl/channel.h"
 #include "ctl/reply.h"
+#include "dns64/offers.h"
 #include "dns64/resolvers.h"
 #include "dns64/tls.h"
 
@@ -29,6 +31,7 @@ struct resolver_role {
 	struct resolvers *resolvers;
 	const struct dns64_config *config; /* in force */
 	struct certificates *certificates;
+	struct offers *offers; /* NULL: none */
 	nsec started;
 	const int *renewal; /* during a reload: memory files with certificates */
 	unsigned renewal_len;
@@ -88,7 +91,8 @@ static int read_contexts(const struct dns64_config *c, const int *fds, unsigned 
 struct layout {
 	unsigned threads;
 	unsigned plain;	       /* sockets of dns64.listen, two for each address and thread */
-	unsigned certificates; /* memory files at the end */
+	unsigned certificates; /* memory files behind all sockets */
+	unsigned offers;       /* descriptors at the end */
 };
 
 static unsigned certificates_of(const struct dns64_config *c)
@@ -104,7 +108,8 @@ static int read_layout(const struct role_start *s, struct layout *ret, struct ro
 {
 	const struct dns64_config *c = &s->conf->dns64;
 	unsigned each = 2 * c->listen_len + dns_secure_sockets(c), certificates = certificates_of(c);
-	unsigned sockets = s->fds_len < certificates ? 0 : s->fds_len - certificates;
+	unsigned offers = c->fastpath == DNS64_FASTPATH_OFF ? 0 : OFFERS_FDS;
+	unsigned sockets = s->fds_len < certificates + offers ? 0 : s->fds_len - certificates - offers;
 	unsigned threads = each > 0 && sockets % each == 0 ? sockets / each : 0;
 
 	if (threads < 1 || threads > DNS64_THREADS_MAX) {
@@ -113,7 +118,7 @@ static int read_layout(const struct role_start *s, struct layout *ret, struct ro
 			c->listen_len);
 		return -EBADMSG;
 	}
-	*ret = (struct layout){ threads, 2 * c->listen_len * threads, certificates };
+	*ret = (struct layout){ threads, 2 * c->listen_len * threads, certificates, offers };
 	return 0;
 }
 
@@ -122,7 +127,8 @@ static int serve_secure(struct resolver_role *rr, const struct role_start *s, co
 {
 	const struct dns64_config *c = &s->conf->dns64;
 	struct ssl_ctx_st *contexts[DNS_SECURE_PARTS];
-	int err = read_contexts(c, s->fds + (s->fds_len - l->certificates), l->certificates, contexts, fault);
+	const int *files = s->fds + (s->fds_len - l->offers - l->certificates);
+	int err = read_contexts(c, files, l->certificates, contexts, fault);
 	const int *fds = s->fds + l->plain;
 
 	for (unsigned i = 0; err == 0 && i < DNS_SECURE_PARTS; i++) {
@@ -161,11 +167,32 @@ static int make_resolvers(struct resolver_role *rr, const struct role_start *s, 
 	return err;
 }
 
+static void share(struct resolver *r, void *ctx)
+{
+	resolver_share(r, ctx);
+}
+
+static int share_offers(struct resolver_role *rr, const struct role_start *s, const struct layout *l,
+	struct role_fault *fault)
+{
+	if (l->offers == 0)
+		return 0;
+	int err = offers_new(s->fds + (s->fds_len - l->offers), &rr->offers);
+
+	if (err < 0)
+		snprintf(fault->text, sizeof(fault->text), "the table of the XDP program cannot be used: %s",
+			strerror(-err));
+	else
+		resolvers_each(rr->resolvers, share, rr->offers);
+	return err;
+}
+
 static void resolver_role_stop(void *ctx)
 {
 	struct resolver_role *rr = ctx;
 
 	resolvers_free(rr->resolvers);
+	offers_free(rr->offers);
 	certificates_free(rr->certificates);
 	free(rr);
 }
@@ -188,6 +215,8 @@ static int resolver_role_start(const struct role_start *s, void **ret_ctx, struc
 		err = make_resolvers(rr, s, &l, fault);
 	if (err == 0)
 		err = serve_secure(rr, s, &l, fault);
+	if (err == 0)
+		err = share_offers(rr, s, &l, fault);
 	if (err < 0) {
 		resolver_role_stop(rr);
 		return err;
@@ -223,7 +252,13 @@ static int resolver_role_reload(void *ctx, const struct conf *c, struct role_fau
 
 	if (err < 0)
 		return err;
+	if (rr->offers)
+		offers_clear(
+			rr->offers); /* before any thread has the new one: what the old one made counts no more */
 	err = resolvers_update(rr->resolvers, &c->dns64);
+	if (rr->offers)
+		resolvers_each(
+			rr->resolvers, share, rr->offers); /* if refused, they go on with the old one */
 	if (err < 0)
 		snprintf(fault->text, sizeof(fault->text), "the resolver refuses the new configuration: %s",
 			strerror(-err));
@@ -238,6 +273,14 @@ static int resolver_role_reload(void *ctx, const struct conf *c, struct role_fau
 	if (err == 0)
 		rr->config = &c->dns64;
 	return err;
+}
+
+/* The sums over all threads, and what the XDP program has done in their place. */
+static void count_all(const struct resolver_role *rr, struct dns64_counters *ret)
+{
+	resolvers_counters(rr->resolvers, ret);
+	if (rr->offers)
+		offers_count(rr->offers, ret);
 }
 
 /* add_counters() - put every counter of the resolver into a row, under its own name */
@@ -302,7 +345,7 @@ static void answer_status(void *ctx, const json_t *args, int fd)
 	if (reply_start(rr->loop, fd, NULL, NULL, NULL, &r) < 0)
 		return;
 	resolvers_status(rr->resolvers, &st);
-	resolvers_counters(rr->resolvers, &c);
+	count_all(rr, &c);
 	json_t *row = json_pack("{s:s, s:i, s:f, s:i, s:i, s:i, s:i, s:s, s:o, s:o}", "role", "resolver",
 		"pid", (int)getpid(), "uptime_s", (double)((clock_now() - rr->started) / MSEC) / 1000,
 		"queries_open", (int)st.queries_open, "queries_open_max", (int)st.queries_open_max,
@@ -328,7 +371,7 @@ static void answer_counters(void *ctx, const json_t *args, int fd)
 
 	if (reply_start(rr->loop, fd, NULL, NULL, NULL, &r) < 0)
 		return;
-	resolvers_counters(rr->resolvers, &c);
+	count_all(rr, &c);
 	for (unsigned i = 0; dns64_counter_at(&c, i, &name, &text, &value); i++)
 		reply_row(r, json_pack("{s:s, s:s, s:I, s:s}", "group", "dns64", "name", name, "value",
 				     (json_int_t)value, "text", text));

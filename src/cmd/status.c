@@ -45,6 +45,25 @@ static void print_coalescing(unsigned long long interfaces, unsigned long long w
 	printf("\n");
 }
 
+/* print_fastpath() - whether XDP gives answers, and where; where not, why */
+static void print_fastpath(const json_t *f)
+{
+	const json_t *interfaces = json_object_get(f, "interfaces");
+
+	if (!json_is_object(f))
+		return;
+	bool is_on = json_is_true(json_object_get(f, "on"));
+
+	printf(LABEL "%s%s", "DNS in XDP", is_on ? "on" : "off: ", row_text(f, "why_off"));
+	for (size_t i = 0; i < json_array_size(interfaces); i++) {
+		const json_t *n = json_array_get(interfaces, i);
+
+		printf("%s%s (%s)", i == 0 ? "; " : ", ", row_text(n, "name"),
+			row_text(n, "fault")[0] ? row_text(n, "fault") : row_text(n, "mode"));
+	}
+	printf("\n");
+}
+
 static void print_device(const json_t *d)
 {
 	if (!json_is_object(d))
@@ -113,6 +132,7 @@ static void print_supervisor(const json_t *s)
 	print_joined("prefixes", json_object_get(s, "prefixes"));
 	print_siit(json_object_get(s, "siit"));
 	print_joined("DNS64 on", json_object_get(s, "listen"));
+	print_fastpath(json_object_get(s, "dns64_fastpath"));
 	print_device(json_object_get(s, "device"));
 	print_queues(json_object_get(s, "device"));
 	if (row_text(s, "metrics")[0])

@@ -9,7 +9,7 @@
  * until the end or the first failure, and then what went up goes down in reverse; so an error at any point,
  * and a normal stop, leave the host as it was. Between up and down runs one event loop.
  *
- *	configuration -> log -> loop -> signals -> control socket -> host -> sockets -> roles
+ *	configuration -> log -> loop -> signals -> control socket -> host -> XDP -> sockets -> roles
  *
  * The control socket comes before the host is touched, because it is also what tells a second `isthmus run`
  * that one is running already.
@@ -61,6 +61,8 @@ int supervisor_config_fd(const struct supervisor *s, const struct conf *c)
 		return -ENOMEM;
 	if (s->clat && c->has_clat)
 		filled.clat = clat_fill(s->clat, &c->clat);
+	if (!s->fastdns) /* then there is no table to write, either */
+		filled.dns64.fastpath = DNS64_FASTPATH_OFF;
 	int err = conf_print(&filled, f);
 	if (fclose(f) != 0 && err == 0)
 		err = -ENOMEM;
@@ -412,6 +414,7 @@ static void on_role_changed(void *ctx)
 		return;
 	}
 	reload_changed(s);
+	fastdns_settle(s);
 	if (s->clat)
 		clat_follow_ready(s->clat);
 	if (has_failed_role(s)) {
@@ -428,6 +431,8 @@ static void on_role_changed(void *ctx)
 
 static void on_role_reloaded(void *ctx, const char *name, const char *fault)
 {
+	if (strcmp(name, role_names[ROLE_RESOLVER]) == 0)
+		fastdns_taken(ctx);
 	reload_answered(ctx, name, fault);
 }
 
@@ -501,6 +506,7 @@ static const struct {
 	{ "control socket", control_up, control_down },
 	{ "clat", clat_up, clat_down },
 	{ "host", host_stage_up, host_stage_down },
+	{ "DNS in XDP", fastdns_up, fastdns_down },
 	{ "DNS sockets", sockets_up, dns_sockets_close },
 	{ "metrics socket", metrics_up, metrics_socket_close },
 	{ "binding log", binding_log_check, binding_log_down },

@@ -31,6 +31,8 @@ struct supervisor {
 	struct reload *reload; /* NULL: none under way */
 	struct clat_follow *clat; /* NULL: no clat section */
 	struct host *host;	  /* NULL: nothing to translate */
+	struct fastdns_follow *fastdns; /* NULL: dns64.fastpath is off, or cannot be had */
+	char fastdns_fault[256];	/* why it cannot */
 	unsigned dns_threads;	  /* of the resolver; each has sockets of its own */
 	struct resolver_socket sockets[DNS64_THREADS_MAX * DNS64_LISTEN_MAX];
 	unsigned sockets_len; /* opened so far */
@@ -138,6 +140,29 @@ void dns_sockets_close(struct supervisor *s);
 
 /** dns_certificates_replace() - have @fds, as many as before and taken over, in force for the resolver's next start */
 void dns_certificates_replace(struct supervisor *s, const int *fds);
+
+/* --- supervisor_fastdns.c: the XDP program of dns64.fastpath --- */
+
+struct fastdns_follow; /* opaque */
+
+/** fastdns_up() - load and attach it, if the configuration wants it; 0 or -errno, logged. It answers nobody yet */
+MUST_CHECK int fastdns_up(struct supervisor *s);
+void fastdns_down(struct supervisor *s);
+
+/** fastdns_give() - put the descriptors for the resolver to @to; how many */
+unsigned fastdns_give(const struct supervisor *s, int *to);
+
+/** fastdns_pause() - a reload begins: nobody is answered until fastdns_settle() finds it over */
+void fastdns_pause(struct supervisor *s);
+/** fastdns_sent() - the resolver was sent a configuration, so nobody is answered until fastdns_taken(), either */
+void fastdns_sent(struct supervisor *s);
+/** fastdns_taken() - it has answered: it has the new one, or goes on with the old one */
+void fastdns_taken(struct supervisor *s);
+/** fastdns_settle() - answer if everything is as the configuration in force says: after a role or a reload has changed */
+void fastdns_settle(struct supervisor *s);
+
+/** fastdns_row() - for `status` (docs/control.md); NULL without memory */
+json_t *fastdns_row(const struct supervisor *s);
 
 /* --- binding_log.c --- */
 

@@ -16,6 +16,12 @@ static const struct conf_choice dnssec_words[] = {
 	{ "off", false, NULL },
 };
 
+static const struct conf_choice fastpath_words[] = {
+	{ "off", DNS64_FASTPATH_OFF, NULL },
+	{ "auto", DNS64_FASTPATH_AUTO, NULL },
+	{ "xdp", DNS64_FASTPATH_XDP, NULL },
+};
+
 static const struct conf_choice ptr_words[] = {
 	{ "cname", false, NULL },
 	{ "direct", true, NULL },
@@ -280,6 +286,26 @@ const struct conf_key conf_dns64_rows[CONF_DNS64_ROWS] = {
 		.help = "How many answers are kept as they were written, to be given again while their TTLs "
 			"last; 0 "
 			"for none." },
+	{ .path = "dns64.fastpath",
+		.shape = &shape_choice,
+		.at = AT(dns64.fastpath),
+		.of = CHOICES(fastpath_words),
+		.standard = "off",
+		.change = CONF_CHANGE_RESTART,
+		.help = "Whether ready answers are given by an XDP program, before the host's network stack "
+			"and "
+			"firewall see the query: off, auto (as far as the host can), or xdp (or isthmus does "
+			"not "
+			"start)." },
+	{ .path = "dns64.fastpath-interfaces",
+		.shape = &shape_list,
+		.at = AT(dns64.fastpath_interfaces),
+		.len_at = AT(dns64.fastpath_interfaces_len),
+		.max = DNS64_INTERFACES_MAX,
+		.of = &item_interface,
+		.standard = "[]",
+		.change = CONF_CHANGE_RESTART,
+		.help = "The interfaces that get the program: those that clients' queries come in by." },
 	{ .path = "dns64.allow-non-global",
 		.shape = &shape_flag,
 		.at = AT(dns64.policy.allow_non_global),

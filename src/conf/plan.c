@@ -202,8 +202,35 @@ static void fit_nat64(struct conf_reading *r, const struct conf_node *n)
 	path_leave(r, back);
 }
 
+static void check_fastpath(struct conf_reading *r, const struct conf_node *n)
+{
+	const struct dns64_config *c = &r->c->dns64;
+	unsigned line = key_line(n, "fastpath");
+
+	if (c->fastpath == DNS64_FASTPATH_OFF)
+		return;
+	size_t back = path_enter(r, "dns64"), back_key = path_enter(r, "fastpath");
+
+	if (c->fastpath_interfaces_len == 0)
+		reading_fault(r, line,
+			"nothing says where, write the interfaces under dns64.fastpath-interfaces, such as "
+			"[eth0]");
+	if (c->answer_cache == 0)
+		reading_warning(r, line,
+			"there is nothing to give while dns64.answer-cache is 0; write off, or another "
+			"number there");
+	if (c->per_client.responses_per_second > 0)
+		reading_warning(r, line,
+			"it gives no answers while dns64.per-client.responses-per-second is set, since it "
+			"does not count "
+			"them by client; write off, or 0 there");
+	path_leave(r, back_key);
+	path_leave(r, back);
+}
+
 void plan_check_dns64(struct conf_reading *r, const struct conf_node *n)
 {
+	check_fastpath(r, n);
 	upstream_check(r, NULL);
 	domains_check(r, NULL);
 	if (r->c->has_nat64)

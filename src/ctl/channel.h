@@ -23,7 +23,8 @@ enum channel_type {
 	 * conf_print()). Then for the translator: one TUN queue per worker, and with the section clat a
 	 * raw ICMPv6 socket for router advertisements and a UDP socket for DNS questions; for the resolver: per listen
 	 * address in the order of dns64.listen and per thread a UDP socket and a listening TCP socket, then the
-	 * listening sockets of dns64.tls.listen and dns64.https.listen, per address and thread, and, for each of the two that has any, a memory file with certificate and key (PEM); for the monitor: the
+	 * listening sockets of dns64.tls.listen and dns64.https.listen, per address and thread, and, for each of the two that has any, a memory file with certificate and key (PEM); last, if dns64.fastpath is not
+	 * off in that configuration, the three descriptors of dataplane/fastdns.h; for the monitor: the
 	 * listening socket of control.metrics.
 	 */
 	CHANNEL_START,

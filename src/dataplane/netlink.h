@@ -116,7 +116,7 @@ MUST_CHECK int netlink_proxy6_del(struct netlink *n, unsigned index, struct addr
 MUST_CHECK int netlink_proxy_has(struct netlink *n, unsigned index, struct addr4 a);
 MUST_CHECK int netlink_proxy6_has(struct netlink *n, unsigned index, struct addr6 a);
 
-/** netlink_watch() - a socket that becomes readable when interfaces, IPv6 addresses or IPv6 routes change; or -errno */
+/** netlink_watch() - a socket that becomes readable when interfaces, addresses or IPv6 routes change; or -errno */
 MUST_CHECK int netlink_watch(void);
 
 /** netlink_watch_drain() - forget what it has told so far */

@@ -116,7 +116,7 @@ static const uint8_t *name_of(const struct answer *a)
 	return (const uint8_t *)(a->ttl_at + a->ttls_len);
 }
 
-static const uint8_t *body_of(const struct answer *a)
+const uint8_t *answer_body(const struct answer *a)
 {
 	return name_of(a) + a->name_len;
 }
@@ -352,7 +352,7 @@ void answer_write(const struct answer *a, uint32_t now, struct dns_wr *d)
 
 	if (!to)
 		return;
-	bytes_copy(to, body_of(a), len);
+	bytes_copy(to, answer_body(a), len);
 	for (unsigned i = 0; i < a->ttls_len && a->ttl_at[i] < len; i++) {
 		uint8_t *ttl = to + a->ttl_at[i];
 

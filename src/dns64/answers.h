@@ -80,6 +80,9 @@ unsigned answers_len(const struct answers *a);
 /** answer_name() - the name that was asked, in lower case */
 void answer_name(const struct answer *a, struct dns_name *ret);
 
+/** answer_body() - the three sections after the question, without OPT, as they were at a->born; a->body_len bytes */
+const uint8_t *answer_body(const struct answer *a);
+
 /**
  * answer_write() - write the three sections after the question, TTLs counted down to @now
  * @d:	after the question; d->w.full if even without the additional section it does not fit (RFC 2181 s9)

@@ -14,6 +14,8 @@
 #define DNS64_EXCLUDE_MAX 32
 #define DNS64_URL_PATH_MAX 64 /* bytes, the terminating zero included */
 #define DNS64_FILE_MAX 256 /* bytes of the path of a file, the terminating zero included */
+#define DNS64_INTERFACES_MAX 16
+#define DNS64_INTERFACE_MAX 16 /* bytes of an interface's name, the terminating zero included */
 #define DNS64_RANGES_MAX 16
 #define DNS64_DOMAINS_MAX 32
 #define DNS64_VIEWS_MAX 16
@@ -132,6 +134,13 @@ struct dns64_stale {
 	nsec answer_after; /* how long a client waits for a fresh one */
 };
 
+/* Whether the XDP program gives ready answers (bpf/dns.bpf.c). */
+enum dns64_fastpath {
+	DNS64_FASTPATH_OFF,
+	DNS64_FASTPATH_AUTO, /* as far as this host can */
+	DNS64_FASTPATH_XDP,  /* or the gateway does not start */
+};
+
 struct dns64_config {
 	unsigned threads; /* wanted; 0: as many as processors */
 	struct dns_endpoint listen[DNS64_LISTEN_MAX];
@@ -159,6 +168,9 @@ struct dns64_config {
 	struct dns64_stale stale;
 	unsigned cache_mib;    /* of what the world said, over all threads */
 	unsigned answer_cache; /* answers kept ready to be given again; 0: none */
+	enum dns64_fastpath fastpath;
+	char fastpath_interfaces[DNS64_INTERFACES_MAX][DNS64_INTERFACE_MAX];
+	unsigned fastpath_interfaces_len;
 	struct dns64_policy policy; /* of clients without a view */
 	struct dns64_view views[DNS64_VIEWS_MAX];
 	unsigned views_len;

@@ -11,6 +11,7 @@
  *	admit.c		beyond its rate or not; gate.c, cookie.c, clients.c	pure but for the clock and a lock
  *	view.c		which policy its client gets			pure
  *	answers.c	given again, if the same was answered before
+ *	offers.c	and offered to the XDP program, which then answers before all this
  *	synth_plan.c	what to ask for it				pure
  *	habit.c		A with AAAA, or after it			pure
  *	engine.c	asked: libunbound's cache, or the world
@@ -261,6 +262,12 @@ static bool same_service(const struct dns64_config *a, const struct dns64_config
 	return same_domains(a, b);
 }
 
+void resolver_share(struct resolver *r, struct offers *o)
+{
+	r->offers = o;
+	r->offers_epoch = o ? offers_epoch(o) : 0;
+}
+
 int resolver_prepare(const struct resolver *r, const struct dns64_config *c, struct answers **ret_fresh)
 {
 	char fault[128];
@@ -284,6 +291,7 @@ void resolver_commit(struct resolver *r, const struct dns64_config *c, struct an
 	r->answers = fresh;
 	r->config = *c;
 	r->generation++;
+	resolver_share(r, r->offers);
 }
 
 int resolver_update(struct resolver *r, const struct dns64_config *c)

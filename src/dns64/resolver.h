@@ -79,6 +79,11 @@ MUST_CHECK int resolver_prepare(
 	const struct resolver *r, const struct dns64_config *c, struct answers **ret_fresh);
 void resolver_commit(struct resolver *r, const struct dns64_config *c, struct answers *fresh);
 
+struct offers; /* offers.h */
+
+/** resolver_share() - offer answers to the XDP program from now on; @o is borrowed, and outlives the resolver */
+void resolver_share(struct resolver *r, struct offers *o);
+
 /**
  * resolver_update() - another allow list, other prefixes, exclusions, views, limits, local names, blocked domains
  * @c:	its local names are borrowed until the next update, or the end

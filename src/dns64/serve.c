@@ -25,6 +25,7 @@
 #include "dns64/serve.h"
 
 #include "base/log.h"
+#include "dns64/counters.h"
 #include "dns64/extra.h"
 #include "dns64/ipv4only.h"
 #include "dns64/reverse.h"
@@ -61,30 +62,9 @@ static void send_code(
 
 /* --- counting --- */
 
-static void count_query(struct dns64_counters *c, const struct query *q, const struct reply_path *path)
+static void count_query(struct dns64_counters *c, const struct query *q)
 {
-	unsigned long *by_type = &c->queries_other;
-
-	switch (q->ask.question.type) {
-	case TYPE_A:
-		by_type = &c->queries_a;
-		break;
-	case TYPE_AAAA:
-		by_type = &c->queries_aaaa;
-		break;
-	case TYPE_PTR:
-		by_type = &c->queries_ptr;
-		break;
-	case TYPE_HTTPS:
-		by_type = &c->queries_https;
-		break;
-	case TYPE_ANY:
-		by_type = &c->queries_any;
-		break;
-	default:
-		break;
-	}
-	++*by_type;
+	++*counter_of_group(c, group_of_type(q->ask.question.type));
 	c->queries_dnssec_ok += q->ask.dnssec_ok;
 	c->queries_checking_disabled += q->ask.checking_disabled;
 }
@@ -115,29 +95,12 @@ static unsigned long *local_counter(struct dns64_counters *c, const struct synth
 /* @p is looked at for local answers only. */
 static void count_verdict(struct dns64_counters *c, const struct synth_plan *p, const struct synth_verdict *v)
 {
-	unsigned long *by_kind[SYNTH_KIND_COUNT] = {
-		[SYNTH_NATIVE] = &c->answers_native,
-		[SYNTH_SYNTHESIZED] = &c->answers_synthesized,
-		[SYNTH_NODATA] = &c->answers_nodata,
-		[SYNTH_NXDOMAIN] = &c->answers_nxdomain,
-		[SYNTH_FAILED] = &c->failed_upstream,
-		[SYNTH_BOGUS] = &c->failed_bogus,
-		[SYNTH_UNPROVEN] = &c->failed_unproven,
-		[SYNTH_OTHER] = &c->answers_other_rcode,
-		[SYNTH_PTR] = &c->answers_ptr,
-		[SYNTH_LOCAL] = v->kind == SYNTH_LOCAL ? local_counter(c, p) : NULL,
-	};
-	unsigned long *by_note[NOTE_COUNT] = {
-		[NOTE_CHECKING_DISABLED] = &c->unsynthesized_checking_disabled,
-		[NOTE_NO_A] = &c->unsynthesized_no_a,
-		[NOTE_A_EXCLUDED] = &c->unsynthesized_a_excluded,
-		[NOTE_A_NOT_GLOBAL] = &c->unsynthesized_a_not_global,
-		[NOTE_EXEMPT] = &c->unsynthesized_exempt,
-	};
+	unsigned long *by_kind = v->kind == SYNTH_LOCAL ? local_counter(c, p) : counter_of_kind(c, v->kind);
+	unsigned long *by_note = counter_of_note(c, v->note);
 
-	++*by_kind[v->kind];
-	if (by_note[v->note])
-		++*by_note[v->note];
+	++*by_kind;
+	if (by_note)
+		++*by_note;
 	c->excluded_aaaa += v->has_excluded;
 }
 
@@ -174,6 +137,8 @@ static bool give_again(struct resolver *r, const struct query *q, const struct r
 		.has_excluded = reply.kept->has_excluded,
 	};
 
+	if (r->offers && path->transport == OVER_UDP)
+		offers_put(r->offers, r->offers_epoch, reply.kept);
 	r->counters.cache_hits++;
 	count_verdict(&r->counters, NULL, &v);
 	send_reply(r, &reply, path);
@@ -548,7 +513,7 @@ void serve_message(struct resolver *r, const uint8_t *bytes, size_t len, const s
 	if (query_is_answered(f, &code) && !is_admitted(r, &q, path))
 		return;
 	if (f == QUERY_OK) {
-		count_query(&r->counters, &q, path);
+		count_query(&r->counters, &q);
 		serve_query(r, &q, path);
 		return;
 	}

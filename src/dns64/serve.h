@@ -5,6 +5,7 @@
 #include "dns64/engine.h"
 #include "dns64/gate.h"
 #include "dns64/habit.h"
+#include "dns64/offers.h"
 #include "dns64/reply.h"
 #include "dns64/resolver.h"
 #include "dns64/sockaddr.h"
@@ -76,6 +77,8 @@ struct resolver {
 	struct dns64_config config;
 	unsigned generation;	 /* counts new configurations */
 	struct answers *answers; /* NULL: none are kept */
+	struct offers *offers;	 /* to the XDP program; NULL: none. Borrowed */
+	uint32_t offers_epoch;	 /* of the configuration */
 	struct loop *loop;
 	unsigned threads; /* resolvers that share the configured memory, this one included */
 	struct engine *engine;

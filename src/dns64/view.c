@@ -3,6 +3,8 @@
 
 #include "addr/embed.h"
 
+#include <limits.h>
+
 bool dns_prefix_contains(const struct dns_prefix *p, const struct dns_endpoint *a)
 {
 	if (p->is4 != a->is4)
@@ -15,7 +17,18 @@ static unsigned length_of(const struct dns_prefix *p)
 	return p->is4 ? p->p4.len : p->p6.len;
 }
 
-unsigned view_of(const struct dns64_config *c, const struct dns_endpoint *client)
+/* The clients in question: one, or all in a prefix. */
+struct who {
+	struct dns_endpoint first;
+	unsigned len; /* bits that they have in common */
+};
+
+static bool holds(const struct dns_prefix *p, const struct who *w)
+{
+	return length_of(p) <= w->len && dns_prefix_contains(p, &w->first);
+}
+
+static unsigned view_of_all(const struct dns64_config *c, const struct who *w)
 {
 	unsigned best = 0, best_len = 0;
 
@@ -23,12 +36,41 @@ unsigned view_of(const struct dns64_config *c, const struct dns_endpoint *client
 		for (unsigned i = 0; i < c->views[v].clients_len; i++) {
 			const struct dns_prefix *p = &c->views[v].clients[i];
 
-			if (!dns_prefix_contains(p, client) || (best > 0 && length_of(p) <= best_len))
+			if (!holds(p, w) || (best > 0 && length_of(p) <= best_len))
 				continue;
 			best = v + 1;
 			best_len = length_of(p);
 		}
 	return best;
+}
+
+unsigned view_of(const struct dns64_config *c, const struct dns_endpoint *client)
+{
+	const struct who w = { *client, UINT_MAX };
+
+	return view_of_all(c, &w);
+}
+
+static struct who who_in(const struct dns_prefix *p)
+{
+	return (struct who){ { .is4 = p->is4, .a4 = p->p4.addr, .a6 = p->p6.addr }, length_of(p) };
+}
+
+unsigned view_of_prefix(const struct dns64_config *c, const struct dns_prefix *clients)
+{
+	const struct who w = who_in(clients);
+
+	return view_of_all(c, &w);
+}
+
+bool view_allows_prefix(const struct dns64_config *c, const struct dns_prefix *clients)
+{
+	const struct who w = who_in(clients);
+
+	for (unsigned i = 0; i < c->allow_len; i++)
+		if (holds(&c->allow[i], &w))
+			return true;
+	return false;
 }
 
 static const char *policy_fault(const struct dns64_policy *p)

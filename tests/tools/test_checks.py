@@ -63,7 +63,8 @@ LAYERS = [
     ("pure module logs", {"src/nat64/a.c": '#include "base/log.h"\n'}, "writes no log"),
     ("system calls elsewhere", {"src/loop/a.c": "#include <sys/epoll.h>\n"}, None),
     ("BPF header for the data plane", {"src/dataplane/a.c": '#include "bpf/abi.h"\n'}, None),
-    ("BPF header elsewhere", {"src/dns64/a.c": '#include "bpf/abi.h"\n'}, "belongs to dataplane"),
+    ("BPF header for the resolver", {"src/dns64/a.c": '#include "bpf/abi.h"\n'}, None),
+    ("BPF header elsewhere", {"src/bindlog/a.c": '#include "bpf/abi.h"\n'}, "belongs to dataplane, dns64"),
     ("no source at all", {"README.md": "x\n"}, "no source file found"),
 ]
 

@@ -208,6 +208,14 @@ static inline bool same_domains(const struct dns64_config *a, const struct dns64
 	       a->stale.answer_after == b->stale.answer_after;
 }
 
+static inline bool same_fastpath(const struct dns64_config *a, const struct dns64_config *b)
+{
+	for (unsigned i = 0; i < a->fastpath_interfaces_len; i++)
+		if (strcmp(a->fastpath_interfaces[i], b->fastpath_interfaces[i]) != 0)
+			return false;
+	return a->fastpath == b->fastpath && a->fastpath_interfaces_len == b->fastpath_interfaces_len;
+}
+
 static inline bool same_dns64(const struct dns64_config *a, const struct dns64_config *b)
 {
 	for (unsigned i = 0; i < a->upstream_len; i++) {
@@ -220,7 +228,8 @@ static inline bool same_dns64(const struct dns64_config *a, const struct dns64_c
 	return a->upstream_mode == b->upstream_mode && a->upstream_len == b->upstream_len &&
 	       same_dns_lists(a, b) && same_domains(a, b) && a->dnssec_validate == b->dnssec_validate &&
 	       a->threads == b->threads && a->cache_mib == b->cache_mib &&
-	       a->answer_cache == b->answer_cache && same_policy(&a->policy, &b->policy) && same_views(a, b);
+	       a->answer_cache == b->answer_cache && same_policy(&a->policy, &b->policy) &&
+	       same_views(a, b) && same_fastpath(a, b);
 }
 
 static inline bool same_clat(const struct conf_clat *a, const struct conf_clat *b)

@@ -486,6 +486,16 @@ TEST(static_bindings_are_checked_against_pool_and_prefixes)
 
 #define UPSTREAM "dns64:\n  upstream: "
 static const struct fault_case dns64_cases[] = {
+	{ "fastpath nowhere", "dns64:\n  fastpath: auto\n",
+		"f.yaml:2: dns64.fastpath: nothing says where, write the interfaces under "
+		"dns64.fastpath-interfaces, such as "
+		"[eth0]" },
+	{ "fastpath in tc", "dns64:\n  fastpath: tc\n",
+		"f.yaml:2: dns64.fastpath: \"tc\" is not known, write one of off, auto, xdp" },
+	{ "no interface", "dns64:\n  fastpath-interfaces: [\"a b\"]\n",
+		"f.yaml:2: dns64.fastpath-interfaces[0]: \"a b\" is no name of an interface, write one such "
+		"as eth0, of at most "
+		"15 characters" },
 	{ "listen without port", "dns64:\n  listen: [\"[::]\"]\n",
 		"f.yaml:2: dns64.listen[0]: \"[::]\" is no address with a port, write one such as "
 		"\"[2001:db8::1]:53\" or \"192.0.2.1:53\"" },

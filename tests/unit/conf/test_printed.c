@@ -194,8 +194,11 @@ static void make_dns64(struct maker *m)
 	if (below(m, 2))
 		say(m, "  threads: %s\n", PICK(m, "auto", "1", "16"));
 	if (below(m, 2))
-		say(m, "  listen: [\"[2001:db8::%x]:%u\", \"192.0.2.%u:53\"]\n", below(m, 65536),
-			1 + below(m, 65535), below(m, 256));
+		say(m, "  fastpath: %s\n  fastpath-interfaces: [eth%u, \"lan.7\"]\n",
+			PICK(m, "off", "auto", "xdp"), below(m, 10));
+	if (below(m, 2))
+		say(m, "  listen: [\"[2001:db8::%x]:%u\", \"192.0.2.%u:53\"]\n", 2 + below(m, 65534),
+			1 + below(m, 65535), 2 + below(m, 254));
 	if (below(m, 2))
 		say(m, "  allow: [\"2001:db8:%x::/48\", 10.%u.0.0/16, ::/0]\n", below(m, 65536),
 			below(m, 256));
@@ -376,6 +379,8 @@ static const struct {
 		"dns64: { local: [{ name: a, addresses: 192.0.2.1 }], hosts-file: /etc/hosts, block: { "
 		"refuse: b } }",
 		NULL },
+	{ "dns64:", "dns64: { fastpath: auto, fastpath-interfaces: [eth0] }", "dns64.fastpath" },
+	{ "dns64:", "dns64: { fastpath-interfaces: [eth0] }", "dns64.fastpath-interfaces" },
 	{ "nat64:", "nat64:\ncontrol: { socket: /s }", "control.socket" },
 	{ "nat64:", "nat64:\ncontrol: { metrics: off }", "control.metrics" },
 	{ "nat64:", "nat64:\ncontrol: { metrics: \"[::1]:9965\" }", "control.metrics" },

@@ -94,6 +94,8 @@ static void check_default_dns64(const struct dns64_config *d)
 	CHECK_INT(d->answer_cache, 100000);
 	CHECK_INT(d->threads, 0);
 	CHECK_INT(d->cache_mib, 256);
+	CHECK_INT(d->fastpath, DNS64_FASTPATH_OFF);
+	CHECK_INT(d->fastpath_interfaces_len, 0);
 }
 
 static void check_default_service(const struct conf *c)

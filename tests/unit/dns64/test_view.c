@@ -1,6 +1,7 @@
 /* test_view.c - which policy a client gets */
 #include "harness.h"
 
+#include "base/random.h"
 #include "dns64/view.h"
 
 #include <stdio.h>
@@ -59,6 +60,70 @@ TEST(a_prefix_of_length_0_is_better_than_none)
 	add_client(0, "::/0");
 	CHECK_INT(view_at("2001:db8::1"), 1);
 	CHECK_INT(view_at("192.0.2.1"), 0);
+}
+
+/* A prefix of 10.0.0.0/24 or shorter ones around it, so that many hold each other. */
+static struct dns_prefix draw_prefix(struct rng *g)
+{
+	struct prefix4 p = { .len = (uint8_t)(20 + rng_below(g, 13)) };
+
+	p.addr.v = (0x0a000000 | rng_below(g, 4096)) & mask4(p.len);
+	return (struct dns_prefix){ .is4 = true, .p4 = p };
+}
+
+static bool is_allowed(const struct dns_endpoint *client)
+{
+	for (unsigned i = 0; i < c.allow_len; i++)
+		if (dns_prefix_contains(&c.allow[i], client))
+			return true;
+	return false;
+}
+
+/* Takes @p if it holds the client and is longer than what was found before. */
+static void take_longer(
+	const struct dns_prefix **best, const struct dns_prefix *p, const struct dns_endpoint *client)
+{
+	if (dns_prefix_contains(p, client) && (!*best || p->p4.len > (*best)->p4.len))
+		*best = p;
+}
+
+/* The longest of all prefixes of the configuration that hold a client; NULL: none does. */
+static const struct dns_prefix *longest(const struct dns_endpoint *client)
+{
+	const struct dns_prefix *best = NULL;
+
+	for (unsigned i = 0; i < c.allow_len; i++)
+		take_longer(&best, &c.allow[i], client);
+	for (unsigned v = 0; v < c.views_len; v++)
+		for (unsigned i = 0; i < c.views[v].clients_len; i++)
+			take_longer(&best, &c.views[v].clients[i], client);
+	return best;
+}
+
+TEST(what_is_true_of_the_longest_prefix_of_both_lists_is_true_of_the_client)
+{
+	struct rng g;
+
+	rng_init(&g, test_seed());
+	for (unsigned round = 0; round < 300; round++) {
+		memset(&c, 0, sizeof(c));
+		c.allow_len = rng_below(&g, 6);
+		c.views_len = rng_below(&g, 5);
+		for (unsigned i = 0; i < c.allow_len; i++)
+			c.allow[i] = draw_prefix(&g);
+		for (unsigned v = 0; v < c.views_len; v++)
+			for (c.views[v].clients_len = 0; c.views[v].clients_len < 3; c.views[v].clients_len++)
+				c.views[v].clients[c.views[v].clients_len] = draw_prefix(&g);
+		for (unsigned i = 0; i < 200; i++) {
+			struct dns_endpoint client = { .is4 = true,
+				.a4 = { 0x0a000000 | rng_below(&g, 4096) } };
+			const struct dns_prefix *p = longest(&client);
+
+			CHECK_INT(p && view_allows_prefix(&c, p), is_allowed(&client));
+			if (p)
+				CHECK_INT(view_of_prefix(&c, p), view_of(&c, &client));
+		}
+	}
 }
 
 TEST(what_does_not_fit_or_is_no_translation_prefix_is_a_fault)
