@@ -27,6 +27,13 @@ enum log_sink { LOG_TO_STDERR = 1, LOG_TO_SYSLOG = 2, LOG_TO_JOURNAL = 4 };
  */
 MUST_CHECK int log_open(const char *who, enum log_level level, unsigned sinks);
 
+/**
+ * log_connect() - connect to the socket of a log that takes datagrams, such as /dev/log
+ *
+ * Return: the descriptor, which does not block; -errno.
+ */
+MUST_CHECK int log_connect(const char *path);
+
 /** log_set_level() - change the level; any time */
 void log_set_level(enum log_level level);
 

@@ -17,7 +17,6 @@
 #include <libgen.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define GROUP "isthmus"
@@ -62,20 +61,7 @@ static int open_file(const struct conf_bindings *b)
 
 static int open_syslog(const struct conf_bindings *b)
 {
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-
-	(void)text_copy(to.sun_path, sizeof(to.sun_path), b->syslog);
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0)
-		return -errno;
-	if (connect(fd, (const struct sockaddr *)&to, sizeof(to)) < 0) {
-		int err = -errno;
-
-		close(fd);
-		return err;
-	}
-	return fd;
+	return log_connect(b->syslog);
 }
 
 /* A connection over TCP is given away while it is being made: writing to it says what came of it. */

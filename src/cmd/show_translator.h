@@ -29,6 +29,12 @@ struct translator {
 	struct pool_watch *pools;    /* once the workers run */
 };
 
+/* Durations in rows are in seconds, to the millisecond. */
+static inline double show_seconds(nsec ns)
+{
+	return (double)(ns / MSEC) / 1000;
+}
+
 /* Commands: @ctx is a struct translator; see struct role_command. */
 void show_status(void *ctx, const json_t *args, int fd);
 void show_counters(void *ctx, const json_t *args, int fd);
