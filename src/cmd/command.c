@@ -22,7 +22,7 @@ static const struct {
 	[OPTION_PROTO] = { "proto", "tcp|udp|icmp|sctp|...", "only this protocol", 'p' },
 	[OPTION_CLIENT] = { "client", "ADDR", "only this IPv6 client, or the clients of this prefix", 0 },
 	[OPTION_LIMIT] = { "limit", "N", "at most N rows", 'n' },
-	[OPTION_ALL] = { "all", NULL, "counters that are zero, too", 'a' },
+	[OPTION_ALL] = { "all", NULL, "all of them: counters that are zero, the whole cache", 'a' },
 	[OPTION_HOST] = { "host", NULL, "tell what this machine has and lacks", 0 },
 	[OPTION_PRINT] = { "print", NULL, "print the effective configuration", 0 },
 	[OPTION_BUILT_IN] = { "built-in", NULL, "the built-in configuration, whatever files there are", 0 },
@@ -36,6 +36,7 @@ static const struct {
 	[OPTION_FROM] = { "from", "CLIENT", "as this client's query (default: ::1)", 0 },
 	[OPTION_DNSSEC] = { "dnssec", NULL, "with DO: signatures are wanted", 0 },
 	[OPTION_CD] = { "cd", NULL, "with CD: validation is the client's own affair", 0 },
+	[OPTION_BELOW] = { "below", NULL, "the names below it, too", 0 },
 	[OPTION_PREFIX] = { "prefix", "PREFIX", "translation prefix (default: 64:ff9b::/96)", 0 },
 };
 

@@ -41,6 +41,7 @@ enum option_id {
 	OPTION_FROM,
 	OPTION_DNSSEC,
 	OPTION_CD,
+	OPTION_BELOW,
 	OPTION_COUNT
 };
 

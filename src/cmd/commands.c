@@ -186,10 +186,12 @@ const struct command main_commands[] = {
 	},
 	{
 		.name = "dns",
-		.operands = "lookup ...",
-		.summary = "Ask the resolver why an answer is what it is",
-		.text = "Example:\n"
-			"  isthmus dns lookup www.example.net --from 2001:db8:1::2\n",
+		.operands = "lookup|cache ...",
+		.summary = "Ask the resolver why an answer is what it is; list and flush its cache",
+		.text = "Examples:\n"
+			"  isthmus dns lookup www.example.net --from 2001:db8:1::2\n"
+			"  isthmus dns cache show example.net\n"
+			"  isthmus dns cache flush www.example.net\n",
 		.subcommands = dns_commands,
 	},
 	{

@@ -213,6 +213,8 @@ static const struct request_kind {
 	{ "who", RIGHTS_LOOK, true, NULL },
 	{ "trace", RIGHTS_LOOK, true, NULL },
 	{ "lookup", RIGHTS_LOOK, true, NULL },
+	{ "cache", RIGHTS_LOOK, true, NULL },
+	{ "flush", RIGHTS_ALL, true, NULL },
 	{ "counters", RIGHTS_FIGURES, true, NULL },
 	{ "config", RIGHTS_LOOK, false, answer_config },
 	{ "reload", RIGHTS_ALL, false, answer_reload },

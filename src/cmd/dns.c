@@ -1,5 +1,6 @@
-/* dns.c - `isthmus dns lookup`: why the resolver answers what it answers */
+/* dns.c - `isthmus dns`; lookup: why the resolver answers what it answers */
 #include "cmd/client.h"
+#include "cmd/dns_cache.h"
 #include "cmd/dns_text.h"
 
 #include <string.h>
@@ -65,6 +66,15 @@ const struct command dns_commands[] = {
 		.operands_min = 1,
 		.operands_max = 2,
 		.run = do_lookup,
+	},
+	{
+		.name = "cache",
+		.operands = "show|flush ...",
+		.summary = "List the answers that are kept, or have names asked for anew",
+		.text = "Examples:\n"
+			"  isthmus dns cache show example.net\n"
+			"  isthmus dns cache flush www.example.net\n",
+		.subcommands = dns_cache_commands,
 	},
 	{ .name = NULL },
 };

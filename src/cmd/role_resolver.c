@@ -11,6 +11,7 @@
 #include "cmd/certificates.h"
 #include "cmd/dns_secure.h"
 #include "cmd/role.h"
+#include "cmd/show_cache.h"
 #include "cmd/show_lookup.h"
 
 #include "base/clock.h"
@@ -385,8 +386,24 @@ static void answer_lookup(void *ctx, const json_t *args, int fd)
 	show_lookup(rr->resolvers, rr->loop, args, fd);
 }
 
+static void answer_cache(void *ctx, const json_t *args, int fd)
+{
+	struct resolver_role *rr = ctx;
+
+	show_cache(rr->resolvers, rr->loop, args, fd);
+}
+
+static void answer_flush(void *ctx, const json_t *args, int fd)
+{
+	struct resolver_role *rr = ctx;
+
+	show_flush(rr->resolvers, rr->loop, args, fd);
+}
+
 static const struct role_command commands[] = {
 	{ "lookup", answer_lookup },
+	{ "cache", answer_cache },
+	{ "flush", answer_flush },
 	{ "status", answer_status },
 	{ "counters", answer_counters },
 	{ NULL, NULL },

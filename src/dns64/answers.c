@@ -302,15 +302,15 @@ void answer_name(const struct answer *a, struct dns_name *ret)
 	bytes_copy(ret->wire, name_of(a), a->name_len);
 }
 
-static bool is_under(const struct answer *a, const struct dns_name *zone)
+static bool is_meant(const struct answer *a, const struct dns_name *by, enum name_scope scope)
 {
 	struct dns_name name;
 
 	answer_name(a, &name);
-	return dns_name_is_under(&name, zone);
+	return name_scope_holds(by, scope, &name);
 }
 
-unsigned answers_forget(struct answers *a, const struct dns_name *name)
+unsigned answers_forget(struct answers *a, const struct dns_name *by, enum name_scope scope)
 {
 	unsigned before = a->len;
 
@@ -318,7 +318,7 @@ unsigned answers_forget(struct answers *a, const struct dns_name *name)
 		for (unsigned w = 0; w < WAYS; w++) {
 			struct answer **at = &a->sets[s].at[w];
 
-			if (!*at || !is_under(*at, name))
+			if (!*at || !is_meant(*at, by, scope))
 				continue;
 			free(*at);
 			*at = NULL;
@@ -335,7 +335,7 @@ void answers_visit(const struct answers *a, const struct dns_name *name, uint32_
 		for (unsigned w = 0; w < WAYS; w++) {
 			const struct answer *at = a->sets[s].at[w];
 
-			if (at && now < at->dies && is_under(at, name))
+			if (at && now < at->dies && is_meant(at, name, SCOPE_BELOW))
 				fn(ctx, at, now);
 		}
 	}

@@ -7,6 +7,7 @@
 #ifndef ISTHMUS_DNS64_ANSWERS_H
 #define ISTHMUS_DNS64_ANSWERS_H
 
+#include "dns64/flushed.h"
 #include "dns64/synth.h"
 
 #define ANSWER_LEN_MAX 1232 /* bytes of a kept reply with its OPT record; longer ones are not kept */
@@ -68,8 +69,8 @@ const struct answer *answers_find(struct answers *a, const struct answer_key *k,
 bool answers_keep(struct answers *a, const struct answer_key *k, const struct synth_verdict *v,
 	const uint8_t *reply, size_t len, uint32_t now);
 
-/** answers_forget() - drop what is kept for @name and all names below it; returns how many answers that were */
-unsigned answers_forget(struct answers *a, const struct dns_name *name);
+/** answers_forget() - drop what is kept for @name, or for it and all names below it; returns how many answers that were */
+unsigned answers_forget(struct answers *a, const struct dns_name *name, enum name_scope scope);
 
 /** answers_visit() - call @fn for each answer for @name and the names below it whose time is not over */
 void answers_visit(const struct answers *a, const struct dns_name *name, uint32_t now,

@@ -2,7 +2,7 @@
  * engine.c - questions put to the world
  *
  * Purpose. libunbound resolves, validates and caches; this file gives it questions on our event loop and
- * takes the answers. Only this file and local.c include libunbound's headers. The event interface is used
+ * takes the answers. Only this file, context.c and local.c include libunbound's headers. The event interface is used
  * because the others cost a thread or a process and are many times slower.
  *
  * Life cycle of a struct engine_ask:
@@ -19,9 +19,14 @@
  * sum of the copies. They are checked by our own reader before anybody looks at them: an answer that it
  * refuses counts as a failure of the upstream.
  *
+ * Flushing. libunbound cannot be told to forget a name, nor everything. So a name that is flushed is asked of a context of
+ * its own, UNCACHED, for as long as an answer of before could be used. It forwards without a cache; the cache of written
+ * answers, in front of all, is enough. Recursion cannot go without one: then, and if everything is flushed, a spare
+ * context takes over, and the old one is deleted when it has answered what it was asked. No context can be made later,
+ * because it reads files; so there are ENGINE_SPARES of them.
+ *
  * Sandbox. After engine_new() no file is opened any more: the trust anchor, the root hints, the certificate
- * bundle and the configuration are read while the context is finalized, which the first question does;
- * engine_new() asks one for a name that is configured to be local.
+ * bundle and the configuration are read while a context is finalized (context.c).
  *
  * Limits. Time is not limited here: the server drops what takes too long. libunbound's work on the question
  * goes on after that and fills the cache, so a struct question of ours stays with it. ENGINE_UNDER_WAY_MAX
@@ -38,28 +43,35 @@
 
 #include "base/log.h"
 #include "dns64/carrier.h"
+#include "dns64/context.h"
 #include "dns64/engine_config.h"
 #include "dns64/local.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unbound.h>
 #include <unbound-event.h>
-#include <unistd.h>
 
 #define LOG_PAUSE NSEC /* at least this long between two lines that libunbound writes */
+
+#define CONTEXTS (1 + ENGINE_SPARES + 1)
+#define UNCACHED (CONTEXTS - 1)
+#define LONGEST_TTL (86400 * NSEC) /* libunbound's cache-max-ttl */
 
 /* What libunbound knows of a question. It outlives the asker, because libunbound cannot be told to forget. */
 struct question {
 	struct question *prev, *next;
 	struct engine *engine;
+	unsigned context;	/* index */
 	struct engine_ask *ask; /* NULL: dropped, the answer goes to the cache only */
 };
 
 struct engine {
-	struct ub_ctx *ctx;
+	struct ub_ctx *at[CONTEXTS]; /* NULL: retired and deleted; of UNCACHED, while nothing is forwarded */
+	unsigned asked[CONTEXTS];    /* questions that each of them works on */
+	unsigned main;		     /* the one that is used; those before are retired, those behind spare */
+	struct flushed flushed;	     /* names that UNCACHED is asked for */
+	nsec flushed_for;	     /* how long an answer may be used at most, and thus a name is in there */
 	struct carrier *carrier; /* NULL without upstreams over TLS */
 	struct loop_watch *wake;
 	struct question *under_way; /* a list */
@@ -97,7 +109,6 @@ static int open_log(struct engine *e)
 	if (!e->log)
 		return -ENOMEM;
 	setvbuf(e->log, NULL, _IOLBF, BUFSIZ);
-	ub_ctx_debugout(e->ctx, e->log);
 	return 0;
 }
 
@@ -124,9 +135,26 @@ static void ring_remove(struct engine_ask *a)
 	a->is_ready = false;
 }
 
+static void delete_context(struct engine *e, unsigned i)
+{
+	ub_ctx_delete(e->at[i]); /* calls nobody back */
+	e->at[i] = NULL;
+}
+
+static void delete_retired(struct engine *e)
+{
+	for (unsigned i = 0; i < e->main; i++)
+		if (e->at[i] && e->asked[i] == 0) {
+			delete_context(e, i);
+			ub_ctx_debugout(e->at[e->main], e->log);
+		}
+}
+
 static void on_wake(void *ctx)
 {
 	struct engine *e = ctx;
+
+	delete_retired(e);
 
 	/* done() may start and drop any question, so the ring is looked at anew each time. */
 	while (e->ready.next != &e->ready) {
@@ -197,14 +225,15 @@ static enum trust trust_of(int sec)
 	return sec == 2 ? TRUST_SECURE : sec == 1 ? TRUST_BOGUS : TRUST_INSECURE;
 }
 
-static struct question *question_new(struct engine_ask *a)
+static struct question *question_new(struct engine_ask *a, unsigned context)
 {
 	struct engine *e = a->engine;
 	struct question *q = e->under_way_len < ENGINE_UNDER_WAY_MAX ? calloc(1, sizeof(*q)) : NULL;
 
 	if (!q)
 		return NULL;
-	*q = (struct question){ .engine = e, .ask = a, .next = e->under_way };
+	*q = (struct question){ .engine = e, .context = context, .ask = a, .next = e->under_way };
+	e->asked[context]++;
 	if (q->next)
 		q->next->prev = q;
 	e->under_way = q;
@@ -221,6 +250,8 @@ static void question_free(struct question *q)
 	if (q->next)
 		q->next->prev = q->prev;
 	q->engine->under_way_len--;
+	if (--q->engine->asked[q->context] == 0 && q->context < q->engine->main)
+		loop_timer_set(q->engine->wake, 0); /* the context can be deleted, but not from inside */
 	if (q->ask)
 		q->ask->question = NULL;
 	free(q);
@@ -250,14 +281,16 @@ static void ask_libunbound(struct engine_ask *a, const struct dns_question *q)
 	struct engine *e = a->engine;
 	char name[DNS_NAME_TEXT];
 
-	a->question = question_new(a);
+	unsigned context = flushed_holds(&e->flushed, &q->name, clock_now()) ? UNCACHED : e->main;
+
+	a->question = question_new(a, context);
 	if (!a->question) {
 		e->counters->upstream_full++;
 		settle(a, RCODE_SERVFAIL, NULL, 0, TRUST_INSECURE);
 		return;
 	}
-	int r = ub_resolve_event(
-		e->ctx, dns_name_text(&q->name, name), q->type, q->class, a->question, on_answer, NULL);
+	int r = ub_resolve_event(e->at[context], dns_name_text(&q->name, name), q->type, q->class,
+		a->question, on_answer, NULL);
 
 	if (r != 0 && a->question) {
 		question_free(a->question);
@@ -290,77 +323,24 @@ void engine_drop(struct engine_ask *a)
 
 /* --- start --- */
 
-static void read_reserved_ports(char *buf, size_t size)
+static int make_contexts(
+	struct engine *e, const struct dns64_config *c, struct loop *l, char *fault, size_t fault_size)
 {
-	int fd = open(RESERVED_PORTS_PATH, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, buf, size - 1);
+	const struct context_plan p = {
+		.config = c, .threads = e->threads, .carrier = e->carrier, .loop = l, .log = e->log
+	};
+	int err = 0;
 
-	buf[n > 0 ? n : 0] = '\0';
-	if (fd >= 0)
-		close(fd);
-}
-
-/* Writes the configuration into memory and lets libunbound read it from there. */
-static int load_config(struct engine *e, const struct dns64_config *c, char *fault, size_t fault_size)
-{
-	char reserved[4096], path[64];
-	uint16_t carried[DNS64_UPSTREAM_MAX] = { 0 };
-	int fd = memfd_create("isthmus-dns64", MFD_CLOEXEC);
-	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
-
-	if (!f) {
-		int err = -errno;
-
-		if (fd >= 0)
-			close(fd);
-		snprintf(fault, fault_size, "cannot make a file in memory: %s", strerror(-err));
-		return err;
-	}
-	read_reserved_ports(reserved, sizeof(reserved));
-	for (unsigned i = 0; e->carrier && i < c->upstream_len; i++)
-		carried[i] = carrier_port(e->carrier, i);
-	engine_config_write(f, c, e->threads, reserved, carried);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	int r = fflush(f) != 0 ? UB_READFILE : ub_ctx_config(e->ctx, path);
-
-	fclose(f);
-	if (r == 0)
-		return 0;
-	snprintf(fault, fault_size, "libunbound refuses its configuration: %s", ub_strerror(r));
-	return -EIO;
-}
-
-static void ignore_answer(void *ctx)
-{
-}
-
-/* The first question makes libunbound build everything; this one is answered from a local zone. */
-static int warm_up(struct engine *e, char *fault, size_t fault_size)
-{
-	struct dns_question q = { .type = TYPE_A, .class = CLASS_IN };
-	struct engine_ask a = { .engine = NULL };
-	bool sound = dns_name_parse(WARM_UP_NAME, &q.name);
-
-	ASSERT(sound);
-	engine_start(e, &a, &q, ignore_answer, NULL);
-	bool works = a.result.is_done && a.result.has_msg;
-
-	engine_drop(&a);
-	e->counters->upstream_asked = 0; /* this one was not a client's */
-	if (works)
-		return 0;
-	snprintf(fault, fault_size, "libunbound does not start (a line above may say why)");
-	return -EIO;
+	for (unsigned i = 0; err == 0 && i < UNCACHED; i++)
+		err = context_new(&p, CACHE_LASTING, &e->at[i], fault, fault_size);
+	if (err == 0 && c->upstream_mode == UPSTREAM_FORWARD)
+		err = context_new(&p, CACHE_NONE, &e->at[UNCACHED], fault, fault_size);
+	return err;
 }
 
 static int engine_init(
 	struct engine *e, const struct dns64_config *c, struct loop *l, char *fault, size_t fault_size)
 {
-	e->ctx = ub_ctx_create_event(loop_base(l));
-	if (!e->ctx) {
-		snprintf(fault, fault_size, "libunbound cannot make a context");
-		return -ENOMEM;
-	}
 	int r = open_log(e);
 
 	if (r == 0)
@@ -372,9 +352,7 @@ static int engine_init(
 	if (engine_config_is_tls(c))
 		r = carrier_new(c->upstream, c->upstream_len, c->upstream_ca, l, e->counters, &e->carrier,
 			fault, fault_size);
-	if (r == 0)
-		r = load_config(e, c, fault, fault_size);
-	return r < 0 ? r : warm_up(e, fault, fault_size);
+	return r < 0 ? r : make_contexts(e, c, l, fault, fault_size);
 }
 
 int engine_new(const struct dns64_config *c, unsigned threads, struct loop *l,
@@ -393,6 +371,7 @@ int engine_new(const struct dns64_config *c, unsigned threads, struct loop *l,
 	e->counters = counters;
 	e->threads = threads;
 	e->may_be_stale = c->stale.keep > 0;
+	e->flushed_for = LONGEST_TTL + c->stale.keep;
 	ring_init(&e->ready);
 	r = engine_init(e, c, l, fault, fault_size);
 	if (r < 0) {
@@ -405,19 +384,44 @@ int engine_new(const struct dns64_config *c, unsigned threads, struct loop *l,
 
 void engine_update_local(struct engine *e, const struct dns64_config *old, const struct dns64_config *new)
 {
-	if (local_update(e->ctx, old, new) < 0)
+	int failed = 0;
+
+	for (unsigned i = 0; i < CONTEXTS; i++)
+		if (e->at[i])
+			failed |= local_update(e->at[i], old, new);
+	if (failed)
 		log_error(
 			"dns64: libunbound does not take all local names; some are missing until a restart");
+}
+
+int engine_flush_all(struct engine *e)
+{
+	if (e->main == ENGINE_SPARES)
+		return -ENOSPC;
+	e->main++;
+	e->flushed.len = 0;
+	loop_timer_set(e->wake, 0);
+	return 0;
+}
+
+int engine_flush(struct engine *e, const struct dns_name *name, enum name_scope scope)
+{
+	nsec now = clock_now();
+
+	if (!e->at[UNCACHED])
+		return engine_flush_all(e);
+	return flushed_add(&e->flushed, name, scope, now, now + e->flushed_for);
 }
 
 void engine_free(struct engine *e)
 {
 	if (!e)
 		return;
-	if (e->ctx) {
-		ub_ctx_debugout(e->ctx, NULL); /* its log outlives the context otherwise */
-		ub_ctx_delete(e->ctx);	       /* calls nobody back */
-	}
+	if (e->at[e->main])
+		ub_ctx_debugout(e->at[e->main], NULL); /* its log outlives the context otherwise */
+	for (unsigned i = 0; i < CONTEXTS; i++)
+		if (e->at[i])
+			delete_context(e, i);
 	while (e->under_way)
 		question_free(e->under_way);
 	carrier_free(e->carrier);

@@ -6,6 +6,7 @@
 #ifndef ISTHMUS_DNS64_ENGINE_H
 #define ISTHMUS_DNS64_ENGINE_H
 
+#include "dns64/flushed.h"
 #include "dns64/resolver.h"
 #include "dns64/synth.h"
 #include "loop/loop.h"
@@ -13,6 +14,8 @@
 #define ENGINE_HELD_MAX                                                                                      \
 	(64u << 20) /* bytes of answers that are kept for callers, over all questions and threads */
 #define ENGINE_UNDER_WAY_MAX 20000  /* questions inside libunbound, abandoned ones included */
+
+#define ENGINE_SPARES 8 /* how often everything can be forgotten */
 
 struct engine;	 /* opaque */
 struct question; /* opaque: what libunbound holds of a question */
@@ -46,6 +49,24 @@ void engine_free(struct engine *e); /* every ask must have been dropped */
 
 /** engine_update_local() - replace the local names and blocked domains of @old by those of @new */
 void engine_update_local(struct engine *e, const struct dns64_config *old, const struct dns64_config *new);
+
+/**
+ * engine_flush() - use no answer for a name that was had before now
+ *
+ * While it recurses, this forgets everything, as the next does.
+ *
+ * Return: 0; -ENOSPC if FLUSHED_MAX names are flushed already, or as the next.
+ */
+MUST_CHECK int engine_flush(struct engine *e, const struct dns_name *name, enum name_scope scope);
+
+/**
+ * engine_flush_all() - forget everything
+ *
+ * Questions under way are answered by what was known before.
+ *
+ * Return: 0; -ENOSPC after ENGINE_SPARES times.
+ */
+MUST_CHECK int engine_flush_all(struct engine *e);
 
 /**
  * engine_start() - ask one question of class IN

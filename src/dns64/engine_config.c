@@ -140,12 +140,18 @@ static void write_address(FILE *f, const struct dns_endpoint *to)
 	fprintf(f, " forward-addr: \"%s@%u\"\n", text, (unsigned)to->port);
 }
 
-static void write_forward(FILE *f, const struct dns64_config *c, const uint16_t *carried)
+static void write_zone(FILE *f, const char *name, const struct engine_config_host *h)
 {
-	fprintf(f, "forward-zone:\n name: \".\"\n");
+	fprintf(f, "forward-zone:\n name: \"%s\"\n%s", name,
+		h->is_uncached ? " forward-no-cache: yes\n" : "");
+}
+
+static void write_forward(FILE *f, const struct dns64_config *c, const struct engine_config_host *h)
+{
+	write_zone(f, ".", h);
 	for (unsigned i = 0; i < c->upstream_len; i++)
 		if (c->upstream[i].tls)
-			fprintf(f, " forward-addr: \"127.0.0.1@%u\"\n", (unsigned)carried[i]);
+			fprintf(f, " forward-addr: \"127.0.0.1@%u\"\n", (unsigned)h->carried[i]);
 		else
 			write_address(f, &c->upstream[i].to);
 }
@@ -161,12 +167,12 @@ static void write_insecure(FILE *f, const struct dns64_config *c)
 		fprintf(f, " domain-insecure: \"%s\"\n", dns_name_text(&c->anchors[i], text));
 }
 
-static void write_forwarded_domains(FILE *f, const struct dns64_config *c)
+static void write_forwarded_domains(FILE *f, const struct dns64_config *c, const struct engine_config_host *h)
 {
 	char text[DNS_NAME_TEXT];
 
 	for (unsigned i = 0; i < c->forward_len; i++) {
-		fprintf(f, "forward-zone:\n name: \"%s\"\n", dns_name_text(&c->forward[i].domain, text));
+		write_zone(f, dns_name_text(&c->forward[i].domain, text), h);
 		for (unsigned k = 0; k < c->forward[i].to_len; k++)
 			write_address(f, &c->forward[i].to[k]);
 	}
@@ -240,14 +246,13 @@ static void write_sizes(FILE *f, const struct dns64_config *c, unsigned threads)
 			(unsigned long long)(share * caches[i].percent / 100));
 }
 
-void engine_config_write(FILE *f, const struct dns64_config *c, unsigned threads, const char *reserved,
-	const uint16_t *carried)
+void engine_config_write(FILE *f, const struct dns64_config *c, const struct engine_config_host *h)
 {
 	bool forwards = c->upstream_mode == UPSTREAM_FORWARD;
 
 	fputs(fixed, f);
-	write_sizes(f, c, threads);
-	write_reserved(f, reserved);
+	write_sizes(f, c, h->threads);
+	write_reserved(f, h->reserved);
 	fprintf(f, " module-config: \"%s\"\n", c->dnssec_validate ? "validator iterator" : "iterator");
 	if (c->dnssec_validate)
 		fprintf(f, " trust-anchor-file: \"%s\"\n", ROOT_KEY_PATH);
@@ -263,6 +268,6 @@ void engine_config_write(FILE *f, const struct dns64_config *c, unsigned threads
 	write_insecure(f, c);
 	local_write(f, c);
 	if (forwards)
-		write_forward(f, c, carried);
-	write_forwarded_domains(f, c);
+		write_forward(f, c, h);
+	write_forwarded_domains(f, c, h);
 }

@@ -305,6 +305,47 @@ int resolver_update(struct resolver *r, const struct dns64_config *c)
 	return 0;
 }
 
+/*
+ * Queries under way were asked before, and are answered by what came, but not kept. What is offered is common to all
+ * threads, and the last one to forget leaves nothing that another one has offered meanwhile.
+ */
+static unsigned forget(struct resolver *r, const struct dns_name *name, enum name_scope scope)
+{
+	unsigned n = r->answers ? answers_forget(r->answers, name, scope) : 0;
+
+	r->generation++;
+	if (r->offers)
+		offers_forget(r->offers, name);
+	return n;
+}
+
+int resolver_flush(
+	struct resolver *r, const struct dns_name *name, enum name_scope scope, unsigned *ret_answers)
+{
+	int err = engine_flush(r->engine, name, scope);
+
+	if (err < 0)
+		return err;
+	*ret_answers = forget(r, name, scope);
+	return 0;
+}
+
+int resolver_flush_all(struct resolver *r, unsigned *ret_answers)
+{
+	const struct dns_name root = { .len = 1 };
+	int err = engine_flush_all(r->engine);
+
+	if (err < 0)
+		return err;
+	*ret_answers = forget(r, &root, SCOPE_BELOW);
+	return 0;
+}
+
+const struct answers *resolver_answers(const struct resolver *r)
+{
+	return r->answers;
+}
+
 const struct dns64_config *resolver_config(const struct resolver *r)
 {
 	return &r->config;

@@ -7,6 +7,7 @@
 #define ISTHMUS_DNS64_RESOLVER_H
 
 #include "dns64/config.h"
+#include "dns64/flushed.h"
 #include "loop/loop.h"
 
 struct resolver; /* opaque */
@@ -91,6 +92,19 @@ void resolver_share(struct resolver *r, struct offers *o);
  * Return: 0; -EBUSY if something differs that is fixed at start; another -errno.
  */
 MUST_CHECK int resolver_update(struct resolver *r, const struct dns64_config *c);
+
+/**
+ * resolver_flush(), resolver_flush_all() - use no answer that was had before now, for a name or for any
+ * @ret_answers:	how many written answers were dropped
+ *
+ * Return: 0; -ENOSPC, with nothing dropped, if libunbound's cache cannot be kept from being used; see engine.h.
+ */
+MUST_CHECK int resolver_flush(
+	struct resolver *r, const struct dns_name *name, enum name_scope scope, unsigned *ret_answers);
+MUST_CHECK int resolver_flush_all(struct resolver *r, unsigned *ret_answers);
+
+/** resolver_answers() - the written answers that are kept; NULL if none are */
+const struct answers *resolver_answers(const struct resolver *r);
 
 const struct dns64_config *resolver_config(const struct resolver *r);
 const struct dns64_counters *resolver_counters(const struct resolver *r);

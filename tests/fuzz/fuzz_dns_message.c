@@ -54,7 +54,7 @@ static void check_kept(const struct dns_msg *m)
 
 		require(!cut && dns_msg_parse(out, len, &again));
 	}
-	(void)answers_forget(cache, &m->question.name);
+	(void)answers_forget(cache, &m->question.name, SCOPE_BELOW);
 	require(answers_len(cache) == 0);
 }
 

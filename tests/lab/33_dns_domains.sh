@@ -77,6 +77,20 @@ section "Targets (RFC 9460)"
 step "an HTTPS answer has the synthesized address of its target" prints "wwww.s.example.*AAAA.*64:ff9b::2d00:a" \
 	client dig +time=4 +tries=1 +noall +answer +additional "@$GW6" svc.s.example HTTPS
 
+section "The cache"
+cache() { gw "$ISTHMUS" dns cache "$1" --socket "$LAB_DIR/run/control.sock" "${@:2}"; }
+shows() { prints "www.lab.example.  *AAAA .* 1 made" cache show lab.example; }
+flush() {
+	gets www.lab.example AAAA 64:ff9b::2d00:a && gets wwww.s.example A 45.0.0.10 && shows || return
+	sed -i 's/45.0.0.10/45.0.0.11/' "$LAB_DIR/script"
+	kill "$UPSTREAM" && upstream 5300 "$LAB_DIR/script" www.lab.example || return
+	gets www.lab.example AAAA 64:ff9b::2d00:a && cache flush www.lab.example &&
+		gets www.lab.example AAAA 64:ff9b::2d00:b && gets wwww.s.example A 45.0.0.10 &&
+		cache flush --all && gets wwww.s.example A 45.0.0.11
+}
+step "answers are listed, and a name, and all, are flushed" flush
+step "a name or --all" not cache flush
+
 section "Reload"
 changes() {
 	printf '192.0.2.78 scanner\n' >"$LAB_DIR/hosts"
@@ -96,7 +110,7 @@ step "servers of a domain need a restart, and that is said" needs_restart
 section "Beyond their time"
 stale() {
 	local ttl
-	gets short.s.example AAAA 64:ff9b::2d00:a || return
+	gets short.s.example AAAA 64:ff9b::2d00:b || return
 	kill "$UPSTREAM"
 	wait_for 8 is_stale
 	ttl=$(client dig +noall +answer +time=4 +tries=1 "@$GW6" short.s.example AAAA | awk '{ print $2 }')

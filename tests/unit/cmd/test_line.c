@@ -218,29 +218,44 @@ static void check_help(const char *line)
 		CHECK(strcspn(p, "\n") <= 100);
 }
 
-TEST(every_command_helps)
+/* Calls @check for each command that can be given, with all its words. */
+static void for_each_command(const struct command *commands, const char *before,
+	void (*check)(const char *line, const struct command *c))
 {
 	char line[128];
 
-	for (const struct command *c = main_commands; c->name; c++) {
-		snprintf(line, sizeof(line), "%s --help", c->name);
-		check_help(line);
-		for (const struct command *s = c->subcommands; s && s->name; s++) {
-			snprintf(line, sizeof(line), "%s %s -h", c->name, s->name);
-			check_help(line);
-		}
+	for (const struct command *c = commands; c->name; c++) {
+		snprintf(line, sizeof(line), "%s%s", before, c->name);
+		check(line, c);
+		snprintf(line, sizeof(line), "%s%s ", before, c->name);
+		if (c->subcommands)
+			for_each_command(c->subcommands, line, check);
 	}
+}
+
+static void check_command_helps(const char *line, const struct command *c)
+{
+	char help[160];
+
+	snprintf(help, sizeof(help), "%s %s", line, strchr(line, ' ') ? "-h" : "--help");
+	check_help(help);
+}
+
+TEST(every_command_helps)
+{
+	for_each_command(main_commands, "", check_command_helps);
+}
+
+static void check_takes_json(const char *line, const struct command *c)
+{
+	test_row(line);
+	CHECK(c->subcommands || strcmp(line, "run") == 0 || c->takes & TAKES(OPTION_JSON));
 }
 
 TEST(every_command_that_shows_something_takes_json)
 {
-	for (const struct command *c = main_commands; c->name; c++) {
-		test_row(c->name);
-		if (!c->subcommands && strcmp(c->name, "run") != 0)
-			CHECK(c->takes & TAKES(OPTION_JSON));
-		for (const struct command *s = c->subcommands; s && s->name; s++)
-			CHECK(s->takes & TAKES(OPTION_JSON));
-	}
+	for_each_command(main_commands, "", check_takes_json);
+	test_row(NULL);
 }
 
 TEST(a_socket_path_that_is_too_long_is_said_so)

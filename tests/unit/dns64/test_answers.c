@@ -233,7 +233,7 @@ TEST(cut_replies_and_long_ones_are_not_kept)
 		len = dns_wr_end(&d, 1, 0x8180);
 		(void)answers_keep(a, &k, &v, bytes, len, T0);
 		CHECK_INT(answers_len(a), len <= ANSWER_LEN_MAX - DNS_OPT_LEN);
-		(void)answers_forget(a, &q.question.name);
+		(void)answers_forget(a, &q.question.name, SCOPE_BELOW);
 	}
 	answers_free(a);
 }
@@ -311,7 +311,7 @@ TEST(a_name_is_forgotten_with_the_names_below_it)
 	CHECK_INT(seen, 2);
 	answers_visit(a, &zone, T0 + 60, count_one, &seen);
 	CHECK_INT(seen, 2);
-	CHECK_INT(answers_forget(a, &zone), 2);
+	CHECK_INT(answers_forget(a, &zone, SCOPE_BELOW), 2);
 	CHECK_INT(answers_len(a), 4);
 	CHECK(!find(a, &www, T0));
 	CHECK(find(a, &(struct asked){ .name = "wwww.example", .type = "AAAA" }, T0));

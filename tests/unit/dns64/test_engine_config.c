@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool is_uncached;
+
 static char *text_of(const struct dns64_config *c, const char *reserved)
 {
 	char *text = NULL;
@@ -13,7 +15,8 @@ static char *text_of(const struct dns64_config *c, const char *reserved)
 	FILE *f = open_memstream(&text, &len);
 
 	REQUIRE(f != NULL);
-	engine_config_write(f, c, 1, reserved, (const uint16_t[]){ 40001, 40002 });
+	engine_config_write(f, c,
+		&(struct engine_config_host){ 1, reserved, (const uint16_t[]){ 40001, 40002 }, is_uncached });
 	fclose(f);
 	return text;
 }
@@ -139,6 +142,18 @@ TEST(domains_have_servers_of_their_own)
 	check_has(&c, "", " name: \".\"\n", false);
 }
 
+TEST(without_a_cache_no_zone_has_one)
+{
+	struct dns64_config c = forward;
+
+	c.forward[c.forward_len++] = (struct dns64_forward){ .domain = name_of("a.test"), .to_len = 1 };
+	check_has(&c, "", "forward-no-cache", false);
+	is_uncached = true;
+	check_has(&c, "", " name: \".\"\n forward-no-cache: yes\n", true);
+	check_has(&c, "", " name: \"a.test.\"\n forward-no-cache: yes\n", true);
+	is_uncached = false;
+}
+
 TEST(rfc7646_negative_trust_anchors_are_not_validated)
 {
 	struct dns64_config c = forward;
@@ -229,7 +244,8 @@ TEST(threads_share_the_memory_of_the_caches)
 		FILE *f = open_memstream(&text, &len);
 
 		REQUIRE(f != NULL);
-		engine_config_write(f, &c, threads, "", NULL);
+		engine_config_write(
+			f, &c, &(struct engine_config_host){ .threads = threads, .reserved = "" });
 		fclose(f);
 		sum = 0;
 		for (unsigned i = 0; i < ARRAY_LEN(keys); i++)
