@@ -58,6 +58,11 @@ static const struct {
 		"20000000"
 		"000601010012c8ff",
 		0 },
+	{ "objects of no whole words, but whole together",
+		"20000000"
+		"000601010012"
+		"000601010012",
+		0 },
 	{ "rubbish behind", "20000000" MPLS "0000", 0 },
 };
 
