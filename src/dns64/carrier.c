@@ -19,8 +19,6 @@
 
 #define BATCH 32	  /* queries taken before the loop looks at other sockets again */
 #define PAD_BLOCK 128	  /* RFC 8467 s4.1, bytes */
-#define OPTION_HEADER 4	  /* RFC 6891 s6.1.2: code and length */
-#define OPTION_PADDING 12 /* RFC 7830 s3 */
 
 struct carried {
 	struct carrier *carrier;
@@ -48,18 +46,18 @@ size_t carrier_pad(const struct dns_msg *m, uint8_t *query, size_t room)
 	struct dns_walk w = dns_walk_section(m, SECTION_ADDITIONAL);
 	struct dns_rr rr = { .type = 0 };
 	size_t end = m->len;
-	size_t whole = (end + OPTION_HEADER + PAD_BLOCK - 1) / PAD_BLOCK * PAD_BLOCK;
+	size_t whole = (end + OPTION_HEAD + PAD_BLOCK - 1) / PAD_BLOCK * PAD_BLOCK;
 
 	while (dns_walk_next(&w, &rr))
 		;
 	if (!is_last_opt(m, &rr) || whole > room)
 		return end;
-	size_t padding = whole - end - OPTION_HEADER;
+	size_t padding = whole - end - OPTION_HEAD;
 
 	be16_put(query + end, OPTION_PADDING);
 	be16_put(query + end + 2, (uint16_t)padding);
-	bytes_zero(query + end + OPTION_HEADER, padding);
-	be16_put(query + rr.rdata_at - 2, (uint16_t)(rr.rdata_len + OPTION_HEADER + padding));
+	bytes_zero(query + end + OPTION_HEAD, padding);
+	be16_put(query + rr.rdata_at - 2, (uint16_t)(rr.rdata_len + OPTION_HEAD + padding));
 	return whole;
 }
 

@@ -167,6 +167,7 @@ struct dns64_config {
 	struct dns64_block block;
 	struct dns64_stale stale;
 	unsigned cache_mib;    /* of what the world said, over all threads */
+	unsigned connections;  /* of all clients at once, with or without TLS, by all threads together */
 	unsigned answer_cache; /* answers kept ready to be given again; 0: none */
 	enum dns64_fastpath fastpath;
 	char fastpath_interfaces[DNS64_INTERFACES_MAX][DNS64_INTERFACE_MAX];

@@ -13,6 +13,7 @@ bool query_is_answered(enum query_fault f, enum dns_rcode *ret)
 		[QUERY_CLASS] = RCODE_NOTIMP,
 		[QUERY_TRANSFER] = RCODE_REFUSED,
 		[QUERY_META_TYPE] = RCODE_NOTIMP,
+		[QUERY_COOKIE_ONLY] = RCODE_NOERROR,
 	};
 
 	if (f == QUERY_SHORT || f == QUERY_RESPONSE)
@@ -39,6 +40,8 @@ static bool read_options(struct rd r, struct query *q)
 
 		if (!data)
 			return false;
+		q->wants_padding |= code == OPTION_PADDING;
+		q->wants_keepalive |= code == OPTION_KEEPALIVE && len == 0;
 		if (code != OPTION_COOKIE || q->cookie_len > 0)
 			continue;
 		if (!is_cookie_length(len))
@@ -72,6 +75,21 @@ static enum query_fault read_edns(const struct dns_msg *m, struct query *q)
 	return fault;
 }
 
+/* RFC 7873 s5.4: a client that has nothing to ask yet, and wants a cookie. */
+static bool is_cookie_only(struct rd r, struct query *q)
+{
+	static const uint8_t counts[] = { 0, 0, 0, 0, 0, 0, 0, 1 };
+	const uint8_t *head = rd_take(&r, DNS_HEADER_LEN), *opt = rd_take(&r, DNS_OPT_LEN);
+
+	/* The root, then type, size, extended code, version, flags, and the length of the options. */
+	if (!opt || !bytes_equal(head + 4, counts, sizeof(counts)) || opt[0] != 0 ||
+		be16_at(opt + 1) != TYPE_OPT || opt[6] != 0 || be16_at(opt + 9) != rd_left(&r) ||
+		!read_options(r, q) || q->cookie_len == 0)
+		return false;
+	q->has_edns = true;
+	return true;
+}
+
 static enum query_fault check_question(const struct dns_question *q)
 {
 	if (q->type == 0 || q->type == TYPE_OPT)
@@ -102,7 +120,7 @@ enum query_fault query_parse(const uint8_t *bytes, size_t len, struct query *ret
 	if (ret->flags & DNS_OPCODE)
 		return QUERY_OPCODE;
 	if (!dns_msg_parse(bytes, len, &m))
-		return QUERY_MALFORMED;
+		return is_cookie_only(rd_of(bytes, len), ret) ? QUERY_COOKIE_ONLY : QUERY_MALFORMED;
 	ret->ask.question = m.question;
 	ret->has_question = true;
 	if (m.count[SECTION_ANSWER] > 0)

@@ -21,6 +21,7 @@ enum query_fault {
 	QUERY_CLASS,	   /* not IN: NOTIMP */
 	QUERY_TRANSFER,	   /* AXFR, IXFR: REFUSED */
 	QUERY_META_TYPE,   /* a type that is no data: NOTIMP */
+	QUERY_COOKIE_ONLY, /* no question, only a cookie: NOERROR with a cookie (RFC 7873 s5.4) */
 	QUERY_FAULT_COUNT
 };
 
@@ -32,6 +33,8 @@ struct query {
 	bool has_edns;
 	uint8_t cookie_len;	    /* bytes; 0: none */
 	uint8_t cookie[COOKIE_MAX]; /* as it came (RFC 7873 s4), or as the reply will say */
+	bool wants_keepalive;	    /* to be told the idle time of its connection (RFC 7828) */
+	bool wants_padding;	    /* it pads, and so shall we (RFC 7830 s4) */
 	uint16_t udp_size; /* bytes that the client takes over UDP; 512 without EDNS */
 };
 
@@ -39,7 +42,7 @@ struct query {
  * query_parse() - read a message from a client
  * @ret:	as far as it could be read; always written except for QUERY_SHORT
  *
- * Spec: RFC 1035 s4.1, RFC 6891 s6.1.1 and s7, RFC 7873 s5.2, RFC 4035 s3.2, RFC 9619 (one question)
+ * Spec: RFC 1035 s4.1, RFC 6891 s6.1.1 and s7, RFC 7873 s5.2 and s5.4, RFC 7828 s3.2, RFC 7830 s4, RFC 4035 s3.2, RFC 9619 (one question)
  */
 enum query_fault query_parse(const uint8_t *bytes, size_t len, struct query *ret);
 

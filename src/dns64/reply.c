@@ -55,6 +55,18 @@ static void begin(const struct reply *r, struct dns_wr *d, uint8_t *buf, size_t 
 		dns_wr_question(d, &r->query->ask.question);
 }
 
+#define PAD_BLOCK 468 /* RFC 8467 s4.1, bytes */
+
+/* Pads up to the next multiple of a block, as far as there is room. */
+static void pad(struct dns_opt *opt, size_t len, size_t limit)
+{
+	size_t whole = (len + OPTION_HEAD + PAD_BLOCK - 1) / PAD_BLOCK * PAD_BLOCK;
+
+	whole = whole < limit ? whole : limit;
+	opt->is_padded = whole >= len + OPTION_HEAD;
+	opt->padding = opt->is_padded ? (uint16_t)(whole - len - OPTION_HEAD) : 0;
+}
+
 size_t reply_build(const struct reply *r, uint8_t *buf, size_t limit, bool *ret_cut)
 {
 	uint16_t rcode = rcode_of(r);
@@ -65,6 +77,7 @@ size_t reply_build(const struct reply *r, uint8_t *buf, size_t limit, bool *ret_
 		.ede = ede_of(r),
 		.cookie = r->query->cookie,
 		.cookie_len = r->query->cookie_len,
+		.keepalive = r->query->wants_keepalive ? r->keepalive : 0,
 	};
 	size_t opt_len = r->query->has_edns ? dns_opt_len(&opt) : 0;
 	struct dns_wr d;
@@ -75,6 +88,8 @@ size_t reply_build(const struct reply *r, uint8_t *buf, size_t limit, bool *ret_
 	if (d.w.full)
 		begin(r, &d, buf, limit - opt_len);
 	d.w.end = buf + limit;
+	if (opt_len > 0 && r->is_confidential && r->query->wants_padding)
+		pad(&opt, wr_len(&d.w) + opt_len, limit);
 	if (opt_len > 0)
 		dns_wr_opt(&d, &opt);
 	return dns_wr_end(&d, r->query->id, (uint16_t)(flags_of(r, rcode) | (*ret_cut ? DNS_TC : 0)));

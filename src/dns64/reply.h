@@ -13,6 +13,9 @@ struct reply {
 	const struct synth_verdict *verdict; /* NULL: no more than header, question and OPT */
 	const struct answer *kept;	     /* from the cache instead of a verdict */
 	uint32_t now;			     /* with kept: the moment, of answers_now() */
+	uint16_t
+		keepalive; /* the idle time of the connection, in 100 ms (RFC 7828), for who wants to know; 0: none */
+	bool is_confidential; /* nobody reads along: for who pads, it is padded (RFC 7830 s6) */
 };
 
 /** reply_limit() - how long a reply over UDP may be: what the client takes, at most SERVER_UDP_MAX */
@@ -23,7 +26,7 @@ size_t reply_limit(const struct query *q);
  * @buf:	@limit bytes; @limit is at least 512
  * @ret_cut:	the reply did not fit and became header, question and OPT with TC set
  *
- * Spec: RFC 1035 s4.1.1, RFC 2181 s9, RFC 4035 s3.2, RFC 6891 s6.1 and s7, RFC 8914
+ * Spec: RFC 1035 s4.1.1, RFC 2181 s9, RFC 4035 s3.2, RFC 6891 s6.1 and s7, RFC 8914, RFC 7828 s3.3.2, RFC 8467 s4.1
  * Return: length of the reply.
  */
 size_t reply_build(const struct reply *r, uint8_t *buf, size_t limit, bool *ret_cut);

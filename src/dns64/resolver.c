@@ -31,7 +31,7 @@
  * Threads. resolvers.c runs one resolver in each thread, whole, with sockets, caches and counters of its own. They share
  * the gate only, which has its own locks.
  *
- * Limits: QUERIES_OPEN_MAX, TCP_CLIENTS_MAX, ENGINE_HELD_MAX; each has a counter that says when it was met.
+ * Limits: QUERIES_OPEN_MAX, dns64.connections, ENGINE_HELD_MAX; each has a counter that says when it was met.
  *
  * Deliberately not done here: service for anybody but the configured clients; authoritative zones, apart from
  * ipv4only.arpa and the reverse zones of the prefixes; classes other than IN; zone transfer; dynamic update.
@@ -48,6 +48,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+unsigned resolver_connections_max(const struct resolver *r)
+{
+	return (r->config.connections + r->threads - 1) / r->threads;
+}
 
 bool resolver_allows(const struct resolver *r, const struct dns_endpoint *client)
 {
@@ -362,7 +367,7 @@ void resolver_status(const struct resolver *r, struct resolver_status *ret)
 		.queries_open = r->open_len,
 		.tcp_clients = r->clients_len,
 		.queries_open_max = QUERIES_OPEN_MAX,
-		.tcp_clients_max = TCP_CLIENTS_MAX,
+		.tcp_clients_max = resolver_connections_max(r),
 		.validation = r->config.dnssec_validate ? trial_name(r->trial.outcome) : "off",
 	};
 }

@@ -35,11 +35,16 @@
 
 /* --- replies --- */
 
-static void send_reply(struct resolver *r, const struct reply *reply, const struct reply_path *path)
+static void send_reply(struct resolver *r, const struct reply *what, const struct reply_path *path)
 {
-	size_t limit = path->tcp ? DNS_MESSAGE_MAX : reply_limit(reply->query);
+	size_t limit = path->tcp ? DNS_MESSAGE_MAX : reply_limit(what->query);
+	struct reply reply = *what;
 	bool is_cut;
-	size_t len = reply_build(reply, r->reply, limit, &is_cut);
+
+	reply.is_confidential = path->transport == OVER_TLS || path->transport == OVER_HTTPS;
+	if (path->transport == OVER_TCP || path->transport == OVER_TLS)
+		reply.keepalive = TCP_IDLE / (100 * MSEC);
+	size_t len = reply_build(&reply, r->reply, limit, &is_cut);
 
 	r->counters.truncated += is_cut;
 	if (!path->tcp) {
@@ -80,6 +85,7 @@ static void count_fault(struct dns64_counters *c, enum query_fault f)
 		[QUERY_CLASS] = &c->refused_class,
 		[QUERY_TRANSFER] = &c->refused_transfer,
 		[QUERY_META_TYPE] = &c->refused_meta_type,
+		[QUERY_COOKIE_ONLY] = &c->answers_cookie,
 	};
 
 	++*by_fault[f];

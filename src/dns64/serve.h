@@ -12,8 +12,7 @@
 #include "dns64/trial.h"
 
 #define QUERIES_OPEN_MAX 4096 /* being resolved at once */
-#define TCP_CLIENTS_MAX 256   /* connections at once */
-#define TCP_STRANGERS_MAX 32  /* of these, from clients that are not allowed: they are told so, and closed */
+#define TCP_STRANGERS_MAX 32 /* connections from clients that are not allowed: they are told so, and closed */
 #define AAAA_PATIENCE (3 * NSEC) /* then an A answer is used without the AAAA answer (RFC 6147 s5.1.3) */
 #define EXTRA_PATIENCE (100 * MSEC) /* then an answer goes without the addresses of its targets (extra.h) */
 #define QUERY_TIME (10 * NSEC)	 /* then the client is told SERVFAIL; most have asked again before */
@@ -103,6 +102,9 @@ struct resolver {
 };
 
 /* --- resolver.c --- */
+
+/** resolver_connections_max() - how many connections this thread may have at once */
+unsigned resolver_connections_max(const struct resolver *r);
 
 /** resolver_allows() - whether the configuration lets this client ask */
 bool resolver_allows(const struct resolver *r, const struct dns_endpoint *client);

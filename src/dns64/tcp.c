@@ -28,6 +28,13 @@
 #define PIPELINE_MAX 64	       /* open queries of one connection */
 #define OUT_PAUSE (128u << 10) /* bytes */
 
+/* The idle time starts anew. */
+static void tcp_client_is_busy(struct tcp_client *c)
+{
+	c->busy = clock_now();
+	loop_timer_set(c->idle, TCP_IDLE);
+}
+
 /* --- bytes --- */
 
 /* As recv() and send(), but -errno. */
@@ -107,7 +114,7 @@ static void flush_output(struct tcp_client *c)
 			return;
 		}
 		c->out_at += (size_t)n;
-		loop_timer_set(c->idle, TCP_IDLE);
+		tcp_client_is_busy(c);
 	}
 	c->out_at = c->out_len = 0;
 }
@@ -202,7 +209,7 @@ static void serve_one(struct tcp_client *c, size_t len)
 {
 	struct reply_path path = { .transport = c->transport, .tcp = c, .peer = c->peer };
 
-	loop_timer_set(c->idle, TCP_IDLE);
+	tcp_client_is_busy(c);
 	if (c->is_stranger) {
 		c->is_eof = true; /* one refusal is enough */
 		serve_stranger(c->resolver, c->in + 2, len, &path);
@@ -234,7 +241,7 @@ static void on_request(void *ctx, int32_t stream, const uint8_t *msg, size_t len
 	struct tcp_client *c = ctx;
 	struct reply_path path = { .transport = c->transport, .tcp = c, .stream = stream, .peer = c->peer };
 
-	loop_timer_set(c->idle, TCP_IDLE);
+	tcp_client_is_busy(c);
 	serve_message(c->resolver, msg, len, &path);
 }
 
@@ -353,7 +360,7 @@ static void on_idle(void *ctx)
 	struct tcp_client *c = ctx;
 
 	if (c->queries > 0 && c->out_at == c->out_len) { /* it waits for us, not we for it */
-		loop_timer_set(c->idle, TCP_IDLE);
+		tcp_client_is_busy(c);
 		return;
 	}
 	c->resolver->counters.tcp_idle_closed++;
@@ -383,6 +390,6 @@ bool tcp_client_begin(struct tcp_client *c)
 	}
 	if (context)
 		c->tls = tls_accept(context, c->fd);
-	loop_timer_set(c->idle, TCP_IDLE);
+	tcp_client_is_busy(c);
 	return (!context || c->tls) && begin_http(c);
 }

@@ -1,6 +1,9 @@
 /*
  * tcp_accept.c - how connections come and go: who is welcome, and when one is freed
  *
+ * Beyond the limit a connection that nobody waits for gives way to a new one, the one that is idle for longest (RFC 7766
+ * s6.2.3); if there is none, the new one is closed.
+ *
  * A connection is closed at once when it has to be, and freed when nobody works with it any more (tcp_client_hold()): a
  * reply that cannot be sent closes it in the middle of reading.
  */
@@ -66,9 +69,29 @@ bool tcp_is_closed(const struct tcp_client *c)
 
 /* --- coming --- */
 
-static bool is_full(const struct resolver *r, bool is_stranger)
+/* Closes the connection that has been idle for longest; false if none is. */
+static bool make_room(struct resolver *r)
 {
-	return r->clients_len >= TCP_CLIENTS_MAX || (is_stranger && r->strangers_len >= TCP_STRANGERS_MAX);
+	struct tcp_client *idle = NULL;
+
+	for (struct tcp_client *c = r->clients; c; c = c->next)
+		if (c->queries == 0 && c->out_at == c->out_len && c->holds == 0 &&
+			(!idle || c->busy < idle->busy))
+			idle = c;
+	if (!idle)
+		return false;
+	r->counters.tcp_idle_gave_way++;
+	tcp_client_hold(idle);
+	tcp_client_close(idle);
+	tcp_client_unhold(idle);
+	return true;
+}
+
+static bool is_full(struct resolver *r, bool is_stranger)
+{
+	if (is_stranger && r->strangers_len >= TCP_STRANGERS_MAX)
+		return true;
+	return r->clients_len >= resolver_connections_max(r) && (is_stranger || !make_room(r));
 }
 
 static void client_link(struct resolver *r, struct tcp_client *c)

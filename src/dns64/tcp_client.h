@@ -16,6 +16,7 @@ struct tcp_client {
 	bool is_stranger;   /* not allowed: told so once */
 	bool is_eof;	    /* nothing more is read */
 	bool is_serving;    /* serve_input() is at work, and takes the next message itself */
+	nsec busy;	    /* since then it is idle */
 	unsigned holds;	    /* open queries, and functions of this file at work */
 	unsigned queries;   /* open queries */
 	uint8_t *out;	    /* out_len bytes to write, of which out_at are written */

@@ -27,8 +27,11 @@
 
 #define DNS_OPT_DO 0x8000 /* RFC 6891 s6.1.3: DNSSEC OK, in the flags of OPT */
 
-#define OPTION_COOKIE 10 /* RFC 7873 s4 */
-#define OPTION_EDE 15	 /* RFC 8914 s2 */
+#define OPTION_COOKIE 10    /* RFC 7873 s4 */
+#define OPTION_KEEPALIVE 11 /* RFC 7828 s3.1 */
+#define OPTION_PADDING 12   /* RFC 7830 s3 */
+#define OPTION_EDE 15	    /* RFC 8914 s2 */
+#define OPTION_HEAD 4	    /* RFC 6891 s6.1.2: code and length, bytes */
 
 enum dns_rcode {
 	RCODE_NOERROR = 0,
@@ -175,6 +178,9 @@ struct dns_opt {
 	int ede;	   /* INFO-CODE of an extended error (RFC 8914), or -1 */
 	const uint8_t *cookie; /* cookie_len bytes */
 	uint16_t cookie_len;   /* 0: none */
+	uint16_t keepalive;    /* RFC 7828: the idle time, in 100 ms; 0: not said */
+	bool is_padded;	       /* RFC 7830: with `padding` bytes of zero */
+	uint16_t padding;
 };
 
 /** dns_opt_len() - bytes that the record will take */

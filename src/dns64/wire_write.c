@@ -153,8 +153,6 @@ void dns_wr_soa(struct dns_wr *d, enum dns_section s, const struct dns_name *zon
 	close_rr(d, s, length);
 }
 
-#define OPTION_HEAD 4 /* code and length */
-
 static uint16_t options_len(const struct dns_opt *o)
 {
 	size_t len = 0;
@@ -163,6 +161,10 @@ static uint16_t options_len(const struct dns_opt *o)
 		len += OPTION_HEAD + 2;
 	if (o->cookie_len > 0)
 		len += OPTION_HEAD + (size_t)o->cookie_len;
+	if (o->keepalive > 0)
+		len += OPTION_HEAD + 2;
+	if (o->is_padded)
+		len += OPTION_HEAD + (size_t)o->padding;
 	return (uint16_t)len;
 }
 
@@ -189,6 +191,17 @@ void dns_wr_opt(struct dns_wr *d, const struct dns_opt *o)
 		wr_be16(&d->w, OPTION_COOKIE);
 		wr_be16(&d->w, o->cookie_len);
 		wr_bytes(&d->w, o->cookie, o->cookie_len);
+	}
+	if (o->keepalive > 0) {
+		wr_be16(&d->w, OPTION_KEEPALIVE);
+		wr_be16(&d->w, 2);
+		wr_be16(&d->w, o->keepalive);
+	}
+	if (o->is_padded) {
+		wr_be16(&d->w, OPTION_PADDING);
+		wr_be16(&d->w, o->padding);
+		for (unsigned i = 0; i < o->padding; i++)
+			wr_u8(&d->w, 0);
 	}
 	if (!d->w.full)
 		d->count[SECTION_ADDITIONAL]++;

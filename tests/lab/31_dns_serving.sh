@@ -248,6 +248,10 @@ step "clients that may not ask are closed before the handshake" strangers_are_cl
 
 step "status says where, and for how long the certificate is good" expiry_is_shown
 
+is_padded() { prints 'PADDING: [0-9]* B' kdig_tls +padding=128 www.lab.example AAAA && prints '468 B' kdig_tls +padding=128 www.lab.example AAAA; }
+step "padded queries get padded replies" is_padded
+step "the idle time is told to who asks" prints 'TCP KEEPALIVE: 10.0 secs' client dig "@$GW6" +tcp +keepalive www.lab.example AAAA
+step "a cookie can be asked for alone" prints 'COOKIE: [0-9a-f]\{48\} (good)' client dig "@$GW6" +header-only +cookie
 section "DNS over HTTPS"
 step "kdig asks with POST, and finds the certificate good" answers kdig_https first
 step "and with GET" answers kdig_https first +https-get

@@ -190,6 +190,8 @@ static void make_dns64(struct maker *m)
 	if (below(m, 2))
 		say(m, "  answer-cache: %u\n", below(m, 1u << 24));
 	if (below(m, 2))
+		say(m, "  connections: %u\n", 16 + below(m, 11985));
+	if (below(m, 2))
 		say(m, "  cache-size: %u\n", 8 + below(m, 4096));
 	if (below(m, 2))
 		say(m, "  threads: %s\n", PICK(m, "auto", "1", "16"));

@@ -192,6 +192,7 @@ static inline void lab_defaults(struct lab *lab, const struct script *script, un
 	REQUIRE(prefix6_parse("::ffff:0:0/96", &lab->config.policy.exclude_aaaa[0]) == 0);
 	lab->config.policy.exclude_aaaa_len = 1;
 	lab->config.answer_cache = 1000;
+	lab->config.connections = 16;
 	lab->config.cache_mib = 256;
 	lab->config.per_client = (struct dns64_per_client){ 64, 32, 4096, 256, 0, 2 };
 	lab->config.cookies = true;

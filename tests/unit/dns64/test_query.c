@@ -50,6 +50,26 @@ static const struct {
 	{ "a malformed response", "0001 8180 ffff 0000 0000 0000", QUERY_RESPONSE, -1 },
 	{ "NOTIFY", "0001 2000 0001 0000 0000 0000 00 0006 0001", QUERY_OPCODE, RCODE_NOTIMP },
 	{ "UPDATE", "0001 2800 0001 0000 0000 0000 00 0006 0001", QUERY_OPCODE, RCODE_NOTIMP },
+	{ "only a cookie (RFC 7873 s5.4)",
+		"0001 0100 0000 0000 0000 0001 00 0029 04d0 00000000 000c 000a 0008 0102030405060708",
+		QUERY_COOKIE_ONLY, RCODE_NOERROR },
+	{ "only OPT, without a cookie", "0001 0100 0000 0000 0000 0001 00 0029 04d0 00000000 0000",
+		QUERY_MALFORMED, RCODE_FORMERR },
+	{ "only a cookie, and bytes after the end",
+		"0001 0100 0000 0000 0000 0001 00 0029 04d0 00000000 000c 000a 0008 0102030405060708 00",
+		QUERY_MALFORMED, RCODE_FORMERR },
+	{ "only a cookie, of 7 bytes",
+		"0001 0100 0000 0000 0000 0001 00 0029 04d0 00000000 000b 000a 0007 01020304050607",
+		QUERY_MALFORMED, RCODE_FORMERR },
+	{ "only a cookie, not at the root",
+		"0001 0100 0000 0000 0000 0001 01 0029 04d0 00000000 000c 000a 0008 0102030405060708",
+		QUERY_MALFORMED, RCODE_FORMERR },
+	{ "only a cookie, of another version",
+		"0001 0100 0000 0000 0000 0001 00 0029 04d0 00010000 000c 000a 0008 0102030405060708",
+		QUERY_MALFORMED, RCODE_FORMERR },
+	{ "only a cookie, and an answer",
+		"0001 0100 0000 0001 0000 0001 00 0029 04d0 00000000 000c 000a 0008 0102030405060708",
+		QUERY_MALFORMED, RCODE_FORMERR },
 	{ "no question", "0001 0100 0000 0000 0000 0000", QUERY_MALFORMED, RCODE_FORMERR },
 	{ "two questions (RFC 9619)", "0001 0100 0002 0000 0000 0000 00 0001 0001 00 001c 0001",
 		QUERY_MALFORMED, RCODE_FORMERR },
@@ -130,10 +150,64 @@ TEST(what_is_wrong_with_a_query_is_told_as_its_rfc_says)
 		CHECK_INT(out[3] & 0xf, code & 0xf);
 		CHECK_INT(out[2] & 0x79, buf[2] & 0x79); /* opcode and RD as they came */
 		CHECK_INT(be16_at(out + 4), q.has_question ? 1 : 0);
-		CHECK_INT(be16_at(out + 10), q.has_edns && q.has_question ? 1 : 0);
+		CHECK_INT(
+			be16_at(out + 10), q.has_edns && (q.has_question || f == QUERY_COOKIE_ONLY) ? 1 : 0);
 		if (code == RCODE_BADVERS)
 			CHECK_INT(out[n - 6], 1); /* the upper bits of the code, in OPT */
 	}
+}
+
+/* A query with one option without data, and the reply to it. */
+static size_t reply_to_option(uint16_t option, const struct reply *how, size_t limit, uint8_t *out)
+{
+	uint8_t buf[64];
+	struct reply r = *how;
+	struct query q;
+	bool cut;
+	size_t len =
+		unhex("0001 0100 0001 0000 0000 0001 00 0001 0001 00 0029 ffff 00000000 0004 0000 0000", buf);
+
+	be16_put(buf + len - 4, option);
+	REQUIRE(query_parse(buf, len, &q) == QUERY_OK);
+	r.query = &q;
+	len = reply_build(&r, out, limit, &cut);
+	CHECK(!cut);
+	return len;
+}
+
+TEST(rfc7828_s3_3_2_the_idle_time_is_told_to_who_asks_over_a_connection)
+{
+	uint8_t out[512];
+	static const uint8_t option[] = { 0, 11, 0, 2, 0, 100 };
+
+	size_t len = reply_to_option(11, &(struct reply){ .keepalive = 100 }, sizeof(out), out);
+
+	CHECK_INT(len, 12 + 5 + 11 + 6);
+	CHECK(memcmp(out + len - 6, option, sizeof(option)) == 0);
+	CHECK_INT(reply_to_option(11, &(struct reply){ .keepalive = 0 }, sizeof(out), out), 12 + 5 + 11);
+	CHECK_INT(reply_to_option(12, &(struct reply){ .keepalive = 100 }, sizeof(out), out), 12 + 5 + 11);
+}
+
+TEST(rfc8467_s4_1_replies_to_padded_queries_are_padded_where_nobody_reads_along)
+{
+	uint8_t out[1024];
+	struct dns_walk w;
+	struct dns_msg m;
+	struct dns_rr rr;
+
+	CHECK_INT(reply_to_option(12, &(struct reply){ .is_confidential = true }, sizeof(out), out), 468);
+	REQUIRE(dns_msg_parse(out, 468, &m));
+	w = dns_walk_section(&m, SECTION_ADDITIONAL);
+	REQUIRE(dns_walk_next(&w, &rr) && rr.rdata_len == 468 - 28);
+	CHECK_INT(be16_at(dns_rr_rdata(&m, &rr)), 12);
+	CHECK_INT(be16_at(dns_rr_rdata(&m, &rr) + 2), 468 - 28 - 4);
+	for (unsigned i = 4; i < rr.rdata_len; i++)
+		CHECK_INT(dns_rr_rdata(&m, &rr)[i], 0);
+	CHECK_INT(reply_to_option(12, &(struct reply){ .is_confidential = true }, 100, out), 100);
+	CHECK_INT(reply_to_option(12, &(struct reply){ .is_confidential = true }, 31, out),
+		28); /* no room for its head */
+	CHECK_INT(reply_to_option(12, &(struct reply){ .is_confidential = false }, sizeof(out), out), 28);
+	CHECK_INT(reply_to_option(11, &(struct reply){ .is_confidential = true }, sizeof(out), out), 28);
 }
 
 TEST(rfc6891_s6_2_3_sizes_below_512_mean_512_and_ours_is_the_limit)

@@ -401,6 +401,42 @@ TEST(clients_that_go_away_are_forgotten)
 	lab_free(&lab);
 }
 
+TEST(rfc7766_s6_2_3_beyond_the_limit_the_connection_that_is_idle_for_longest_gives_way)
+{
+	struct lab_query slow = { .name = "drop.r.test", .type = "AAAA" },
+			 local = { .name = "ipv4only.arpa", .type = "A" };
+	uint8_t query[512], reply[65535];
+	struct lab lab;
+	int fds[5];
+
+	lab_defaults(&lab, zone, ARRAY_LEN(zone));
+	lab.config.connections = 3;
+	lab_start(&lab);
+	for (unsigned i = 0; i < 3; i++) {
+		fds[i] = lab_connect(&lab, TCP4);
+		lab_write_tcp(fds[i], query, lab_write_query(query, &local, 1));
+		REQUIRE(lab_read_tcp(fds[i], reply) > 0);
+	}
+	lab_write_tcp(fds[0], query, lab_write_query(query, &slow, 2)); /* the oldest, but it waits */
+	lab_write_tcp(fds[0], query, lab_write_query(query, &local, 3));
+	REQUIRE(lab_read_tcp(fds[0], reply) > 0);
+	fds[3] = lab_connect(&lab, TCP4);
+	CHECK_INT(recv(fds[1], reply, 1, 0), 0);
+	for (unsigned i = 2; i < 4; i++) {
+		lab_write_tcp(fds[i], query, lab_write_query(query, &slow, 2));
+		lab_write_tcp(fds[i], query, lab_write_query(query, &local, 3));
+		REQUIRE(lab_read_tcp(fds[i], reply) > 0);
+	}
+	fds[4] = lab_connect(&lab, TCP4); /* all wait for something: it is the one that goes */
+	CHECK_INT(recv(fds[4], reply, 1, 0), 0);
+	lab_stop(&lab);
+	CHECK_INT(resolver_counters(lab.resolver)->tcp_idle_gave_way, 1);
+	CHECK_INT(resolver_counters(lab.resolver)->tcp_refused_full, 1);
+	lab_free(&lab);
+	for (unsigned i = 0; i < ARRAY_LEN(fds); i++)
+		close(fds[i]);
+}
+
 TEST(the_resolver_can_be_freed_in_the_middle_of_everything)
 {
 	struct lab lab;
