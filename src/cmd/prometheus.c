@@ -302,6 +302,20 @@ static void add_pools(struct exposition *e, const json_t *pools)
 	}
 }
 
+/* Until when each certificate of the resolver is good. */
+static void add_certificates(struct exposition *e, const json_t *secure)
+{
+	for (size_t i = 0; i < json_array_size(secure); i++) {
+		const json_t *row = json_array_get(secure, i);
+
+		add_value(e,
+			&(const struct metric){ "dns64_certificate_expires_timestamp_seconds", METRIC_GAUGE,
+				"When the certificate of DNS over TLS or HTTPS stops being good",
+				{ { "over", text_of(row, "over") } } },
+			json_object_get(row, "certificate_expires"));
+	}
+}
+
 static void add_part(struct exposition *e, enum snapshot_id who, const struct snapshot_part *p)
 {
 	const char *name;
@@ -315,6 +329,7 @@ static void add_part(struct exposition *e, enum snapshot_id who, const struct sn
 			add_field(e, who, name, value);
 	}
 	add_pools(e, json_object_get(p->status, "pools"));
+	add_certificates(e, json_object_get(p->status, "secure"));
 	for (size_t i = 0; i < json_array_size(p->counters); i++)
 		add_counter(e, json_array_get(p->counters, i));
 }

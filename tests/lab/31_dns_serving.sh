@@ -71,7 +71,8 @@ strangers_are_closed() {
 expiry_is_shown() {
 	prints 'over TLS  *\[::\]:853, 0.0.0.0:853' isthmus status && prints 'certificate good for 1 day$' isthmus status &&
 		prints 'over HTTPS  *\[::\]:443$' isthmus status &&
-		grep -q 'dns64.tls: the certificate is good for 1 more day only' "$LAB_DIR/gateway.log"
+		grep -q 'dns64.tls: the certificate is good for 1 more day only' "$LAB_DIR/gateway.log" &&
+		prints '_certificate_expires_timestamp_seconds{over="https"} [0-9]' gw curl -gsS 'http://[::1]:9964/metrics'
 }
 # Questions all the time, one connection each, while the certificate changes; each must be answered.
 load() {

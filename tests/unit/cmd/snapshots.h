@@ -35,7 +35,9 @@
 	"'64':{'tcp':0,'udp':1},'46':{'icmp':4,'x':'y'},'unknown':3}},"                                      \
 	"{'group':'brand-new','name':'thing','value':8,'text':'a group that came later'}]"
 #define RESOLVER                                                                                             \
-	"{'role':'resolver','pid':9,'uptime_s':1.5,'queries_open':1,'queries_open_max':4096,'truncated':6}"
+	"{'role':'resolver','pid':9,'uptime_s':1.5,'queries_open':1,'queries_open_max':4096,'truncated':6,"  \
+	"'secure':[{'over':'tls','listen':['[::]:853'],'certificate_expires':1800000000,'certificate_days':" \
+	"9}]}"
 #define RESOLVER_COUNTERS "[{'group':'dns64','name':'truncated','value':6,'text':'replies with TC set'}]"
 
 /* rows() - JSON with ' for " */

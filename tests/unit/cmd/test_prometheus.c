@@ -53,6 +53,7 @@ static const char *const wanted[] = {
 	"\nisthmus_dns64_queries_open 1\n",
 	"\nisthmus_dns64_max_queries_open 4096\n",
 	"\nisthmus_dns64_truncated_total 6\n",
+	"\nisthmus_dns64_certificate_expires_timestamp_seconds{over=\"tls\"} 1800000000\n",
 };
 
 TEST(rows_become_metrics)
