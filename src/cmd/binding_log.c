@@ -1,5 +1,5 @@
 /*
- * binding_log.c - opens what the binding log is written to, for the translator, which may not
+ * binding_log.c - opens what the binding log and the log of queries are written to, for the roles, which may not
  *
  * The translator's logging thread asks for a descriptor when it has none: at its start, when a connection has broken,
  * when the system's log was started anew. It is opened here and sent; no data passes through this process. What cannot be
@@ -29,34 +29,39 @@ static void give_to_group(int fd)
 	const struct group *g = getgrnam(GROUP);
 
 	if (g && fchown(fd, (uid_t)-1, g->gr_gid) < 0)
-		log_warning("binding log: the group " GROUP " cannot be let in: %s", strerror(errno));
+		log_warning("a log: the group " GROUP " cannot be let in: %s", strerror(errno));
 }
 
-static int make_directory(const struct conf_bindings *b)
+static int make_directory(const char *path)
 {
 	char copy[CONF_LOG_PATH];
 
-	(void)text_copy(copy, sizeof(copy), b->path);
+	(void)text_copy(copy, sizeof(copy), path);
 	return mkdir(dirname(copy), DIRECTORY_MODE) < 0 && errno != EEXIST ? -errno : 0;
 }
 
 /* A file, or a pipe that somebody reads; never waits. */
-static int open_file(const struct conf_bindings *b)
+static int open_path(const char *path)
 {
 	const int flags = O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
-	int fd = open(b->path, flags);
+	int fd = open(path, flags);
 
 	if (fd >= 0 || errno != ENOENT)
 		return fd < 0 ? -errno : fd;
-	int err = make_directory(b);
+	int err = make_directory(path);
 
 	if (err < 0)
 		return err;
-	fd = open(b->path, flags | O_CREAT, FILE_MODE);
+	fd = open(path, flags | O_CREAT, FILE_MODE);
 	if (fd < 0)
 		return -errno;
 	give_to_group(fd);
 	return fd;
+}
+
+static int open_file(const struct conf_bindings *b)
+{
+	return open_path(b->path);
 }
 
 static int open_syslog(const struct conf_bindings *b)
@@ -94,6 +99,11 @@ static bool is_on(const struct supervisor *s, enum bindlog_sink sink)
 	return s->conf->has_nat64 && (s->conf->log.bindings.sinks & 1u << sink);
 }
 
+static bool queries_are_on(const struct supervisor *s)
+{
+	return s->conf->has_dns64 && s->conf->log.queries.sinks != 0;
+}
+
 static const char *place_of(const struct supervisor *s, enum bindlog_sink sink)
 {
 	const struct conf_bindings *b = &s->conf->log.bindings;
@@ -101,22 +111,27 @@ static const char *place_of(const struct supervisor *s, enum bindlog_sink sink)
 	return sink == BINDLOG_FILE ? b->path : sink == BINDLOG_SYSLOG ? b->syslog : "the collector";
 }
 
-int binding_log_check(struct supervisor *s)
+static int check_path(const char *key, const char *path)
 {
-	if (!is_on(s, BINDLOG_FILE))
-		return 0;
-	int fd = open_file(&s->conf->log.bindings);
+	int fd = open_path(path);
 
 	if (fd == -ENXIO)
 		return 0; /* a pipe that nobody reads yet */
 	if (fd < 0) {
-		log_error("log.bindings.path: %s cannot be opened: %s; make its directory, or write another "
-			  "path",
-			s->conf->log.bindings.path, strerror(-fd));
+		log_error("%s: %s cannot be opened: %s; make its directory, or write another path", key, path,
+			strerror(-fd));
 		return fd;
 	}
 	close(fd);
 	return 0;
+}
+
+int binding_log_check(struct supervisor *s)
+{
+	int err = is_on(s, BINDLOG_FILE) ? check_path("log.bindings.path", s->conf->log.bindings.path) : 0;
+
+	return err == 0 && queries_are_on(s) ? check_path("log.queries.path", s->conf->log.queries.path)
+					     : err;
 }
 
 static void give(struct supervisor *s, enum bindlog_sink sink)
@@ -147,8 +162,27 @@ void binding_log_wanted(struct supervisor *s, const char *name)
 		give(s, sink);
 }
 
+void query_log_wanted(struct supervisor *s)
+{
+	const char *path = s->conf->log.queries.path;
+	int fd = queries_are_on(s) && s->roles[ROLE_RESOLVER] ? open_path(path) : -ENOENT;
+
+	if (fd < 0) {
+		if (!s->is_query_log_faulty)
+			log_warning(
+				"query log: %s cannot be opened: %s; it is tried again", path, strerror(-fd));
+		s->is_query_log_faulty = true;
+		return;
+	}
+	if (process_send(s->roles[ROLE_RESOLVER], CHANNEL_SINK, "queries", strlen("queries"), fd) == 0)
+		s->is_query_log_faulty = false;
+	close(fd);
+}
+
 void binding_log_reopen(struct supervisor *s)
 {
+	if (queries_are_on(s) && s->roles[ROLE_RESOLVER])
+		query_log_wanted(s);
 	if (is_on(s, BINDLOG_FILE) && s->roles[ROLE_TRANSLATOR])
 		give(s, BINDLOG_FILE);
 }

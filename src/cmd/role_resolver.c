@@ -10,6 +10,7 @@
  */
 #include "cmd/certificates.h"
 #include "cmd/dns_secure.h"
+#include "cmd/resolver_log.h"
 #include "cmd/role.h"
 #include "cmd/show_cache.h"
 #include "cmd/show_lookup.h"
@@ -28,6 +29,7 @@
 #include <unistd.h>
 
 struct resolver_role {
+	struct resolver_log *log; /* NULL: queries are not logged */
 	struct loop *loop;
 	struct resolvers *resolvers;
 	const struct dns64_config *config; /* in force */
@@ -193,6 +195,7 @@ static void resolver_role_stop(void *ctx)
 	struct resolver_role *rr = ctx;
 
 	resolvers_free(rr->resolvers);
+	resolver_log_free(rr->log);
 	offers_free(rr->offers);
 	certificates_free(rr->certificates);
 	free(rr);
@@ -218,6 +221,8 @@ static int resolver_role_start(const struct role_start *s, void **ret_ctx, struc
 		err = serve_secure(rr, s, &l, fault);
 	if (err == 0)
 		err = share_offers(rr, s, &l, fault);
+	if (err == 0)
+		err = resolver_log_new(rr->resolvers, &s->conf->dns64, &rr->log);
 	if (err < 0) {
 		resolver_role_stop(rr);
 		return err;
@@ -226,11 +231,20 @@ static int resolver_role_start(const struct role_start *s, void **ret_ctx, struc
 	return 0;
 }
 
+static void resolver_role_take_sink(void *ctx, const char *name, int fd)
+{
+	struct resolver_role *rr = ctx;
+
+	resolver_log_take(rr->log, fd);
+}
+
 static int resolver_role_serve(void *ctx, struct role_fault *fault)
 {
 	struct resolver_role *rr = ctx;
 	int err = resolvers_start(rr->resolvers);
 
+	if (err == 0)
+		err = resolver_log_start(rr->log);
 	if (err < 0)
 		snprintf(fault->text, sizeof(fault->text), "a thread cannot start: %s", strerror(-err));
 	return err;
@@ -418,6 +432,7 @@ int role_resolver_main(void)
 		.serve = resolver_role_serve,
 		.reload = resolver_role_reload,
 		.renew = resolver_role_renew,
+		.take_sink = resolver_role_take_sink,
 		.stop = resolver_role_stop,
 		.commands = commands,
 	};

@@ -448,8 +448,17 @@ static void on_sink_wanted(void *ctx, const char *name)
 	binding_log_wanted(ctx, name);
 }
 
+static void on_query_log_wanted(void *ctx, const char *name)
+{
+	query_log_wanted(ctx);
+}
+
 static int role_new(struct supervisor *s, enum role_id id)
 {
+	void (*const wanted[ROLE_COUNT])(void *ctx, const char *name) = {
+		[ROLE_TRANSLATOR] = on_sink_wanted,
+		[ROLE_RESOLVER] = on_query_log_wanted,
+	};
 	struct process_plan plan = {
 		.name = role_names[id],
 		.fds = s->fds[id],
@@ -458,7 +467,7 @@ static int role_new(struct supervisor *s, enum role_id id)
 		.changed = on_role_changed,
 		.reloaded = on_role_reloaded,
 		.requested = id == ROLE_MONITOR ? on_role_requested : NULL,
-		.sink_wanted = id == ROLE_TRANSLATOR ? on_sink_wanted : NULL,
+		.sink_wanted = wanted[id],
 		.ctx = s,
 	};
 

@@ -46,6 +46,7 @@ struct supervisor {
 	unsigned fds_len[ROLE_COUNT];
 	struct process *roles[ROLE_COUNT]; /* NULL: switched off by the configuration */
 	unsigned sinks_faulty; /* of the binding log: mask of those that could not be opened the last time */
+	bool is_query_log_faulty; /* the operator has been told */
 	nsec started;
 	bool is_ready; /* all roles have been ready once */
 	bool is_stopping;
@@ -166,11 +167,13 @@ json_t *fastdns_row(const struct supervisor *s);
 
 /* --- binding_log.c --- */
 
-/** binding_log_check() - see whether the file of the binding log can be opened; on failure the log says why */
+/** binding_log_check() - see whether the files of the binding log and of the log of queries can be opened; on failure the log says why */
 MUST_CHECK int binding_log_check(struct supervisor *s);
 /** binding_log_wanted() - the translator wants a descriptor for this sink of the binding log */
 void binding_log_wanted(struct supervisor *s, const char *name);
-/** binding_log_reopen() - give the translator the file anew: somebody may have rotated it */
+/** query_log_wanted() - the resolver wants a descriptor for the log of queries */
+void query_log_wanted(struct supervisor *s);
+/** binding_log_reopen() - give the roles the files anew: somebody may have rotated them */
 void binding_log_reopen(struct supervisor *s);
 
 /* --- metrics_socket.c --- */

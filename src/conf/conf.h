@@ -53,10 +53,17 @@ struct conf_bindings {
 	nsec refresh;
 };
 
+/* The log of queries; what it says is in dns64.query_log, whose business it is. */
+struct conf_queries {
+	unsigned sinks; /* mask; bit 0: file */
+	char path[CONF_LOG_PATH];
+};
+
 struct conf_log {
 	enum log_level level;
 	unsigned sinks; /* mask of enum log_sink */
 	struct conf_bindings bindings;
+	struct conf_queries queries;
 };
 
 /* Everything found wrong; one line each, `file:line: key: what is wrong, what would be right`. */

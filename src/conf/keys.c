@@ -422,6 +422,12 @@ static const struct conf_key log_rows[] = {
 		.standard = "{}",
 		.check = bindings_check,
 		.help = "The log of who had which IPv4 address and ports." },
+	{ .path = "log.queries",
+		.shape = &shape_mapping,
+		.of = &conf_queries_keys,
+		.standard = "{}",
+		.check = queries_check,
+		.help = "The log of who asked the resolver what." },
 };
 const struct conf_keys conf_log_keys = KEYS(log_rows);
 

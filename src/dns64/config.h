@@ -141,6 +141,16 @@ enum dns64_fastpath {
 	DNS64_FASTPATH_XDP,  /* or the gateway does not start */
 };
 
+enum query_client { QUERY_CLIENT_FULL, QUERY_CLIENT_PREFIX, QUERY_CLIENT_NONE };
+
+/* The log of queries (log.queries). */
+struct dns64_query_log {
+	bool is_on;
+	bool is_dnstap; /* not text */
+	enum query_client client;
+	bool hides_names;
+};
+
 struct dns64_config {
 	unsigned threads; /* wanted; 0: as many as processors */
 	struct dns_endpoint listen[DNS64_LISTEN_MAX];
@@ -166,6 +176,7 @@ struct dns64_config {
 	char hosts_file[DNS64_FILE_MAX]; /* for conf_resolve(), which makes local names of it; "" for none */
 	struct dns64_block block;
 	struct dns64_stale stale;
+	struct dns64_query_log query_log;
 	unsigned cache_mib;    /* of what the world said, over all threads */
 	unsigned connections;  /* of all clients at once, with or without TLS, by all threads together */
 	unsigned answer_cache; /* answers kept ready to be given again; 0: none */

@@ -346,6 +346,11 @@ int resolver_flush_all(struct resolver *r, unsigned *ret_answers)
 	return 0;
 }
 
+void resolver_log_to(struct resolver *r, struct query_log *l)
+{
+	r->query_log = l;
+}
+
 const struct answers *resolver_answers(const struct resolver *r)
 {
 	return r->answers;

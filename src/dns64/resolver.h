@@ -11,6 +11,7 @@
 #include "loop/loop.h"
 
 struct resolver; /* opaque */
+struct query_log;  /* query_log.h */
 struct ssl_ctx_st; /* tls.h */
 
 /* One listen address of the configuration and its sockets, bound by the supervisor. */
@@ -92,6 +93,9 @@ void resolver_share(struct resolver *r, struct offers *o);
  * Return: 0; -EBUSY if something differs that is fixed at start; another -errno.
  */
 MUST_CHECK int resolver_update(struct resolver *r, const struct dns64_config *c);
+
+/** resolver_log_to() - log queries; @l is borrowed, and may be shared with other threads */
+void resolver_log_to(struct resolver *r, struct query_log *l);
 
 /**
  * resolver_flush(), resolver_flush_all() - use no answer that was had before now, for a name or for any

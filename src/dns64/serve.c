@@ -47,6 +47,8 @@ static void send_reply(struct resolver *r, const struct reply *what, const struc
 	size_t len = reply_build(&reply, r->reply, limit, &is_cut);
 
 	r->counters.truncated += is_cut;
+	if (r->query_log)
+		query_note(r, &reply, path, len);
 	if (!path->tcp) {
 		udp_send(path, r->reply, len);
 		return;

@@ -97,6 +97,7 @@ struct resolver {
 	unsigned strangers_len;
 	struct gate *gate;     /* shared with other threads */
 	struct gate *own_gate; /* the same if it is shared with nobody; else NULL */
+	struct query_log *query_log; /* NULL: none; shared with other threads */
 	struct dns64_counters counters;
 	uint8_t reply[DNS_MESSAGE_MAX]; /* the one being sent */
 };
@@ -120,6 +121,11 @@ void serve_stranger(struct resolver *r, const uint8_t *bytes, size_t len, const 
 
 MUST_CHECK int serve_start(struct resolver *r); /* 0 or -ENOMEM */
 void serve_stop(struct resolver *r);		/* forgets all open queries; fine if never started */
+
+/* --- query_note.c --- */
+
+/** query_note() - log what a client is told: @len bytes of r->reply; if there is a log */
+void query_note(struct resolver *r, const struct reply *reply, const struct reply_path *path, size_t len);
 
 /* --- admit.c --- */
 

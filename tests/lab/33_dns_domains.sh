@@ -44,6 +44,8 @@ sed -i "s|^dns64:|&\\
   block: { nxdomain: [ads.example], refuse: [no.example] }\\
   threads: 1\\
   serve-stale: { keep: 1h, answer-after: 300ms }|" "$LAB_DIR/isthmus.yaml"
+sed -i "s|^log:|&\\
+  queries: { to: [file], path: $LAB_DIR/queries/log, client: prefix }|" "$LAB_DIR/isthmus.yaml"
 must "the gateway serves" lab_gateway
 
 ask() { client dig +noall +answer +time=4 +tries=1 "@$GW6" "$@" | awk '{ line = $NF } END { print line }'; }
@@ -107,6 +109,20 @@ step "a name that is gone" gets printer.home.arpa A 45.0.0.66
 step "a domain that is free again" gets www.ads.example AAAA 64:ff9b::2d00:42
 step "servers of a domain need a restart, and that is said" needs_restart
 
+section "Who asked what"
+logged() { wait_for 5 grep -q "client=$1 over=$2 view=0 name=$3 type=28 code=0" "$LAB_DIR/queries/log"; }
+log_tcp() { gets www.corp.example AAAA 64:ff9b::2d00:14 && client dig +tcp +short "@$GW6" www.corp.example AAAA && logged 2001:db8:1::/48 "$1" www.corp.example.; }
+rotates() {
+	mv "$LAB_DIR/queries/log" "$LAB_DIR/queries/log.1"
+	sed -i 's|forward: \[\]|forward: [{ domain: corp.example, to: \"'"$NS4"':5302\", dnssec: off }]|; s|client: prefix|client: full|' "$LAB_DIR/isthmus.yaml"
+	isthmus reload --config "$LAB_DIR/isthmus.yaml" && gets www.corp.example AAAA 64:ff9b::2d00:14 &&
+		logged "2001:db8:1::[0-9a-f]*" udp www.corp.example. && not grep -q /48 "$LAB_DIR/queries/log"
+}
+step "a line for an answer over UDP, with the client's prefix" log_tcp udp
+step "and over TCP" log_tcp tcp
+step "a file that was rotated is opened anew, and clients are named then" rotates
+step "nothing was lost" same "$(counter log_lost)" 0
+
 section "Beyond their time"
 stale() {
 	local ttl
@@ -119,4 +135,17 @@ stale() {
 }
 is_stale() { client dig +noall +answer +time=4 +tries=1 "@$GW6" short.s.example AAAA | awk '{ exit !($2 > 2) }'; }
 step "servers that are gone: the old answer, for 29 s" stale
+
+section "dnstap"
+tap() {
+	lab_gateway_stop && sed -i 's|queries/log,|queries/tap, format: dnstap,|' "$LAB_DIR/isthmus.yaml" && lab_gateway || return
+	gets printer.home.arpa AAAA 64:ff9b::c000:205 || gets scanner AAAA 64:ff9b::c000:24e || return
+	wait_for 5 reads_tap
+}
+reads_tap() { dnstap-read "$LAB_DIR/queries/tap" 2>/dev/null | grep -q "CR .*2001:db8:1::.* UDP .*scanner/IN/AAAA"; }
+if command -v dnstap-read >/dev/null; then
+	step "dnstap-read of BIND reads what was answered" tap
+else
+	skip "dnstap-read of BIND reads what was answered" "dnstap-read is not installed"
+fi
 lab_end

@@ -205,7 +205,10 @@ static inline bool same_domains(const struct dns64_config *a, const struct dns64
 	       a->block.refuse_len == b->block.refuse_len &&
 	       same_names(a->block.refuse, b->block.refuse, a->block.refuse_len) &&
 	       strcmp(a->hosts_file, b->hosts_file) == 0 && a->stale.keep == b->stale.keep &&
-	       a->stale.answer_after == b->stale.answer_after;
+	       a->stale.answer_after == b->stale.answer_after && a->query_log.is_on == b->query_log.is_on &&
+	       a->query_log.is_dnstap == b->query_log.is_dnstap &&
+	       a->query_log.client == b->query_log.client &&
+	       a->query_log.hides_names == b->query_log.hides_names;
 }
 
 static inline bool same_fastpath(const struct dns64_config *a, const struct dns64_config *b)

@@ -607,6 +607,10 @@ static const struct fault_case dns64_cases[] = {
 	{ "a relative path of hosts", "dns64:\n  hosts-file: hosts\n",
 		"f.yaml:2: dns64.hosts-file: \"hosts\" is no absolute path, write one such as /etc/hosts, or "
 		"none" },
+	{ "queries to nowhere", "dns64:\nlog:\n  queries: { to: [syslog] }\n",
+		"f.yaml:3: log.queries.to[0]: \"syslog\" is not known, write one of file" },
+	{ "half of a client", "dns64:\nlog:\n  queries: { client: half }\n",
+		"f.yaml:3: log.queries.client: \"half\" is not known, write one of full, prefix, none" },
 	{ "stale for too long", "dns64:\n  serve-stale: { keep: 8d }\n",
 		"f.yaml:2: dns64.serve-stale.keep: 8d is too long, write 7d or less" },
 	{ "views are a list", "dns64:\n  views: all\n",

@@ -252,8 +252,13 @@ static void make_service(struct maker *m)
 				"'/{}[]&*!'"),
 			PICK(m, "off", "\"off\"", "\"[::1]:9964\"", "\"[::]:1\"", "\"192.0.2.1:65535\""));
 	if (below(m, 2))
-		say(m, "log: { level: %s, to: [%s] }\n", PICK(m, "error", "warning", "info", "debug"),
-			PICK(m, "stderr", "journal, syslog", "stderr, syslog, journal"));
+		say(m,
+			"log: { level: %s, to: [%s], queries: { to: [%s], format: %s, client: %s, names: %s "
+			"} }\n",
+			PICK(m, "error", "warning", "info", "debug"),
+			PICK(m, "stderr", "journal, syslog", "stderr, syslog, journal"), PICK(m, "", "file"),
+			PICK(m, "text", "dnstap"), PICK(m, "full", "prefix", "none"),
+			PICK(m, "full", "none"));
 }
 
 static void make_conf(struct maker *m)
@@ -388,6 +393,8 @@ static const struct {
 	{ "nat64:", "nat64:\ncontrol: { metrics: \"[::1]:9965\" }", "control.metrics" },
 	{ "nat64:", "nat64:\ncontrol: { metrics: \"[::1]:9964\" }", NULL },
 	{ "nat64:", "nat64:\nlog: { to: syslog }", "log.to" },
+	{ "dns64:", "dns64:\nlog: { queries: { to: file } }", "log.queries.to" },
+	{ "dns64:", "dns64:\nlog: { queries: { client: none, names: none } }", NULL },
 	{ "nat64:",
 		"nat64: { max-blocks-per-subscriber: 4, filtering: address-dependent, fastpath: off, "
 		"allow-non-global: true }",
