@@ -252,9 +252,12 @@ TEST(a_reply_leaves_from_the_address_that_was_asked)
 	lab_defaults(&lab, zone, ARRAY_LEN(zone));
 	lab.is_anywhere = true;
 	lab_start(&lab);
-	for (q.way = UDP4; q.way <= TCP6;
-		q.way++) /* the client's socket is connected, so it takes no other reply */
-		CHECK_TEXT(lab_ask(&lab, &q), "NOERROR: both.r.test. 60 AAAA 2001:db8::1");
+	for (q.way = UDP4; q.way <= TCP6; q.way++) {
+		/* The client's socket is connected, so it takes no other reply. The TTL of the later ones may run. */
+		const char *said = lab_ask(&lab, &q);
+
+		CHECK(strncmp(said, "NOERROR: both.r.test. ", 22) == 0 && strstr(said, " AAAA 2001:db8::1"));
+	}
 	lab_stop(&lab);
 	lab_free(&lab);
 }
