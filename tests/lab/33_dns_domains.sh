@@ -110,7 +110,8 @@ step "a domain that is free again" gets www.ads.example AAAA 64:ff9b::2d00:42
 step "servers of a domain need a restart, and that is said" needs_restart
 
 section "Who asked what"
-logged() { wait_for 5 grep -q "client=$1 over=$2 view=0 name=$3 type=28 code=0" "$LAB_DIR/queries/log"; }
+has_line() { grep -qs "$1" "$LAB_DIR/queries/log" || return 1; } # also while there is no file
+logged() { wait_for 5 has_line "client=$1 over=$2 view=0 name=$3 type=28 code=0"; }
 log_tcp() { gets www.corp.example AAAA 64:ff9b::2d00:14 && client dig +tcp +short "@$GW6" www.corp.example AAAA && logged 2001:db8:1::/48 "$1" www.corp.example.; }
 rotates() {
 	mv "$LAB_DIR/queries/log" "$LAB_DIR/queries/log.1"
@@ -120,7 +121,7 @@ rotates() {
 # The file comes to the resolver a moment after the reload is answered; until then the old one is written.
 asks_and_is_logged() {
 	gets www.corp.example AAAA 64:ff9b::2d00:14 &&
-		grep -q "client=2001:db8:1::[0-9a-f]* over=udp view=0 name=www.corp.example" "$LAB_DIR/queries/log"
+		has_line "client=2001:db8:1::[0-9a-f]* over=udp view=0 name=www.corp.example"
 }
 step "a line for an answer over UDP, with the client's prefix" log_tcp udp
 step "and over TCP" log_tcp tcp
