@@ -37,6 +37,7 @@
 #define FLAG_AD 0x0020
 #define FLAG_CD 0x0010
 #define SECOND 1000000000ull
+#define FRONT_WORDS 48 /* headers and question: at most 18 + 40 + 8 + 12 + 255 + 4 bytes */
 
 __u32 is_on = 0; /* written by the supervisor */
 
@@ -114,14 +115,54 @@ static __always_inline int take_query(
 	return 0;
 }
 
-/* Gives the frame another length; 0 or negative. */
-static __always_inline int resize(struct xdp_md *ctx, __u32 len)
+/* Moves the first @len bytes of the frame, which stand @by too far back, to its beginning. @by is a word at least. */
+__noinline int frame_move(struct xdp_md *ctx, __u32 by, __u32 len)
+{
+	__u8 *to = (__u8 *)(long)ctx->data, *end = (__u8 *)(long)ctx->data_end;
+	__u8 *from;
+	__u32 i, last;
+
+	by &= FRAME_MASK;
+	barrier_var(by);
+	from = to + by;
+	for (i = 0; i < FRONT_WORDS; i++) {
+		if ((i + 1) * WORD > len)
+			break;
+		if (from + WORD > end || to + WORD > end)
+			return -1;
+		*(__u64 *)to = *(const __u64 *)from;
+		to += WORD;
+		from += WORD;
+	}
+	last = (len - WORD) & REST_AT_MASK;
+	barrier_var(last);
+	to = (__u8 *)(long)ctx->data + last;
+	from = to + by;
+	if (from + WORD > end || to + WORD > end)
+		return -1;
+	*(__u64 *)to = *(const __u64 *)from;
+	return 0;
+}
+
+/*
+ * Gives the frame another length: by room behind it or, where the driver leaves none, before it.
+ * @front: bytes of it that stay
+ *
+ * Return: 0; -1: there is no room, and the frame is as it was; -2: it is spoiled.
+ */
+static __always_inline int resize(struct xdp_md *ctx, __u32 len, __u32 front)
 {
 	__u64 now = (__u64)(long)ctx->data_end - (__u64)(long)ctx->data;
+	int more;
 
 	barrier_var(
 		now); /* or the compiler subtracts the pointers from @len, which the verifier does not allow */
-	return (int)bpf_xdp_adjust_tail(ctx, (int)len - (int)now);
+	more = (int)len - (int)now;
+	if (bpf_xdp_adjust_tail(ctx, more) == 0)
+		return 0;
+	if (more < WORD || front < WORD || front > FRONT_WORDS * WORD || bpf_xdp_adjust_head(ctx, -more) < 0)
+		return -1;
+	return frame_move(ctx, (__u32)more, front) < 0 ? -2 : 0;
 }
 
 /* Makes the frame the reply; its room is there, its rest is @rest_sum and stands already. */
@@ -183,8 +224,8 @@ int isthmus_dns(struct xdp_md *ctx)
 {
 	struct query q = {};
 	struct scratch *s;
-	__u32 view, limit = 0, len, way;
-	int sum;
+	__u32 view, limit = 0, front, way;
+	int sum, room;
 
 	if (take_datagram(ctx, &q) < 0)
 		return XDP_PASS;
@@ -208,13 +249,14 @@ int isthmus_dns(struct xdp_md *ctx)
 	if (way == DNS_WAYS)
 		return pass(DNS_TALLY_PASSED_MISS);
 	rest_finish(s);
-	len = q.dns + DNS_HEADER + s->name_len + s->rest_len;
 	if (DNS_HEADER + s->name_len + s->rest_len > limit)
 		return pass(DNS_TALLY_PASSED_LONG);
-	if (resize(ctx, len) < 0)
+	front = q.dns + DNS_HEADER + s->name_len + DNS_TAIL;
+	room = resize(ctx, front + s->rest_len - DNS_TAIL, front);
+	if (room == -1)
 		return pass(DNS_TALLY_PASSED_ROOM);
 	/* From here on the frame is another one; a reply that cannot be finished is nothing that anybody may see. */
-	sum = answer_store(ctx, q.dns + DNS_HEADER + s->name_len + DNS_TAIL);
+	sum = room < 0 ? -1 : answer_store(ctx, front);
 	if (sum < 0 || turn(ctx, &q, s, (__u32)sum) < 0)
 		return XDP_DROP;
 	tally_answer(s);

@@ -26,9 +26,8 @@ ip -n "$GW_NS" addr add "$LAN4/24" dev lan6
 
 counters() { isthmus counters --all --json; }
 counter() { counters | sed -n "s/.*\"group\":\"dns64\",\"name\":\"$1\",\"value\":\([0-9]*\).*/\1/p" | grep .; }
-programs() { bpftool prog show name isthmus_dns 2>/dev/null | grep -c '^[0-9]'; }
-xdp_of() { ip -n "$GW_NS" -d link show "$1" | grep -o 'xdpgeneric\|prog/xdp' | head -n 1; }
-PROGRAMS_BEFORE=$(programs)
+# The number of the program on lan6; nothing if there is none.
+program_of() { ip -n "$GW_NS" -d link show lan6 | sed -n 's/.*prog\/xdp id \([0-9]*\).*/\1/p'; }
 write_config() {
 	lab_config dedicated
 	sed -i "s|^dns64:|&\n  fastpath: xdp\n  fastpath-interfaces: [lan6]\n  threads: 1|
@@ -145,11 +144,13 @@ follows_addresses() {
 }
 answered_at() { client dig -b "$CLIENT6" +nocookie +short +time=1 +tries=1 "@$1" www.lab.example AAAA | grep -q ^2001; }
 cleans_up() {
+	PROGRAM=$(program_of)
+	[ -n "$PROGRAM" ] || return
 	kill -KILL "$GATEWAY_PID"
 	wait "$GATEWAY_PID" 2>/dev/null
-	wait_for 5 nothing_is_left || { bpftool prog show; ip -n "$GW_NS" -d link show lan6; return 1; }
+	wait_for 5 nothing_is_left || { bpftool prog show id "$PROGRAM"; ip -n "$GW_NS" -d link show lan6; return 1; }
 }
-nothing_is_left() { same "$(programs)" "$PROGRAMS_BEFORE" && [ -z "$(xdp_of lan6)" ]; }
+nothing_is_left() { [ -z "$(program_of)" ] && not bpftool prog show id "$PROGRAM"; }
 step "a new prefix counts from the next answer on" takes_effect
 step "a reload that is refused changes nothing" is_refused
 step "a client that is not allowed any more is refused at once" bars_a_client
@@ -166,9 +167,10 @@ is_native() {
 	export ISTHMUS_XDP_NATIVE=1
 	lab_gateway && prints "DNS in XDP  on; lan6 (native)" isthmus status
 }
+# A veth leaves little room behind a frame, so many are moved forward (resize() of the program).
 same_in_native_mode() {
-	client python3 "$LAB_ROOT/tests/lab/dns_same.py" "$CLIENT6" "$GW6" && [ "$(counter xdp_answered)" -gt 100 ] &&
-		same "$(client nstat -az Udp6InCsumErrors | awk '/Udp6/ { print $2 }')" 0
+	client python3 "$LAB_ROOT/tests/lab/dns_same.py" "$CLIENT6" "$GW6" && [ "$(counter xdp_answered)" -gt 1000 ] &&
+		same "$(counter xdp_passed_room)" 0 && same "$(client nstat -az Udp6InCsumErrors | awk '/Udp6/ { print $2 }')" 0
 }
 if ip -n "$CLIENT_NS" link set uplink xdpdrv obj "$OBJECT" sec xdp 2>/dev/null; then
 	must "it starts again, in native mode, and says so" is_native
@@ -179,6 +181,7 @@ else
 	must "it starts again" lab_gateway
 	step "and gives answers again" asks "$CLIENT6" "@$GW6" www.lab.example AAAA
 fi
+PROGRAM=$(program_of)
 step "the gateway ends by itself on SIGTERM, with status 0" lab_gateway_stop
 step "and leaves nothing" nothing_is_left
 lab_end
