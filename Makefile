@@ -69,6 +69,7 @@ bench: deps-lab all
 
 bench-dns: deps-lab all
 	@ISTHMUS=$(ISTHMUS) bench/dns
+	@LINK=veth ISTHMUS=$(ISTHMUS) bench/dns
 
 bench-pipeline: all
 	@$(BUILD)/bench/pipeline
