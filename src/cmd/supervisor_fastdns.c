@@ -15,7 +15,7 @@
  * until that one is ready.
  *
  * While dns64.per-client.responses-per-second is set the program stays off: it does not count answers by client, and must
- * not be a way around who does.
+ * not be a way around who does. The same goes for the log of queries.
  *
  * The host is followed: whenever interfaces or addresses change, the program's lists of them do.
  */
@@ -140,6 +140,10 @@ void fastdns_settle(struct supervisor *s)
 	}
 	if (s->conf->dns64.per_client.responses_per_second > 0) {
 		turn_off(f, "dns64.per-client.responses-per-second is set");
+		return;
+	}
+	if (s->conf->dns64.query_log.is_on) {
+		turn_off(f, "log.queries is on, and would miss what is answered here");
 		return;
 	}
 	if (s->reload || f->awaited > 0 || f->is_stale || s->is_stopping) {

@@ -224,6 +224,11 @@ static void check_fastpath(struct conf_reading *r, const struct conf_node *n)
 			"it gives no answers while dns64.per-client.responses-per-second is set, since it "
 			"does not count "
 			"them by client; write off, or 0 there");
+	if (c->query_log.is_on)
+		reading_warning(r, line,
+			"it gives no answers while log.queries is on, since the log would miss them; write "
+			"off, or "
+			"leave the log out");
 	path_leave(r, back_key);
 	path_leave(r, back);
 }

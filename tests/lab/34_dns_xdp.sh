@@ -184,4 +184,10 @@ fi
 PROGRAM=$(program_of)
 step "the gateway ends by itself on SIGTERM, with status 0" lab_gateway_stop
 step "and leaves nothing" nothing_is_left
+gives_way() {
+	sed -i "s|^log:|&\n  queries: { to: [file], path: $LAB_DIR/queries.log }|" "$LAB_DIR/isthmus.yaml"
+	lab_gateway && prints "DNS in XDP  off: log.queries is on" isthmus status || return
+	client dig -b "$CLIENT6" +nocookie +short "@$GW6" www.lab.example AAAA && wait_for 5 grep -q www.lab.example "$LAB_DIR/queries.log"
+}
+step "a log of queries misses nothing: the program gives way" gives_way
 lab_end
