@@ -58,6 +58,10 @@ static void show_plan(struct look *k, const struct synth_plan *p)
 			"RFC 6147 s5.3.3" },
 		[PLAN_AAAA] = { "AAAA is asked, and A for the same name, in case there are no AAAA records",
 			"RFC 6147 s5.1.8" },
+		[PLAN_LEND] = { "A is asked, and AAAA for the same name, in case there are no A records "
+				"(DNS46)",
+			"" },
+		[PLAN_NATIVE] = { "AAAA is asked only: the name is in never-synthesize", "" },
 		[PLAN_PTR] = { "the name is an address under a prefix, so the IPv4 address's name is asked",
 			"RFC 6147 s5.3.1" },
 		[PLAN_LOCAL] = { "nobody is asked: the name is answered here",
@@ -105,11 +109,24 @@ static void show_lookups(struct look *k, const struct synth_input *in)
 	show_lookup_of(k, &in->plan->first, in->plan->first.type, in->first);
 	if (in->plan->kind == PLAN_AAAA)
 		show_lookup_of(k, &in->plan->first, TYPE_A, in->second);
+	if (in->plan->kind == PLAN_LEND)
+		show_lookup_of(k, &in->plan->first, TYPE_AAAA, in->second);
 }
 
 struct sentence {
 	const char *text, *spec;
 };
+
+static void show_loan(struct look *k, const struct synth_loan *loan)
+{
+	char target[ADDR6_TEXT], address[ADDR4_TEXT];
+
+	addr6_text(loan->target, target);
+	if (loan->is_lent)
+		step(k, "loan", "", "%s has %s", target, addr4_text(loan->address, address));
+	else
+		step(k, "loan", "", "%s has none yet: it is lent one when a client asks", target);
+}
 
 static void show_verdict(struct look *k, const struct synth_verdict *v)
 {
@@ -126,6 +143,7 @@ static void show_verdict(struct look *k, const struct synth_verdict *v)
 		[SYNTH_OTHER] = { "the upstream's response code is passed on", "RFC 6147 s5.1.2" },
 		[SYNTH_PTR] = { "the answer is what the IPv4 address's name has", "RFC 6147 s5.3.1" },
 		[SYNTH_LOCAL] = { "the answer is made here", "RFC 6147 s5.3.1, RFC 8880 s7.1" },
+		[SYNTH_LENT] = { "the IPv6 addresses are lent addresses of dns46.pool (DNS46)", "" },
 	};
 	static const struct sentence notes[NOTE_COUNT] = {
 		[NOTE_CHECKING_DISABLED] = { "nothing is synthesized because DO and CD are set",
@@ -136,6 +154,7 @@ static void show_verdict(struct look *k, const struct synth_verdict *v)
 					"those",
 			"RFC 6052 s3.1" },
 		[NOTE_EXEMPT] = { "the name is in never-synthesize", "" },
+		[NOTE_NO_TARGET] = { "there is no AAAA record of a host that an address may be lent to", "" },
 	};
 
 	if (v->has_excluded)
@@ -143,6 +162,8 @@ static void show_verdict(struct look *k, const struct synth_verdict *v)
 	if (notes[v->note].text)
 		step(k, "verdict", notes[v->note].spec, "%s", notes[v->note].text);
 	step(k, "verdict", kinds[v->kind].spec, "%s", kinds[v->kind].text);
+	for (unsigned i = 0; v->kind == SYNTH_LENT && i < v->loans_len; i++)
+		show_loan(k, &v->loans[i]);
 }
 
 /* What any of the threads keeps: the client's next query may reach each of them. */

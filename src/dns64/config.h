@@ -86,6 +86,9 @@ struct dns64_policy {
 	unsigned never_len;
 	struct dns_name always[DNS64_DOMAINS_MAX]; /* at and below these AAAA records count as absent */
 	unsigned always_len;
+	struct dns_name
+		lend[DNS64_DOMAINS_MAX]; /* DNS46: at and below these a host without A record is lent one */
+	unsigned lend_len;
 	bool allow_non_global; /* the well-known prefix may stand for private IPv4 (RFC 6052 s3.1) */
 	bool ptr_is_direct;    /* PTR records at the name in ip6.arpa, not a CNAME (RFC 6147 s5.3.1) */
 };
@@ -183,6 +186,7 @@ struct dns64_config {
 	enum dns64_fastpath fastpath;
 	char fastpath_interfaces[DNS64_INTERFACES_MAX][DNS64_INTERFACE_MAX];
 	unsigned fastpath_interfaces_len;
+	nsec lend_linger;      /* DNS46: see lent46.h */
 	struct dns64_policy policy; /* of clients without a view */
 	struct dns64_view views[DNS64_VIEWS_MAX];
 	unsigned views_len;

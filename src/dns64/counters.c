@@ -68,6 +68,8 @@ unsigned long *counter_of_kind(struct dns64_counters *c, enum synth_kind kind)
 		[SYNTH_UNPROVEN] = &c->failed_unproven,
 		[SYNTH_OTHER] = &c->answers_other_rcode,
 		[SYNTH_PTR] = &c->answers_ptr,
+		[SYNTH_LENT] = &c->dns46_answers,
+		[SYNTH_UNLENT] = &c->dns46_refused,
 	};
 
 	return by_kind[kind];

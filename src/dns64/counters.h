@@ -13,7 +13,7 @@ enum query_group group_of_type(uint16_t type);
 /** counter_of_group() - of queries of such a type */
 unsigned long *counter_of_group(struct dns64_counters *c, enum query_group g);
 
-/** counter_of_kind() - of answers of a kind; NULL for SYNTH_LOCAL, which is counted by its zone, and SYNTH_NEED_A */
+/** counter_of_kind() - of answers of a kind; NULL for SYNTH_LOCAL, which is counted by its zone, and SYNTH_NEED_SECOND */
 unsigned long *counter_of_kind(struct dns64_counters *c, enum synth_kind kind);
 
 /** counter_of_note() - NULL for NOTE_NONE */

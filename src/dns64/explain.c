@@ -66,6 +66,8 @@ static void tell(struct dns_explain *x)
 		x->second.result.rcode = x->second.result.is_done ? x->second.result.rcode : RCODE_SERVFAIL;
 		x->second.result.is_done = true;
 		synth_judge(&in, &v);
+		if (x->resolver->lender)
+			(void)lender_look(x->resolver->lender, &v);
 		found.in = &in;
 		found.verdict = &v;
 		write_reply(x, &found);
@@ -87,16 +89,16 @@ static void on_lookup(void *ctx)
 static void ask(struct dns_explain *x)
 {
 	struct engine *e = x->resolver->engine;
-	struct dns_question a;
+	struct dns_question other;
 
 	synth_plan(view_policy(&x->resolver->config, view_of(&x->resolver->config, &x->client)), &x->query,
 		&x->plan);
-	a = x->plan.first;
-	a.type = TYPE_A;
+	other = x->plan.first;
+	other.type = x->plan.kind == PLAN_LEND ? TYPE_AAAA : TYPE_A;
 	if (x->plan.kind != PLAN_LOCAL)
 		engine_start(e, &x->first, &x->plan.first, on_lookup, x);
-	if (x->plan.kind == PLAN_AAAA)
-		engine_start(e, &x->second, &a, on_lookup, x);
+	if (x->plan.kind == PLAN_AAAA || x->plan.kind == PLAN_LEND)
+		engine_start(e, &x->second, &other, on_lookup, x);
 }
 
 int dns_explain_start(struct resolver *r, const struct dns_endpoint *client, const struct synth_query *q,

@@ -25,7 +25,7 @@ struct dns_explained {
  *		dns_explain_free(), or later
  *
  * Both lookups are waited for, whatever the first says, so that both can be shown. Nothing is kept or counted as
- * a client's query.
+ * a client's query, and no address is lent: of DNS46 the answer has those that are lent already.
  *
  * Return: 0; -ENOMEM.
  */

@@ -39,7 +39,7 @@ static bool judge(const struct target *t, const struct dns64_policy *policy, str
 	if (t->plan.kind != PLAN_LOCAL && !t->first.result.is_done)
 		return false;
 	synth_judge(&in, ret);
-	return ret->kind != SYNTH_NEED_A;
+	return ret->kind != SYNTH_NEED_SECOND;
 }
 
 static void look_up(

@@ -3,6 +3,7 @@
 
 /* RFC 8914 s4: extended errors that we know the reason for. */
 #define EDE_NONE (-1)
+#define EDE_OTHER 0
 #define EDE_DNSSEC_BOGUS 6
 #define EDE_NSEC_MISSING 12
 
@@ -17,6 +18,8 @@ static int ede_of(const struct reply *r)
 		return EDE_NONE;
 	if (r->verdict->kind == SYNTH_BOGUS)
 		return EDE_DNSSEC_BOGUS;
+	if (r->verdict->kind == SYNTH_UNLENT)
+		return EDE_OTHER;
 	return r->verdict->kind == SYNTH_UNPROVEN ? EDE_NSEC_MISSING : EDE_NONE;
 }
 

@@ -167,6 +167,7 @@ int resolver_new(const struct resolver_plan *plan, struct resolver **ret, char *
 	}
 	r->config = *plan->config;
 	r->loop = plan->loop;
+	r->lender = plan->lender;
 	r->threads = plan->threads > 0 ? plan->threads : 1;
 	err = start(r, plan, fault, fault_size);
 	if (err < 0) {

@@ -30,6 +30,7 @@ struct dns64_counters {
 };
 
 struct gate; /* gate.h */
+struct lender; /* lender.h */
 
 /* What one resolver is made of. */
 struct resolver_plan {
@@ -38,6 +39,7 @@ struct resolver_plan {
 	const struct resolver_socket *sockets; /* borrowed; parallel to config->listen */
 	unsigned sockets_len;
 	struct gate *gate; /* shared with the other threads, outlives the resolver; NULL: one of its own */
+	struct lender *lender; /* shared, too; NULL: nothing is lent (DNS46) */
 	unsigned threads;  /* how many resolvers share the memory that the configuration gives; 0 is 1 */
 	bool is_quiet;	   /* another one looks whether the upstream can be validated */
 };

@@ -31,6 +31,7 @@
 #include "base/log.h"
 #include "dns64/answers.h"
 #include "dns64/gate.h"
+#include "dns64/lender.h"
 #include "dns64/tls.h"
 
 #include <errno.h>
@@ -58,6 +59,7 @@ struct call {
 
 struct resolvers {
 	struct gate *gate;
+	struct lender *lender; /* NULL: nothing is lent */
 	pthread_mutex_t lock; /* of the call and is_done */
 	pthread_cond_t done;
 	struct call call; /* under way; fn NULL: end your loop */
@@ -165,6 +167,7 @@ static int make_thread(
 		.sockets = sockets,
 		.sockets_len = sockets_len,
 		.gate = k->gate,
+		.lender = k->lender,
 		.threads = p->threads,
 		.is_quiet = i > 0,
 	};
@@ -188,6 +191,11 @@ int resolvers_new(const struct resolvers_plan *p, struct resolvers **ret, char *
 
 	if (err < 0)
 		snprintf(fault, fault_size, "%s", err == -ENOMEM ? "out of memory" : "no randomness");
+	if (err == 0 && p->lent) {
+		err = lender_new(p->lent, p->config->lend_linger, &k->lender);
+		if (err < 0)
+			snprintf(fault, fault_size, "out of memory");
+	}
 	for (unsigned i = 0; err == 0 && i < p->threads; i++)
 		err = make_thread(k, i, p, fault, fault_size);
 	if (err < 0) {
@@ -238,6 +246,7 @@ void resolvers_free(struct resolvers *k)
 	for (unsigned i = 0; i < k->len; i++)
 		free_thread(k, &k->threads[i]);
 	gate_free(k->gate);
+	lender_free(k->lender);
 	pthread_cond_destroy(&k->done);
 	pthread_mutex_destroy(&k->lock);
 	free(k);

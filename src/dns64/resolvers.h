@@ -7,6 +7,7 @@
 #ifndef ISTHMUS_DNS64_RESOLVERS_H
 #define ISTHMUS_DNS64_RESOLVERS_H
 
+#include "addr/lent46.h"
 #include "dns64/resolver.h"
 
 struct resolvers; /* opaque */
@@ -17,6 +18,7 @@ struct resolvers_plan {
 	struct loop *loop;		       /* of the thread that calls */
 	unsigned threads;		       /* 1 to DNS64_THREADS_MAX */
 	const struct resolver_socket *sockets; /* borrowed; for each config->listen one for each thread */
+	const struct lent46 *lent; /* the table of DNS46, to be written; copied; NULL: there is none */
 };
 
 /**

@@ -17,6 +17,9 @@
  * late, an A answer from which AAAA records can be made is enough: a server that drops AAAA queries is
  * treated like one that answers them with an error (s5.1.3). An A answer that leads nowhere goes on waiting.
  *
+ * DNS46 goes the same way with A and AAAA changed (synth_lend.c), but AAAA is asked for only when A has given nothing, since
+ * most names have A records. The addresses are lent at the last moment, when the answer is written.
+ *
  * Limits. QUERIES_OPEN_MAX queries are open at once; the next one is told SERVFAIL, so that its client tries
  * another server at once instead of waiting. RD=0 asks for what the cache holds; libunbound cannot be asked
  * that way, and telling clients what others have asked for is unwise, so it is refused, except for local
@@ -166,6 +169,7 @@ static bool is_lasting(const struct open_query *o, const struct synth_verdict *v
 		[SYNTH_NODATA] = true,
 		[SYNTH_NXDOMAIN] = true,
 		[SYNTH_PTR] = true,
+		[SYNTH_LENT] = true, /* the binding lasts as long as its records */
 	};
 	const struct lookup *first = &o->first.result, *second = &o->second.result;
 
@@ -265,8 +269,9 @@ static void judge_now(const struct open_query *o, struct synth_input *in, struct
 static bool is_settled(const struct open_query *o, const struct synth_verdict *v)
 {
 	if (o->first.result.is_done)
-		return v->kind != SYNTH_NEED_A;
-	return o->phase == PHASE_LATE && o->second.result.is_done && v->kind == SYNTH_SYNTHESIZED;
+		return v->kind != SYNTH_NEED_SECOND;
+	return o->phase == PHASE_LATE && o->second.result.is_done &&
+	       (v->kind == SYNTH_SYNTHESIZED || v->kind == SYNTH_LENT);
 }
 
 static void learn_habit(struct open_query *o, const struct synth_verdict *v)
@@ -282,12 +287,22 @@ static void learn_habit(struct open_query *o, const struct synth_verdict *v)
 		habit_note(h, name, SAW_NEED_OF_A);
 }
 
-static void answer_query(struct open_query *o, const struct synth_input *found, const struct synth_verdict *v)
+/* If there is no address for any of the hosts, the client is told so at once: it may know another server. */
+static void lend_addresses(struct resolver *r, struct synth_verdict *v)
+{
+	if (v->kind != SYNTH_LENT || (r->lender && lender_lend(r->lender, v, clock_now()) > 0))
+		return;
+	*v = (struct synth_verdict){ .kind = SYNTH_UNLENT, .body = BODY_NONE, .rcode = RCODE_SERVFAIL };
+}
+
+/* @v becomes SYNTH_UNLENT if no address is free. */
+static void answer_query(struct open_query *o, const struct synth_input *found, struct synth_verdict *v)
 {
 	struct resolver *r = o->resolver;
 	struct synth_input in = *found;
 	struct extra_found extra;
 
+	lend_addresses(r, v);
 	extra_collect(o->extra, in.policy, &extra);
 	in.extra = extra.list;
 	in.extra_len = extra.len;
@@ -307,18 +322,19 @@ static void answer_query(struct open_query *o, const struct synth_input *found, 
 
 static void on_lookup(void *ctx);
 
-static void ask_a(struct open_query *o)
+/* A for AAAA, AAAA for A. */
+static void ask_second(struct open_query *o)
 {
-	struct dns_question a = o->plan.first;
+	struct dns_question other = o->plan.first;
 
-	a.type = TYPE_A;
-	engine_start(o->resolver->engine, &o->second, &a, on_lookup, o);
+	other.type = o->plan.kind == PLAN_LEND ? TYPE_AAAA : TYPE_A;
+	engine_start(o->resolver->engine, &o->second, &other, on_lookup, o);
 }
 
-/* Whether A was not asked for so far, and is needed, or may be needed soon. */
-static bool lacks_a(const struct open_query *o)
+/* Whether the second was not asked for so far, and is needed, or may be needed soon. */
+static bool lacks_second(const struct open_query *o)
 {
-	return o->plan.kind == PLAN_AAAA && !o->second.engine &&
+	return (o->plan.kind == PLAN_AAAA || o->plan.kind == PLAN_LEND) && !o->second.engine &&
 	       (o->first.result.is_done || o->phase == PHASE_LATE);
 }
 
@@ -347,9 +363,9 @@ static bool try_answer(struct open_query *o)
 	struct synth_input in;
 
 	judge_now(o, &in, &v);
-	if (!is_settled(o, &v) && lacks_a(o)) {
+	if (!is_settled(o, &v) && lacks_second(o)) {
 		o->resolver->counters.a_needed += o->is_a_put_off;
-		ask_a(o);
+		ask_second(o);
 		judge_now(o, &in, &v);
 	}
 	if (!is_settled(o, &v) || has_to_wait(o, &in, &v))
@@ -448,7 +464,7 @@ static void start_query(struct resolver *r, const struct query *q, const struct 
 	o->is_a_put_off = !habit_needs_a(&r->habits, &plan->first.name);
 	r->counters.a_put_off += o->is_a_put_off;
 	if (!o->is_a_put_off)
-		ask_a(o);
+		ask_second(o);
 }
 
 /* --- messages --- */

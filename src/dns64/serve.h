@@ -5,6 +5,7 @@
 #include "dns64/engine.h"
 #include "dns64/gate.h"
 #include "dns64/habit.h"
+#include "dns64/lender.h"
 #include "dns64/offers.h"
 #include "dns64/reply.h"
 #include "dns64/resolver.h"
@@ -95,6 +96,7 @@ struct resolver {
 	struct tcp_client *clients; /* a list, linked through the clients */
 	unsigned clients_len;
 	unsigned strangers_len;
+	struct lender *lender; /* shared with other threads; NULL: nothing is lent */
 	struct gate *gate;     /* shared with other threads */
 	struct gate *own_gate; /* the same if it is shared with nobody; else NULL */
 	struct query_log *query_log; /* NULL: none; shared with other threads */

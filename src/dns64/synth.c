@@ -30,6 +30,8 @@
  * ways: PLAN_NATIVE never asks for A; with ignores_aaaa every AAAA record counts as an excluded one. What counts
  * is the name that was asked for, not where its chain leads.
  *
+ * The other direction, A records for hosts that have none (DNS46), is judged in synth_lend.c.
+ *
  * Deliberately not done: synthesis from and for other classes.
  *
  * Standards: RFC 6147, RFC 6052 s3.1, RFC 7050, RFC 8880, RFC 2308 s5, RFC 4035 s3.2.
@@ -177,20 +179,20 @@ static enum synth_kind kind_of(const struct lookup *l, uint16_t type)
 	return has_answer(l, type) ? SYNTH_NATIVE : SYNTH_NODATA;
 }
 
-static void judge_failure(enum synth_kind kind, struct synth_verdict *ret)
+void synth_judge_failure(enum synth_kind kind, struct synth_verdict *ret)
 {
 	*ret = (struct synth_verdict){ .kind = kind, .body = BODY_NONE, .rcode = RCODE_SERVFAIL };
 }
 
 /* Passes a result on, as any resolver would. AD only for clients that set DO: RFC 6147 s5.5 items 1 and 2. */
-static void judge_native(const struct synth_query *q, const struct lookup *l, struct synth_verdict *ret)
+void synth_judge_native(const struct synth_query *q, const struct lookup *l, struct synth_verdict *ret)
 {
 	if (l->trust == TRUST_BOGUS && !(q->checking_disabled && l->has_msg)) {
-		judge_failure(SYNTH_BOGUS, ret);
+		synth_judge_failure(SYNTH_BOGUS, ret);
 		return;
 	}
 	if (!l->has_msg) {
-		judge_failure(SYNTH_FAILED, ret);
+		synth_judge_failure(SYNTH_FAILED, ret);
 		return;
 	}
 	*ret = (struct synth_verdict){
@@ -203,7 +205,7 @@ static void judge_native(const struct synth_query *q, const struct lookup *l, st
 }
 
 /* RFC 6147 s5.1.7 and RFC 2308 s5: how long the lack of AAAA may be believed. */
-static uint32_t negative_ttl(const struct lookup *aaaa)
+uint32_t synth_negative_ttl(const struct lookup *aaaa)
 {
 	struct dns_rr rr;
 
@@ -223,7 +225,7 @@ static void judge_no_aaaa(
 	const struct synth_input *in, struct tally a, bool first_is_empty, struct synth_verdict *ret)
 {
 	if (first_is_empty)
-		judge_native(in->query, in->first, ret);
+		synth_judge_native(in->query, in->first, ret);
 	else
 		*ret = (struct synth_verdict){ .body = BODY_AAAA, .from = in->second };
 	ret->kind = SYNTH_NODATA;
@@ -237,15 +239,15 @@ static void judge_a(const struct synth_input *in, bool first_is_empty, struct sy
 	bool first_has_failed = !first->has_msg || first->rcode != RCODE_NOERROR;
 
 	if (second->trust == TRUST_BOGUS && in->query->checking_disabled) {
-		judge_native(in->query, first, ret); /* nothing is made from what is false */
+		synth_judge_native(in->query, first, ret); /* nothing is made from what is false */
 		return;
 	}
 	if (second->trust != TRUST_BOGUS && first_has_failed && second->trust == TRUST_SECURE) {
-		judge_failure(SYNTH_UNPROVEN, ret);
+		synth_judge_failure(SYNTH_UNPROVEN, ret);
 		return;
 	}
 	if (!second->has_msg || second->trust == TRUST_BOGUS || second->rcode != RCODE_NOERROR) {
-		judge_native(in->query, second, ret);
+		synth_judge_native(in->query, second, ret);
 		ret->is_authentic = ret->is_authentic && first->trust == TRUST_SECURE;
 		return;
 	}
@@ -262,7 +264,7 @@ static void judge_a(const struct synth_input *in, bool first_is_empty, struct sy
 		.is_authentic =
 			in->query->dnssec_ok && first->trust == TRUST_SECURE && second->trust == TRUST_SECURE,
 		.from = second,
-		.ttl_max = negative_ttl(first),
+		.ttl_max = synth_negative_ttl(first),
 	};
 }
 
@@ -285,7 +287,7 @@ static bool wants_raw(const struct synth_query *q)
 	return q->dnssec_ok && q->checking_disabled;
 }
 
-static bool is_final(const struct lookup *first)
+bool synth_is_final(const struct lookup *first)
 {
 	return first->trust == TRUST_BOGUS || (first->has_msg && first->rcode == RCODE_NXDOMAIN);
 }
@@ -294,19 +296,19 @@ static void judge_aaaa(const struct synth_input *in, struct synth_verdict *ret)
 {
 	const struct lookup *first = in->first;
 
-	judge_native(in->query, first, ret);
+	synth_judge_native(in->query, first, ret);
 	if (wants_raw(in->query)) {
 		ret->note = ret->kind == SYNTH_NODATA ? NOTE_CHECKING_DISABLED : NOTE_NONE;
 		return;
 	}
-	if (is_final(first))
+	if (synth_is_final(first))
 		return;
 	struct tally t = judge_records(in, ret);
 
 	if (t.usable > 0)
 		return;
 	if (!in->second || !in->second->is_done)
-		*ret = (struct synth_verdict){ .kind = SYNTH_NEED_A };
+		*ret = (struct synth_verdict){ .kind = SYNTH_NEED_SECOND };
 	else
 		judge_a(in, first->has_msg && first->rcode == RCODE_NOERROR && t.excluded == 0, ret);
 	ret->has_excluded = t.excluded > 0;
@@ -316,8 +318,8 @@ static void judge_aaaa(const struct synth_input *in, struct synth_verdict *ret)
 /* A name that the operator exempts: its AAAA records, less the excluded ones, or none. */
 static void judge_exempt(const struct synth_input *in, struct synth_verdict *ret)
 {
-	judge_native(in->query, in->first, ret);
-	if (wants_raw(in->query) || is_final(in->first))
+	synth_judge_native(in->query, in->first, ret);
+	if (wants_raw(in->query) || synth_is_final(in->first))
 		return;
 	struct tally t = judge_records(in, ret);
 
@@ -334,14 +336,14 @@ static void judge_exempt(const struct synth_input *in, struct synth_verdict *ret
  */
 static void judge_ptr(const struct synth_input *in, struct synth_verdict *ret)
 {
-	judge_native(in->query, in->first, ret);
+	synth_judge_native(in->query, in->first, ret);
 	ret->is_authentic = false; /* neither the CNAME nor our SOA record is signed */
 	if (ret->kind == SYNTH_NATIVE) {
 		ret->kind = SYNTH_PTR;
 		ret->body = BODY_PTR;
 	} else if (ret->kind == SYNTH_NODATA || ret->kind == SYNTH_NXDOMAIN) {
 		ret->body = BODY_NO;
-		ret->ttl_max = negative_ttl(in->first);
+		ret->ttl_max = synth_negative_ttl(in->first);
 	}
 }
 
@@ -351,6 +353,9 @@ void synth_judge(const struct synth_input *in, struct synth_verdict *ret)
 	case PLAN_AAAA:
 		judge_aaaa(in, ret);
 		return;
+	case PLAN_LEND:
+		synth_judge_lend(in, ret);
+		return;
 	case PLAN_NATIVE:
 		judge_exempt(in, ret);
 		return;
@@ -358,7 +363,7 @@ void synth_judge(const struct synth_input *in, struct synth_verdict *ret)
 		judge_ptr(in, ret);
 		return;
 	case PLAN_ASK:
-		judge_native(in->query, in->first, ret);
+		synth_judge_native(in->query, in->first, ret);
 		return;
 	case PLAN_LOCAL:
 		*ret = (struct synth_verdict){

@@ -34,6 +34,7 @@ struct lookup {
 enum plan_kind {
 	PLAN_ASK,    /* ask the question as it is, pass the answer on */
 	PLAN_AAAA,   /* ask AAAA, and A for the same name if it is needed */
+	PLAN_LEND,   /* ask A, and AAAA for the same name if there is none (DNS46) */
 	PLAN_NATIVE, /* ask AAAA only: the name is exempt from synthesis */
 	PLAN_PTR,    /* ask for the name in in-addr.arpa instead */
 	PLAN_LOCAL,  /* nothing to ask */
@@ -58,7 +59,7 @@ struct synth_plan {
 void synth_plan(const struct dns64_policy *p, const struct synth_query *q, struct synth_plan *ret);
 
 enum synth_kind {
-	SYNTH_NEED_A,	   /* undecided until the A lookup is done too */
+	SYNTH_NEED_SECOND, /* undecided until the second lookup is done too */
 	SYNTH_NATIVE,	   /* data as the world has it */
 	SYNTH_SYNTHESIZED, /* AAAA records made from A records */
 	SYNTH_NODATA,	   /* the name exists, without such data */
@@ -69,6 +70,8 @@ enum synth_kind {
 	SYNTH_OTHER,	/* another response code of the world, passed on */
 	SYNTH_PTR,	/* a CNAME into in-addr.arpa and what is there */
 	SYNTH_LOCAL,	/* made here: ipv4only.arpa, the reverse zone of a prefix */
+	SYNTH_LENT,	/* A records of addresses that are lent to the name's IPv6 addresses (DNS46) */
+	SYNTH_UNLENT,	/* SERVFAIL: the same, but no address is free; made of SYNTH_LENT by who lends */
 	SYNTH_KIND_COUNT
 };
 
@@ -80,6 +83,7 @@ enum synth_note {
 	NOTE_A_EXCLUDED,	/* every A record is in exclude-a */
 	NOTE_A_NOT_GLOBAL,	/* private IPv4 under the well-known prefix (RFC 6052 s3.1) */
 	NOTE_EXEMPT,		/* no AAAA, and the name is exempt from synthesis */
+	NOTE_NO_TARGET,		/* DNS46: neither A nor an AAAA that an address may be lent to */
 	NOTE_COUNT
 };
 
@@ -87,9 +91,21 @@ enum synth_body {
 	BODY_NONE,  /* header and question */
 	BODY_COPY,  /* `from`, less what the client must not get */
 	BODY_AAAA,  /* `from`, its A records turned into AAAA */
+	BODY_LENT,  /* `from`, its AAAA records turned into A */
 	BODY_PTR,   /* a CNAME, then the end of `from` */
 	BODY_NO,    /* an SOA record of plan->zone */
 	BODY_LOCAL, /* plan->local */
+};
+
+#define SYNTH_TARGETS_MAX 4 /* addresses of one name that are lent one */
+#define SYNTH_LENT_TTL_MAX                                                                                   \
+	UINT32_C(60) /* seconds; how fast a name may lead elsewhere, and the pool be used again */
+
+/* An IPv6 host that is to be lent an address, and the address. */
+struct synth_loan {
+	struct addr6 target;
+	struct addr4 address; /* if is_lent */
+	bool is_lent;	      /* not by synth_judge() */
 };
 
 struct synth_verdict {
@@ -101,8 +117,10 @@ struct synth_verdict {
 	bool is_authoritative;	   /* AA */
 	bool drops_excluded;	   /* AAAA records that count as absent are left out */
 	bool has_excluded;	   /* there were some */
-	const struct lookup *from; /* BODY_COPY, BODY_AAAA, BODY_PTR */
-	uint32_t ttl_max;	   /* BODY_AAAA: seconds */
+	const struct lookup *from; /* BODY_COPY, BODY_AAAA, BODY_LENT, BODY_PTR */
+	uint32_t ttl_max;	   /* BODY_AAAA, BODY_LENT: seconds */
+	struct synth_loan loans[SYNTH_TARGETS_MAX]; /* SYNTH_LENT */
+	unsigned loans_len;
 };
 
 /* The answer to another question, whose answer section goes into the additional section. */
@@ -117,7 +135,8 @@ struct synth_input {
 	const struct synth_query *query;
 	const struct synth_plan *plan;
 	const struct lookup *first;
-	const struct lookup *second; /* the A lookup of PLAN_AAAA; may be not done */
+	const struct lookup
+		*second; /* the A lookup of PLAN_AAAA, the AAAA lookup of PLAN_LEND; may be not done */
 	const struct synth_extra *extra; /* @extra_len of them, for SYNTH_NATIVE */
 	unsigned extra_len;
 };
@@ -125,7 +144,8 @@ struct synth_input {
 /**
  * synth_judge() - decide what the answer is
  *
- * Only for PLAN_AAAA is the second lookup looked at; the kind is SYNTH_NEED_A if it is needed and not done.
+ * Only for PLAN_AAAA and PLAN_LEND is the second lookup looked at; the kind is SYNTH_NEED_SECOND if it is needed and not
+ * done.
  *
  * Spec: RFC 6147 s5.1 to s5.5
  */

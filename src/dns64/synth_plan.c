@@ -108,19 +108,34 @@ static void plan_aaaa(const struct dns64_policy *p, const struct dns_name *n, st
 	ret->ignores_aaaa = always > never;
 }
 
+/* Whether a host of this name is lent an address if it has none. */
+static bool is_lent(const struct dns64_policy *p, const struct dns_question *q)
+{
+	return q->type == TYPE_A && longest_domain(p->lend, p->lend_len, &q->name) > 0;
+}
+
+static void plan_special(
+	const struct dns64_policy *p, const struct dns_question *q, bool wants_raw, struct synth_plan *ret)
+{
+	if (dns_name_is_under(&q->name, &ipv4only_arpa)) {
+		plan_ipv4only(q, ret);
+		return;
+	}
+	if (!wants_raw)
+		plan_reverse(p, q, ret);
+	if (ret->kind == PLAN_ASK && q->type == TYPE_AAAA)
+		plan_aaaa(p, &q->name, ret);
+}
+
 void synth_plan(const struct dns64_policy *p, const struct synth_query *q, struct synth_plan *ret)
 {
 	bool wants_raw = q->dnssec_ok && q->checking_disabled; /* RFC 6147 s5.5 item 3 */
 
 	*ret = (struct synth_plan){ .kind = PLAN_ASK, .first = q->question };
-	if (p->prefixes_len == 0 || q->question.class != CLASS_IN)
+	if (q->question.class != CLASS_IN)
 		return;
-	if (dns_name_is_under(&q->question.name, &ipv4only_arpa)) {
-		plan_ipv4only(&q->question, ret);
-		return;
-	}
-	if (!wants_raw)
-		plan_reverse(p, &q->question, ret);
-	if (ret->kind == PLAN_ASK && q->question.type == TYPE_AAAA)
-		plan_aaaa(p, &q->question.name, ret);
+	if (p->prefixes_len > 0)
+		plan_special(p, &q->question, wants_raw, ret);
+	if (ret->kind == PLAN_ASK && !wants_raw && is_lent(p, &q->question))
+		ret->kind = PLAN_LEND;
 }

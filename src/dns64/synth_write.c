@@ -111,6 +111,22 @@ static bool is_chain(const struct synth_input *in, const struct dns_msg *m, cons
 	return type == TYPE_CNAME || type == TYPE_DNAME;
 }
 
+/* An A record for a host that was lent an address, if it was. */
+static void write_lent(const struct synth_verdict *v, const struct dns_rr *rr, struct dns_wr *d)
+{
+	struct addr6 target = addr6_at(dns_rr_rdata(&v->from->msg, rr));
+	struct dns_name owner;
+	uint8_t data[4];
+
+	for (unsigned i = 0; i < v->loans_len; i++) {
+		if (!v->loans[i].is_lent || !addr6_eq(v->loans[i].target, target))
+			continue;
+		dns_rr_owner(&v->from->msg, rr, &owner);
+		addr4_put(data, v->loans[i].address);
+		dns_wr_data(d, SECTION_ANSWER, &owner, TYPE_A, v->ttl_max, rd_of(data, sizeof(data)));
+	}
+}
+
 /* The answer section alone. */
 static void write_made(const struct synth_input *in, const struct synth_verdict *v, struct dns_wr *d)
 {
@@ -126,9 +142,12 @@ static void write_made(const struct synth_input *in, const struct synth_verdict 
 		else if (rr.type == TYPE_A && v->kind == SYNTH_SYNTHESIZED &&
 			 dns_rr_is_owned_by(m, &rr, &end))
 			write_from_a(in, v, &rr, d);
+		else if (rr.type == TYPE_AAAA && v->kind == SYNTH_LENT && dns_rr_is_owned_by(m, &rr, &end))
+			write_lent(v, &rr, d);
 	}
 }
 
+/* The answer in the other family: the chain, and what the records at its end became. */
 static void write_aaaa(const struct synth_input *in, const struct synth_verdict *v, struct dns_wr *d)
 {
 	write_made(in, v, d);
@@ -266,6 +285,7 @@ void synth_write(const struct synth_input *in, const struct synth_verdict *v, st
 		write_extras(in, d);
 		return;
 	case BODY_AAAA:
+	case BODY_LENT:
 		write_aaaa(in, v, d);
 		return;
 	case BODY_PTR:

@@ -79,7 +79,8 @@ static const char *policy_fault(const struct dns64_policy *p)
 
 	if (p->prefixes_len > DNS64_PREFIX_MAX || p->ranges_len > DNS64_RANGES_MAX ||
 		p->exclude_aaaa_len > DNS64_EXCLUDE_MAX || p->exclude_a_len > DNS64_EXCLUDE_MAX ||
-		p->never_len > DNS64_DOMAINS_MAX || p->always_len > DNS64_DOMAINS_MAX)
+		p->never_len > DNS64_DOMAINS_MAX || p->always_len > DNS64_DOMAINS_MAX ||
+		p->lend_len > DNS64_DOMAINS_MAX)
 		return "too many entries in a list";
 	for (unsigned i = 0; !why && i < p->prefixes_len; i++)
 		why = embed_prefix_fault(p->prefixes[i]);

@@ -32,6 +32,8 @@ static struct dns64_policy policy_of(uint8_t bits)
 		.always = { { 1, "" } }, /* the root: all names */
 		.always_len = bits >> 7,
 		.ptr_is_direct = bits >> 7,
+		.lend = { { 1, "" } },
+		.lend_len = bits >> 4 & 1,
 	};
 
 	if (c.prefixes_len == 3)
@@ -60,8 +62,9 @@ static void check_promises(
 	struct dns_rr rr;
 
 	require(!(m->flags & DNS_AD) || q->dnssec_ok);
-	require(!is_raw || v->kind != SYNTH_SYNTHESIZED);
-	require(in->first->trust != TRUST_BOGUS || v->kind != SYNTH_SYNTHESIZED);
+	require(!is_raw || (v->kind != SYNTH_SYNTHESIZED && v->kind != SYNTH_LENT));
+	require(in->first->trust != TRUST_BOGUS || (v->kind != SYNTH_SYNTHESIZED && v->kind != SYNTH_LENT));
+	require(v->kind != SYNTH_LENT || (in->second->trust != TRUST_BOGUS && !(m->flags & DNS_AD)));
 	while (dns_walk_next(&w, &rr)) {
 		if (rr.type == TYPE_AAAA && in->plan->kind == PLAN_AAAA && !is_raw &&
 			in->policy->exclude_aaaa_len > 0 && v->kind != SYNTH_SYNTHESIZED &&
@@ -113,10 +116,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	};
 
 	synth_judge(&in, &v);
-	if (v.kind == SYNTH_NEED_A) {
-		require(plan.kind == PLAN_AAAA && !second.is_done);
+	if (v.kind == SYNTH_NEED_SECOND) {
+		require((plan.kind == PLAN_AAAA || plan.kind == PLAN_LEND) && !second.is_done);
 		return 0;
 	}
+	require(v.loans_len <= SYNTH_TARGETS_MAX && (v.kind == SYNTH_LENT) == (v.loans_len > 0));
+	for (unsigned i = 0; i < v.loans_len; i++)
+		v.loans[i].is_lent = i % 2 == 0;
 	struct reply reply = { .query = &q, .in = &in, .verdict = &v };
 	size_t limit = bits & 64 ? 512 : sizeof(out);
 	bool cut;

@@ -69,7 +69,7 @@ TEST(rfc6147_s5_1_3_a_timeout_is_like_an_error)
 		{ "timeout, then A", .first = { .code = "timeout" }, .second = { .answer = GLOBAL_A(9) },
 			.kind = SYNTH_SYNTHESIZED, .want = "NOERROR: " EMBEDDED(9) },
 		{ "timeout, A not there yet", .first = { .code = "timeout" }, .second = { .code = "none" },
-			.kind = SYNTH_NEED_A },
+			.kind = SYNTH_NEED_SECOND },
 		{ "timeout of both", .first = { .code = "timeout" }, .second = { .code = "timeout" },
 			.kind = SYNTH_FAILED, .want = "SERVFAIL:" },
 	};
@@ -85,7 +85,7 @@ TEST(rfc6147_s5_1_4_excluded_aaaa_are_never_returned)
 			.second = { .answer = GLOBAL_A(3600) }, .kind = SYNTH_SYNTHESIZED,
 			.want = "NOERROR: " EMBEDDED(600) },
 		{ "only mapped: A is needed", .first = { .answer = "www.m.test 300 AAAA ::ffff:192.0.2.1" },
-			.second = { .code = "none" }, .kind = SYNTH_NEED_A },
+			.second = { .code = "none" }, .kind = SYNTH_NEED_SECOND },
 		{ "one mapped, one good",
 			.first = { .answer = "www.m.test 300 AAAA ::ffff:192.0.2.1; www.m.test 300 AAAA "
 					     "2001:db8::2" },
@@ -177,7 +177,7 @@ TEST(rfc6147_s5_1_6_the_result_of_the_a_query_is_the_basis)
 		{ "A only", .first = NODATA30, .second = { .answer = GLOBAL_A(10) },
 			.kind = SYNTH_SYNTHESIZED, .want = "NOERROR: " EMBEDDED(10) },
 		{ "empty, A not there yet", .first = NODATA30, .second = { .code = "none" },
-			.kind = SYNTH_NEED_A },
+			.kind = SYNTH_NEED_SECOND },
 		{ "empty, then empty: the first answer (s5.4)", .first = NODATA30,
 			.second = { .authority = "m.test 7 SOA 7" }, .kind = SYNTH_NODATA, .note = NOTE_NO_A,
 			.want = EMPTY30 },
