@@ -120,6 +120,22 @@ const struct command main_commands[] = {
 		.run = command_do_who,
 	},
 	{
+		.name = "dns46",
+		.operands = "",
+		.summary = "List the IPv4 addresses that are lent to IPv6-only hosts for IPv4 clients",
+		.text = "TARGET is the IPv6 host that packets to ADDRESS reach; EXPIRES is when the last A "
+			"record\n"
+			"runs out, IDLE the time since the last packet. An address goes on leading to its "
+			"target\n"
+			"until it is lent anew. --client shows only targets in a prefix.\n"
+			"\n"
+			"Examples:\n"
+			"  isthmus dns46\n"
+			"  isthmus dns46 --client 2001:db8::80 --json\n",
+		.takes = ASKING | TAKES(OPTION_CLIENT) | TAKES(OPTION_LIMIT),
+		.run = command_do_dns46,
+	},
+	{
 		.name = "counters",
 		.operands = "",
 		.summary = "Show what was translated, dropped and answered, and why",

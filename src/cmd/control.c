@@ -214,6 +214,7 @@ static const struct request_kind {
 	{ "trace", RIGHTS_LOOK, true, NULL },
 	{ "lookup", RIGHTS_LOOK, true, NULL },
 	{ "cache", RIGHTS_LOOK, true, NULL },
+	{ "dns46", RIGHTS_LOOK, true, NULL },
 	{ "flush", RIGHTS_ALL, true, NULL },
 	{ "counters", RIGHTS_FIGURES, true, NULL },
 	{ "config", RIGHTS_LOOK, false, answer_config },

@@ -95,6 +95,8 @@ static void collect(struct supervisor *s)
 	for (unsigned i = 0; i < s->certificates_len; i++)
 		*to++ = s->certificates[i];
 	to += fastdns_give(s, to);
+	if (s->lent_table > 0)
+		*to++ = s->lent_table;
 	s->fds_len[ROLE_RESOLVER] = (unsigned)(to - s->fds[ROLE_RESOLVER]);
 }
 

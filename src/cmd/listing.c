@@ -1,4 +1,4 @@
-/* listing.c - `isthmus sessions`, `bib`, `pool`, `who`: questions whose answers are tables */
+/* listing.c - `isthmus sessions`, `bib`, `pool`, `who`, `dns46`: questions whose answers are tables */
 #include "cmd/client.h"
 #include "cmd/figures.h"
 #include "cmd/table.h"
@@ -108,6 +108,28 @@ static const struct column who_columns[] = {
 	{ NULL, ALIGN_LEFT },
 };
 
+static void dns46_row(void *ctx, const json_t *r, const char *line)
+{
+	double expires = row_real(r, "expires_s");
+	char text[FIGURE_TEXT];
+
+	table_cell(ctx, "%s", row_text(r, "address"));
+	table_cell(ctx, "%s", row_text(r, "target"));
+	table_cell(ctx, "%s", expires > 0 ? figure_duration(expires, text) : "-");
+	table_cell(ctx, "%s",
+		json_object_get(r, "idle_s") ? figure_duration(row_real(r, "idle_s"), text) : "unused");
+	table_cell(ctx, "%s", json_is_true(json_object_get(r, "free")) ? "may be lent anew" : "lent");
+}
+
+static const struct column dns46_columns[] = {
+	{ "ADDRESS", ALIGN_LEFT },
+	{ "TARGET", ALIGN_LEFT },
+	{ "EXPIRES", ALIGN_RIGHT },
+	{ "IDLE", ALIGN_RIGHT },
+	{ "STATE", ALIGN_LEFT },
+	{ NULL, ALIGN_LEFT },
+};
+
 /* --- asking --- */
 
 struct listing {
@@ -201,6 +223,14 @@ int command_do_pool(const struct options *o)
 {
 	static const struct listing l = { "pool", "translator", pool_columns, pool_row,
 		"The pool is empty." };
+
+	return show(o, &l);
+}
+
+int command_do_dns46(const struct options *o)
+{
+	static const struct listing l = { "dns46", "resolver", dns46_columns, dns46_row,
+		"No address is lent." };
 
 	return show(o, &l);
 }

@@ -228,6 +228,9 @@ static const struct field {
 	{ SNAPSHOT_RESOLVER, "tcp_clients", "dns64_tcp_clients", NULL, "TCP connections of clients" },
 	{ SNAPSHOT_RESOLVER, "tcp_clients_max", "dns64_max_tcp_clients", NULL,
 		"TCP connections that clients may have at a time" },
+	{ SNAPSHOT_RESOLVER, "dns46_addresses", "dns46_addresses", NULL, "Addresses of dns46.pool" },
+	{ SNAPSHOT_RESOLVER, "dns46_addresses_lent", "dns46_addresses_lent", NULL,
+		"Addresses of dns46.pool that are lent, or were so lately that they may not be lent anew" },
 	{ SNAPSHOT_RESOLVER, "pid", NULL, NULL, NULL },
 	{ SNAPSHOT_RESOLVER, "uptime_s", NULL, NULL, NULL },
 };

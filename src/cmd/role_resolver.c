@@ -4,15 +4,17 @@
  * It gets, per listen address in the order of dns64.listen and per thread, a bound UDP socket and a listening TCP
  * socket; then the listening sockets of dns64.tls.listen and dns64.https.listen and a memory file with certificate and
  * key, if there are any, and such a file again with each reload; last the table of the XDP program (dns64/offers.h), if
- * dns64.fastpath is not off. How many threads there are is what the number of sockets
+ * dns64.fastpath is not off, and the table of DNS46. How many threads there are is what the number of sockets
  * says. The resolvers are made before the sandbox is entered, because libunbound reads files when it is made, and the
  * threads start inside, so that its filter holds for them too.
  */
 #include "cmd/certificates.h"
 #include "cmd/dns_secure.h"
+#include "cmd/lent_memory.h"
 #include "cmd/resolver_log.h"
 #include "cmd/role.h"
 #include "cmd/show_cache.h"
+#include "cmd/show_dns46.h"
 #include "cmd/show_lookup.h"
 
 #include "base/clock.h"
@@ -35,6 +37,8 @@ struct resolver_role {
 	const struct dns64_config *config; /* in force */
 	struct certificates *certificates;
 	struct offers *offers; /* NULL: none */
+	struct lent46 lent;    /* len 0: DNS46 is off */
+	nsec linger;	       /* of DNS46 */
 	nsec started;
 	const int *renewal; /* during a reload: memory files with certificates */
 	unsigned renewal_len;
@@ -163,6 +167,7 @@ static int make_resolvers(struct resolver_role *rr, const struct role_start *s, 
 		.loop = s->loop,
 		.threads = l->threads,
 		.sockets = sockets,
+		.lent = s->conf->has_dns46 ? &rr->lent : NULL,
 	};
 	int err = resolvers_new(&plan, &rr->resolvers, fault->text, sizeof(fault->text));
 
@@ -201,11 +206,16 @@ static void resolver_role_stop(void *ctx)
 	free(rr);
 }
 
-static int resolver_role_start(const struct role_start *s, void **ret_ctx, struct role_fault *fault)
+static int resolver_role_start(const struct role_start *all, void **ret_ctx, struct role_fault *fault)
 {
+	struct role_start rest;
+	const struct role_start *s = &rest;
+	struct lent46 lent = { 0 };
 	struct layout l;
-	int err = read_layout(s, &l, fault);
+	int err = lent_memory_take(all, &rest, &lent, fault);
 
+	if (err == 0)
+		err = read_layout(s, &l, fault);
 	if (err < 0)
 		return err;
 	struct resolver_role *rr = calloc(1, sizeof(*rr));
@@ -213,6 +223,8 @@ static int resolver_role_start(const struct role_start *s, void **ret_ctx, struc
 		return -ENOMEM;
 	rr->loop = s->loop;
 	rr->started = clock_now();
+	rr->lent = lent;
+	rr->linger = s->conf->dns64.lend_linger;
 	rr->config = &s->conf->dns64;
 	err = certificates_new(s->loop, &rr->certificates);
 	if (err == 0)
@@ -369,6 +381,8 @@ static void answer_status(void *ctx, const json_t *args, int fd)
 		certificates_rows(rr->certificates, rr->config));
 	if (row) {
 		add_counters(row, &c);
+		if (rr->lent.len > 0)
+			show_dns46_add(&rr->lent, rr->linger, row);
 		json_object_set_new(
 			row, "not_validated", not_validated(resolver_config(resolvers_first(rr->resolvers))));
 	}
@@ -414,7 +428,18 @@ static void answer_flush(void *ctx, const json_t *args, int fd)
 	show_flush(rr->resolvers, rr->loop, args, fd);
 }
 
+static void answer_dns46(void *ctx, const json_t *args, int fd)
+{
+	struct resolver_role *rr = ctx;
+
+	if (rr->lent.len == 0)
+		role_refuse(rr->loop, fd, "no address is lent: the configuration has no dns46 section");
+	else
+		show_dns46(&rr->lent, rr->linger, rr->loop, args, fd);
+}
+
 static const struct role_command commands[] = {
+	{ "dns46", answer_dns46 },
 	{ "lookup", answer_lookup },
 	{ "cache", answer_cache },
 	{ "flush", answer_flush },

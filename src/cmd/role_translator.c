@@ -7,6 +7,7 @@
  * formats the copies here.
  */
 #include "cmd/clat_config.h"
+#include "cmd/lent_memory.h"
 #include "cmd/pool_watch.h"
 #include "cmd/role.h"
 #include "cmd/show_trace.h"
@@ -31,6 +32,8 @@ static void config_make(struct translator *t, const struct conf *c)
 	struct prefix6 prefix;
 
 	*t->config = c->nat64;
+	if (c->has_dns46)
+		t->config->siit.lent = &t->lent;
 	if (t->discovery)
 		t->config->siit = clat_config(
 			&c->clat, discovery_prefix(t->discovery, &prefix) ? &prefix : NULL, t->mappings);
@@ -117,8 +120,15 @@ static int translator_prepare(struct translator *t, const struct role_start *s)
 	return crew_new(t->config, s->fds, queues, queues > 1 ? s->fds[words_at(queues) - 1] : -1, &t->crew);
 }
 
-static int translator_start(const struct role_start *s, void **ret_ctx, struct role_fault *fault)
+static int translator_start(const struct role_start *all, void **ret_ctx, struct role_fault *fault)
 {
+	struct role_start rest;
+	const struct role_start *s = &rest;
+	struct lent46 lent = { 0 };
+	int err = lent_memory_take(all, &rest, &lent, fault);
+
+	if (err < 0)
+		return err;
 	unsigned queues = queues_in(s), sockets = s->conf->has_clat ? CLAT_SOCKETS : 0;
 
 	if (queues < 1 || queues > TRANSLATOR_WORKERS_MAX || s->fds_len < words_at(queues) + sockets) {
@@ -134,7 +144,8 @@ static int translator_start(const struct role_start *s, void **ret_ctx, struct r
 	t->conf = s->conf;
 	t->since = clock_now();
 	t->workers_len = queues;
-	int err = translator_prepare(t, s);
+	t->lent = lent;
+	err = translator_prepare(t, s);
 
 	if (err < 0) {
 		snprintf(fault->text, sizeof(fault->text), "cannot prepare %u workers: %s", queues,

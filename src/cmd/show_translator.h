@@ -25,6 +25,7 @@ struct translator {
 	struct discovery *discovery;			/* NULL: no section clat */
 	struct nat64_config *config; /* what the workers have: that of @conf, and what was found; owned */
 	struct eam *mappings;	     /* of @config, for clat; owned */
+	struct lent46 lent;	     /* of DNS46, if it is on */
 	struct translator_log *log;  /* NULL: the binding log is off */
 	struct pool_watch *pools;    /* once the workers run */
 };

@@ -289,6 +289,10 @@ static void print_resolver(const json_t *r)
 		figure_count(row_count(r, "queries_open_max"), b),
 		figure_count(row_count(r, "tcp_clients"), c),
 		figure_count(row_count(r, "tcp_clients_max"), d));
+	if (json_object_get(r, "dns46_addresses"))
+		printf(LABEL "%s of %s addresses are lent\n", "DNS46",
+			figure_count(row_count(r, "dns46_addresses_lent"), a),
+			figure_count(row_count(r, "dns46_addresses"), b));
 	printf(LABEL "%s\n", "validation", row_text(r, "validation"));
 	print_joined("but not of", json_object_get(r, "not_validated"));
 	print_threads(json_object_get(r, "threads"));

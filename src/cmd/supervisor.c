@@ -9,7 +9,7 @@
  * until the end or the first failure, and then what went up goes down in reverse; so an error at any point,
  * and a normal stop, leave the host as it was. Between up and down runs one event loop.
  *
- *	configuration -> log -> loop -> signals -> control socket -> host -> XDP -> sockets -> roles
+ *	configuration -> log -> loop -> signals -> control socket -> DNS46 -> host -> XDP -> sockets -> roles
  *
  * The control socket comes before the host is touched, because it is also what tells a second `isthmus run`
  * that one is running already.
@@ -27,6 +27,8 @@
  * Not done: restarting itself, and reopening sockets at a reload (a changed listen address needs a restart).
  */
 #include "cmd/supervisor.h"
+
+#include "cmd/lent_memory.h"
 
 #include "base/bytes.h"
 #include "base/log.h"
@@ -296,6 +298,26 @@ struct host_plan supervisor_host_plan(
 	return plan;
 }
 
+/* Lives as long as this process, so that a role that is started again finds what was lent before. */
+static int lent_table_up(struct supervisor *s)
+{
+	if (!s->conf->has_dns46)
+		return 0;
+	int fd = lent_memory_make(s->conf->nat64.siit.lent_pool);
+
+	if (fd < 0)
+		return fd;
+	s->lent_table = fd;
+	return 0;
+}
+
+static void lent_table_down(struct supervisor *s)
+{
+	if (s->lent_table > 0)
+		close(s->lent_table);
+	s->lent_table = 0;
+}
+
 static int clat_up(struct supervisor *s)
 {
 	return s->conf->has_clat ? clat_follow_new(s, &s->clat) : 0;
@@ -331,6 +353,8 @@ static int host_stage_up(struct supervisor *s)
 		clat_follow_sockets(s->clat, fds + len);
 		len += 2;
 	}
+	if (s->lent_table > 0)
+		fds[len++] = s->lent_table;
 	s->fds_len[ROLE_TRANSLATOR] = len;
 	if (plan.queues < s->conf->workers)
 		log_info("the pool has port blocks for %u workers, %u were asked for", plan.queues,
@@ -514,6 +538,7 @@ static const struct {
 	{ "signals", signals_up, signals_down },
 	{ "control socket", control_up, control_down },
 	{ "clat", clat_up, clat_down },
+	{ "DNS46", lent_table_up, lent_table_down },
 	{ "host", host_stage_up, host_stage_down },
 	{ "DNS in XDP", fastdns_up, fastdns_down },
 	{ "DNS sockets", sockets_up, dns_sockets_close },

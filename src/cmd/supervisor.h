@@ -40,6 +40,7 @@ struct supervisor {
 	unsigned secure_sockets_len;
 	int certificates[DNS_SECURE_PARTS]; /* memory files, in force */
 	unsigned certificates_len;
+	int lent_table; /* memory file of DNS46; 0: it is off */
 	bool has_metrics_socket;
 	int metrics_socket;		      /* if there is one */
 	int fds[ROLE_COUNT][CHANNEL_FDS_MAX]; /* what each role is given; owned by host and sockets */

@@ -123,7 +123,7 @@ struct conf_origin {
 };
 
 struct conf {
-	bool has_nat64, has_siit, has_dns64,
+	bool has_nat64, has_siit, has_dns64, has_dns46,
 		has_clat; /* a section may be switched off by leaving it out of a file that has others */
 	struct nat64_config nat64;
 	struct conf_pool_source pool_source[POOL_ENTRIES_MAX]; /* parallel to nat64.state.pool */

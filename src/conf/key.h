@@ -65,12 +65,17 @@ extern const struct conf_key conf_siit_rows[CONF_SIIT_ROWS];
 #define CONF_DNS64_ROWS 30
 extern const struct conf_key conf_dns64_rows[CONF_DNS64_ROWS];
 
-#define CONF_SECTIONS 7
+/* The rows of dns46, in dns46.c. */
+#define CONF_DNS46_ROWS 3
+extern const struct conf_key conf_dns46_rows[CONF_DNS46_ROWS];
+
+#define CONF_SECTIONS 8
 extern const struct conf_section conf_sections[CONF_SECTIONS];
 
 extern const struct conf_keys conf_nat64_keys, conf_lifetime_keys, conf_pool_keys, conf_static_keys;
 extern const struct conf_keys conf_siit_keys, conf_mapping_keys, conf_icmp_source_keys;
 extern const struct conf_keys conf_clat_keys, conf_clat_lan_keys;
+extern const struct conf_keys conf_dns46_keys;
 extern const struct conf_keys conf_dns64_keys, conf_view_keys, conf_control_keys, conf_log_keys;
 
 /** key_name() - the last part of a key's path, as it is written in the file */

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "conf/bindings.h"
 #include "conf/clat.h"
+#include "conf/dns46.h"
 #include "conf/dns64.h"
 #include "conf/key.h"
 #include "conf/plan.h"
@@ -460,6 +461,13 @@ const struct conf_section conf_sections[CONF_SECTIONS] = {
 		.help = "The customer side of 464XLAT: IPv4 for this host, and for networks behind it, "
 			"through a NAT64 "
 			"elsewhere." },
+	{ .name = "dns46",
+		.keys = { conf_dns46_rows, CONF_DNS46_ROWS },
+		.is_optional = true,
+		.presence_at = AT(has_dns46),
+		.finish = dns46_finish,
+		.help = "IPv4 clients reach IPv6-only hosts: A records of addresses that are lent for a "
+			"while." },
 	{ .name = "control",
 		.keys = KEYS(control_rows),
 		.help = "The control socket, metrics and the status page." },

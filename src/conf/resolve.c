@@ -2,6 +2,7 @@
 #include "conf/resolve.h"
 
 #include "base/bytes.h"
+#include "conf/dns46.h"
 #include "conf/domains.h"
 #include "conf/pool.h"
 #include "conf/reading.h"
@@ -93,6 +94,7 @@ static void resolve_pool(struct resolving *v)
 	path_leave(&v->r, back);
 	pool_check(&v->r);
 	siit_check_pool(&v->r);
+	dns46_check_pool(&v->r);
 }
 
 static void resolve_upstream(struct resolving *v)

@@ -201,7 +201,7 @@ static void check_purpose(struct conf_reading *r, const struct conf_node *n)
 	const struct siit_config *c = &r->c->nat64.siit;
 	size_t back;
 
-	if (c->mappings_len == 0 && c->translatable_len == 0) {
+	if (c->mappings_len == 0 && c->translatable_len == 0 && !r->c->has_dns46) {
 		back = path_enter(r, "mappings");
 		reading_fault(r, line_of(n, "mappings"),
 			"no IPv6 host has an IPv4 address, write mappings, or translatable for hosts under "

@@ -25,7 +25,8 @@ enum channel_type {
 	 * address in the order of dns64.listen and per thread a UDP socket and a listening TCP socket, then the
 	 * listening sockets of dns64.tls.listen and dns64.https.listen, per address and thread, and, for each of the two that has any, a memory file with certificate and key (PEM); last, if dns64.fastpath is not
 	 * off in that configuration, the three descriptors of dataplane/fastdns.h; for the monitor: the
-	 * listening socket of control.metrics.
+	 * listening socket of control.metrics. With the section dns46 the translator and the resolver get the memory
+	 * file of addr/lent46.h after everything else.
 	 */
 	CHANNEL_START,
 	CHANNEL_READY,	/* role to supervisor: sandboxed and serving */

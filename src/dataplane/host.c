@@ -212,6 +212,8 @@ static int siit_routes_of(const struct siit_config *c, struct routes *ret)
 	}
 	for (unsigned i = 0; i < c->translatable_len && r == 0; i++)
 		r = routes_want4(ret, c->translatable[i]);
+	if (c->lent_pool.len > 0 && r == 0)
+		r = routes_want4(ret, c->lent_pool);
 	return r;
 }
 

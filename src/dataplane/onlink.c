@@ -41,6 +41,10 @@ static int each_claim(struct subnet_walk *w, int (*fn)(struct subnet_walk *w))
 		w->claim = (struct claim){ siit->translatable[i], "siit.translatable", false };
 		r = fn(w);
 	}
+	if (siit->lent_pool.len > 0 && r == 0) {
+		w->claim = (struct claim){ siit->lent_pool, "dns46.pool", false };
+		r = fn(w);
+	}
 	return r;
 }
 
@@ -267,7 +271,7 @@ static bool is_claimed4(const struct onlink_request *q, struct addr4 a)
 	for (unsigned i = 0; i < q->siit->translatable_len; i++)
 		if (prefix4_contains(q->siit->translatable[i], a))
 			return true;
-	return false;
+	return q->siit->lent_pool.len > 0 && prefix4_contains(q->siit->lent_pool, a);
 }
 
 static bool is_claimed6(const struct onlink_request *q, struct addr6 a)

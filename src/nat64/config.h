@@ -49,6 +49,7 @@ struct siit_config {
 	unsigned lowest_ipv6_mtu; /* bytes; IPv4 packets without DF are cut to it (RFC 7915 s4); 0: 1280 */
 	enum udp_zero udp_zero;
 	enum siit_hairpin hairpin;
+	struct prefix4 lent_pool; /* of DNS46, for the host's routes; length 0: none */
 	struct lent46 *lent; /* DNS46: IPv4 addresses that are lent to IPv6 hosts for a while; needs a prefix;
 				borrowed as long as the translator lives; NULL: none are */
 };
