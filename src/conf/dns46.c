@@ -44,7 +44,7 @@ const struct conf_key conf_dns46_rows[CONF_DNS46_ROWS] = {
 		.min = 1,
 		.max = DNS64_DOMAINS_MAX,
 		.of = &item_domain,
-		.standard = "[\".\"]",
+		.is_required = true,
 		.help = "The domains whose hosts are lent an address if they have no A record; all names "
 			"below "
 			"them belong to them, and \".\" is all names." },
@@ -53,7 +53,7 @@ const struct conf_key conf_dns46_rows[CONF_DNS46_ROWS] = {
 		.at = AT(dns64.lend_linger),
 		.min = 60,
 		.max = 7 * 86400,
-		.of = "a client may use an address for as long as its record lives",
+		.of = "the life of a record",
 		.standard = "2h4m",
 		.change = CONF_CHANGE_RESTART,
 		.help = "How long an address stays its host's after the last packet and the end of its "

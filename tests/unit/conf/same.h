@@ -119,7 +119,7 @@ static inline bool same_siit(const struct siit_config *a, const struct siit_conf
 	       same_prefixes4(a->deny, b->deny, a->deny_len) && same_mappings(a, b) &&
 	       addr6_eq(a->icmp6, b->icmp6) && a->allow_non_global == b->allow_non_global &&
 	       a->lowest_ipv6_mtu == b->lowest_ipv6_mtu && a->udp_zero == b->udp_zero &&
-	       a->hairpin == b->hairpin;
+	       a->hairpin == b->hairpin && same_prefix4(a->lent_pool, b->lent_pool);
 }
 
 static inline bool same_client(const struct dns_prefix *a, const struct dns_prefix *b)
@@ -139,7 +139,7 @@ static inline bool same_policy(const struct dns64_policy *a, const struct dns64_
 {
 	if (a->prefixes_len != b->prefixes_len || a->ranges_len != b->ranges_len ||
 		a->exclude_aaaa_len != b->exclude_aaaa_len || a->exclude_a_len != b->exclude_a_len ||
-		a->never_len != b->never_len || a->always_len != b->always_len)
+		a->never_len != b->never_len || a->always_len != b->always_len || a->lend_len != b->lend_len)
 		return false;
 	for (unsigned i = 0; i < a->prefixes_len; i++)
 		if (!same_prefix6(a->prefixes[i], b->prefixes[i]))
@@ -153,7 +153,7 @@ static inline bool same_policy(const struct dns64_policy *a, const struct dns64_
 			return false;
 	return same_prefixes4(a->exclude_a, b->exclude_a, a->exclude_a_len) &&
 	       same_names(a->never, b->never, a->never_len) &&
-	       same_names(a->always, b->always, a->always_len) &&
+	       same_names(a->always, b->always, a->always_len) && same_names(a->lend, b->lend, a->lend_len) &&
 	       a->allow_non_global == b->allow_non_global && a->ptr_is_direct == b->ptr_is_direct;
 }
 
@@ -256,7 +256,8 @@ static inline bool same_clat(const struct conf_clat *a, const struct conf_clat *
 static inline bool same_conf(const struct conf *a, const struct conf *b)
 {
 	if (a->has_nat64 != b->has_nat64 || a->has_siit != b->has_siit || a->has_dns64 != b->has_dns64 ||
-		a->has_clat != b->has_clat)
+		a->has_clat != b->has_clat || a->has_dns46 != b->has_dns46 ||
+		a->dns64.lend_linger != b->dns64.lend_linger)
 		return false;
 	if (a->has_siit && !same_siit(&a->nat64.siit, &b->nat64.siit))
 		return false;

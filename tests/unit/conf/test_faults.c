@@ -77,10 +77,10 @@ static const struct fault_case section_cases[] = {
 		"f.yaml:2: relay: the layer 7 relays come in a later version, remove the section" },
 	{ "only a later section", "relay:\n",
 		"f.yaml:1: relay: the layer 7 relays come in a later version, remove the section" },
-	{ "near section", "nat64:\ndns46:\n",
-		"f.yaml:2: dns46: the section is not known, did you mean dns64?" },
+	{ "near section", "nat64:\ndns65:\n",
+		"f.yaml:2: dns65: the section is not known, did you mean dns64?" },
 	{ "far section", "nat64:\nrouting:\n",
-		"f.yaml:2: routing: the section is not known, the sections are nat64, siit, dns64, "
+		"f.yaml:2: routing: the section is not known, the sections are nat64, siit, dns64, dns46, "
 		"clat, control and log" },
 	{ "key at the outermost level", "nat64:\nlisten: [\"[::]:53\"]\n",
 		"f.yaml:2: listen: a key stands where a section belongs, indent it under dns64:" },
