@@ -186,7 +186,7 @@ struct dns64_config {
 	enum dns64_fastpath fastpath;
 	char fastpath_interfaces[DNS64_INTERFACES_MAX][DNS64_INTERFACE_MAX];
 	unsigned fastpath_interfaces_len;
-	nsec lend_linger;      /* DNS46: see lent46.h */
+	nsec lend_linger;	    /* DNS46: see lent46.h */
 	struct dns64_policy policy; /* of clients without a view */
 	struct dns64_view views[DNS64_VIEWS_MAX];
 	unsigned views_len;
