@@ -11,14 +11,14 @@ struct target {
 	struct dns_name name;
 };
 
-/* RFC 9460 s2.2: SvcPriority, then TargetName, uncompressed. */
+/* RFC 9460 s2.2: SvcPriority, then TargetName, uncompressed: no pointer can lead to a place before the name's start, 0. */
 static bool read_target(const struct dns_msg *m, const struct dns_rr *rr, struct target *ret)
 {
 	const uint8_t *data = dns_rr_rdata(m, rr);
 	struct dns_name name;
 	size_t at = 0;
 
-	if (rr->rdata_len < 3 || !dns_name_read(data + 2, rr->rdata_len - 2u, &at, &name) || at != name.len)
+	if (rr->rdata_len < 3 || !dns_name_read(data + 2, rr->rdata_len - 2u, &at, &name))
 		return false;
 	ret->priority = be16_at(data);
 	ret->name = name;

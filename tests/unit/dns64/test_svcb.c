@@ -27,8 +27,13 @@ static const struct {
 	{ "nothing at all", "s.test 60 HTTPS ", "" },
 	{ "a name that is cut", "s.test 60 HTTPS 000103656e6401720474657374", "" },
 	{ "a name that is compressed", "s.test 60 HTTPS 000103656e64c000", "" },
-	{ "a pointer behind twelve bytes", "s.test 60 HTTPS 00010a6162636465666768696a0003656e64c00c",
-		"abcdefghij. " },
+	{ "a pointer into a label of its own",
+		"s.test 60 HTTPS 000110"
+		"6161616161616161616161"
+		"017800"
+		"6161"
+		"c00c",
+		"" },
 	{ "a label that is no label", "s.test 60 HTTPS 000140", "" },
 	{ "one that is sound beside one that is not", "s.test 60 HTTPS 0001ff; s.test 60 HTTPS 0002" END,
 		"end.r.test. " },
