@@ -95,7 +95,7 @@ who_is_the_client() {
 }
 step "who leads from address and port to the client" who_is_the_client
 step "... knows what nobody has" prints "Nobody" isthmus who "$POOL4:80"
-step "... wants an address and a port" not isthmus who "$POOL4"
+step "... wants an address" not isthmus who nobody
 step "pool lists its address" prints "$POOL4" isthmus pool
 step "counters" isthmus counters
 for what in status bib sessions pool counters; do

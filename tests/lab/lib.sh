@@ -494,6 +494,7 @@ udp_echo() {
 capture() {
 	local ns=$1 device=$2 name=$3
 	shift 3
+	: >"$LAB_DIR/$name.tcpdump" # grep of a file that is not there yet would end the waiting
 	ip netns exec "$ns" tcpdump -Z root -U --immediate-mode -s 256 -n -i "$device" -w "$LAB_DIR/$name.pcap" "$@" \
 		2>"$LAB_DIR/$name.tcpdump" &
 	LAB_PIDS+=($!)

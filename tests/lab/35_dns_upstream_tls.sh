@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# 33_dns_upstream_tls.sh - upstreams that are asked over TLS (RFC 7858): their names, their absence, their return
+# 35_dns_upstream_tls.sh - upstreams that are asked over TLS (RFC 7858): their names, their absence, their return
 #
 #   client ---- gw: resolver ---- TLS ---- server: unbound :853, unbound :8853 ---- nsd :53
 #
