@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# 34_dns_xdp.sh - ready answers given by XDP: the same bytes, to the same clients, and nothing left behind
+# 36_dns_xdp.sh - ready answers given by XDP: the same bytes, to the same clients, and nothing left behind
 #
 #   client 2001:db8:1::2, no view ------+
 #   client 2001:db8:1::3, another view -+---- lan6 [XDP] gw: resolver ---- nsd
