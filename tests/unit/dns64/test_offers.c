@@ -433,6 +433,63 @@ TEST(random_changes_of_a_query_get_what_the_resolver_says_or_are_passed)
 	box_close(&b);
 }
 
+/* What a reply to a frame of IPv6 must be, whatever was changed in the frame on its way. */
+static void check_reply(struct box *b, const struct frame *reply, const struct frame *query, uint32_t now)
+{
+	uint8_t want[2][DNS_MESSAGE_MAX];
+	size_t at = dns_at(query), len = be16_at(query->bytes + at - 4) - (size_t)UDP_BYTES;
+	bool is_right = false;
+
+	if (!CHECK(at + len <= query->len))
+		return;
+	for (unsigned view = 0; view < 2; view++) {
+		size_t n = expected(b, query->bytes + at, len, view, now, want[view]);
+
+		is_right |= n > 0 && reply->len == at + n && memcmp(reply->bytes + at, want[view], n) == 0;
+	}
+	CHECK(is_right);
+	check_wrapping(reply, query);
+}
+
+TEST(random_changes_of_a_frame_get_a_right_reply_or_are_passed)
+{
+	struct box b;
+	struct rng g;
+	uint8_t msg[1024];
+	unsigned answers = 0;
+
+	rng_init(&g, test_seed());
+	box_open(&b);
+	offer_all(&b, answers_now());
+	for (unsigned i = 0; i < 20000; i++) {
+		struct frame query, reply;
+		uint32_t now = answers_now();
+
+		wrap(&query, rng_below(&g, 2) ? &v6 : &v4, msg,
+			query_write(&answered[rng_below(&g, ARRAY_LEN(answered))], msg));
+		/* All of the frame but the client's hardware address and port, which are the client's own affair. */
+		for (unsigned n = 1 + rng_below(&g, 3); n > 0; n--) {
+			uint32_t at = rng_below(&g, (uint32_t)query.len);
+
+			if ((at < 6 || at >= 12) &&
+				(at < dns_at(&query) - UDP_BYTES || at >= dns_at(&query) - 6))
+				query.bytes[at] ^= (uint8_t)(1u << rng_below(&g, 8));
+		}
+		if (rng_below(&g, 8) == 0)
+			query.len -= rng_below(&g, (uint32_t)query.len - ETHERNET);
+		reply = query;
+		uint32_t verdict = run(&b, &reply);
+
+		CHECK(verdict == XDP_PASS || verdict == XDP_TX);
+		if (verdict == XDP_TX && answers_now() == now) {
+			check_reply(&b, &reply, &query, now);
+			answers++;
+		}
+	}
+	CHECK(answers > 500);
+	box_close(&b);
+}
+
 TEST(an_answer_longer_than_the_client_takes_is_passed)
 {
 	static const struct asked plain = { .name = "many2.example", .type = "AAAA", .edns = -1 },
