@@ -330,6 +330,16 @@ unsigned fastdns_give(const struct supervisor *s, int *to)
 	return FASTDNS_FDS;
 }
 
+/* A sentence; NULL if answers are given. */
+static const char *why_off(const struct supervisor *s)
+{
+	if (!s->fastdns)
+		return s->fastdns_fault;
+	if (!has_any(s->fastdns))
+		return "no interface has the program";
+	return s->fastdns->why_off;
+}
+
 json_t *fastdns_row(const struct supervisor *s)
 {
 	const struct fastdns_follow *f = s->fastdns;
@@ -343,6 +353,7 @@ json_t *fastdns_row(const struct supervisor *s)
 	for (unsigned n = 0; f && fastdns_interface(f->program, n, &i); n++)
 		json_array_append_new(rows, json_pack("{s:s, s:s, s:s}", "name", i.name, "mode",
 						    mode_text(i.mode), "fault", i.fault));
-	return json_pack("{s:b, s:s, s:o}", "on", f && f->is_on, "why_off",
-		f ? f->why_off ? f->why_off : "" : s->fastdns_fault, "interfaces", rows);
+	const char *why = why_off(s);
+
+	return json_pack("{s:b, s:s, s:o}", "on", why == NULL, "why_off", why ? why : "", "interfaces", rows);
 }

@@ -106,9 +106,10 @@ static int program_load(const struct fastdns_plan *p, struct dns_bpf **ret)
 
 static int fault_of_load(const struct fault *f, int error)
 {
-	const char *why = error == -EPERM || error == -EACCES
-				  ? "CAP_BPF and CAP_NET_ADMIN are needed, and eBPF must not be locked down"
-				  : strerror(-error);
+	const char *why =
+		error == -EPERM	   ? "CAP_BPF and CAP_NET_ADMIN are needed, and eBPF must not be locked down"
+		: error == -EACCES ? "this kernel's verifier refuses it; Linux 5.15 or newer is needed"
+				   : strerror(-error);
 
 	return fault_say(f, error, "cannot load the XDP program of dns64.fastpath (%s)", why);
 }

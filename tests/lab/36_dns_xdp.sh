@@ -189,5 +189,14 @@ gives_way() {
 	lab_gateway && prints "DNS in XDP  off: log.queries is on" isthmus status || return
 	client dig -b "$CLIENT6" +nocookie +short "@$GW6" www.lab.example AAAA && wait_for 5 grep -q www.lab.example "$LAB_DIR/queries.log"
 }
+# As in a container that may not load eBPF programs.
+without_rights() {
+	lab_gateway_stop && sed -i "s/^  fastpath: .*/  fastpath: auto/" "$LAB_DIR/isthmus.yaml" || return
+	ip netns exec "$GW_NS" setpriv --bounding-set -bpf,-sys_admin,-perfmon --inh-caps -bpf,-sys_admin,-perfmon \
+		"$ISTHMUS" run --config "$LAB_DIR/isthmus.yaml" >>"$LAB_DIR/gateway.log" 2>&1 &
+	GATEWAY_PID=$!
+	wait_for 20 gateway_serves && prints "DNS in XDP  off: cannot load .*CAP_BPF" isthmus status
+}
 step "a log of queries misses nothing: the program gives way" gives_way
+step "without the right to load it, auto serves from the sockets and says why" without_rights
 lab_end
