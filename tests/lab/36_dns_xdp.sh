@@ -136,6 +136,12 @@ answers_alone() {
 survives_the_resolver() {
 	kill_role resolver && wait_for 10 gateway_serves && asks "$CLIENT6" "@$GW6" www.lab.example AAAA
 }
+# The answers of the dead one are of the old configuration; nobody is there to take the new one.
+survives_both() {
+	sed -i 's|2001:db8:96::/96|2001:db8:98::/96|' "$LAB_DIR/isthmus.yaml"
+	kill_role resolver && isthmus reload && wait_for 10 gateway_serves && asks "$CLIENT6" "@$GW6" www.lab.example AAAA &&
+		grep -q 2001:db8:98::c633:640a "$LAB_DIR/out/answer"
+}
 follows_addresses() {
 	ip -n "$GW_NS" addr add 2001:db8:1::11/64 dev lan6 nodad
 	wait_for 5 asks "$CLIENT6" "@2001:db8:1::11" www.lab.example AAAA || return
@@ -156,6 +162,7 @@ step "a reload that is refused changes nothing" is_refused
 step "a client that is not allowed any more is refused at once" bars_a_client
 step "answers are given while the resolver stands still" answers_alone
 step "a resolver that dies comes back, and its answers with it" survives_the_resolver
+step "a reload while it is dead counts from the next answer on" survives_both
 step "a new address of the host is served, and one that is gone is not" follows_addresses
 step "after kill -9 nothing of it is left on the host" cleans_up
 
