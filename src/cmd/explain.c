@@ -324,12 +324,37 @@ static int find_conf(const struct options *o, struct conf **ret, const char **re
 
 /* --- all of it --- */
 
+/* Of DNS46, too, the table is one of our own, and nothing is lent in it; *ret_memory is to be freed. */
+static int lend_nothing(struct nat64_config *c, struct lent46 *t, void **ret_memory)
+{
+	const struct hash_key key = { 0, 0 };
+	void *memory = calloc(1, lent46_bytes(c->siit.lent_pool));
+
+	if (!memory)
+		return -ENOMEM;
+	lent46_make(memory, c->siit.lent_pool, &key);
+	bool is_its = lent46_attach(t, c->siit.lent_pool, memory);
+
+	ASSERT(is_its);
+	c->siit.lent = t;
+	*ret_memory = memory;
+	return 0;
+}
+
 static int explain_with(const struct conf *c, const struct options *o)
 {
 	static struct explain e;
+	static struct nat64_config config;
 	static const uint8_t seed[32] = { 'i', 's', 't', 'h', 'm', 'u', 's' };
-	int err = nat64_new(&c->nat64, seed, START, &e.nat64);
+	struct lent46 lent;
+	void *memory = NULL;
+	int err = 0;
 
+	config = c->nat64;
+	if (c->has_dns46)
+		err = lend_nothing(&config, &lent, &memory);
+	if (err == 0)
+		err = nat64_new(&config, seed, START, &e.nat64);
 	if (err == 0)
 		err = trace_new(&(const struct trace_filter){ .has_client = false }, &e.trace);
 	if (err == 0)
@@ -340,6 +365,7 @@ static int explain_with(const struct conf *c, const struct options *o)
 
 	nat64_free(e.nat64);
 	trace_free(e.trace);
+	free(memory);
 	return status;
 }
 

@@ -132,6 +132,13 @@ step "a trace names the rule" prints 'DNS46 has lent to it' bash -c "
 	ip netns exec $GW_NS '$ISTHMUS' trace --socket '$LAB_DIR/run/control.sock' --count 1 --seconds 5 2001:db8:1::2 &
 	for i in \$(seq 20); do ip netns exec $SERVER_NS ping -n -q -c 1 -W 1 $WEB_LENT >/dev/null; sleep 0.1; kill -0 \$! 2>/dev/null || break; done; wait"
 
+step "explain, whose tables are empty, says so" prints '46_NOT_LENT\|lent to nobody' bash -c "
+	python3 -c \"
+import socket, struct
+h = struct.pack('!BBHHHBBH4s4s', 69, 0, 28, 1, 0, 64, 17, 0, socket.inet_aton('$NS4'), socket.inet_aton('$WEB_LENT'))
+s = sum(struct.unpack('!10H', h)); s = (s & 0xffff) + (s >> 16)
+print((h[:10] + struct.pack('!H', 65535 - s) + h[12:] + struct.pack('!HHHH', 1000, 53, 8, 1)).hex())\" | '$ISTHMUS' explain --config '$LAB_DIR/isthmus.yaml'"
+
 section "Roles that die"
 background "$SERVER_NS" bash -c "curl -sS -f -m 30 -o $LAB_DIR/out/through http://web.six.example/slow || echo LOST"
 wait_for 5 test -s "$LAB_DIR/out/through"

@@ -43,6 +43,7 @@ struct lab {
 	struct loop_watch *watches[2];
 	pthread_t thread;
 	uint16_t port;
+	struct lender *lender; /* of DNS46; owned by the test; NULL: none */
 	void (*before)(
 		struct lab *lab); /* before the resolver is made, its upstream is open; NULL: nothing */
 	void (*prepare)(struct lab *lab); /* before it runs; NULL: nothing */
@@ -212,9 +213,11 @@ static inline void lab_start(struct lab *lab)
 	REQUIRE(pipe(lab->stop) == 0);
 	REQUIRE(loop_watch_fd(lab->loop, lab->upstream, LOOP_READ, lab_upstream, lab, &lab->watches[0]) == 0);
 	REQUIRE(loop_watch_fd(lab->loop, lab->stop[0], LOOP_READ, lab_stop_loop, lab, &lab->watches[1]) == 0);
-	struct resolver_plan plan = {
-		.config = &lab->config, .loop = lab->loop, .sockets = lab->sockets, .sockets_len = 2
-	};
+	struct resolver_plan plan = { .config = &lab->config,
+		.loop = lab->loop,
+		.sockets = lab->sockets,
+		.sockets_len = 2,
+		.lender = lab->lender };
 	int r = resolver_new(&plan, &lab->resolver, fault, sizeof(fault));
 
 	CHECK_TEXT(fault, "");
