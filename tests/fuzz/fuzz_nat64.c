@@ -5,7 +5,7 @@
  * Input: records of a header byte, a byte of offload flags, a length or time of 16 bits, and the packet. Header byte:
  * bits 0-1 are 3 for time, else a packet; 2: leave its addresses; 3: aim at the pool; 4: make it a fragment of one of four
  * datagrams. Bit 7 of the first one: the pool is shared with the host; bit 6: two of the four hosts have mappings, and are
- * aimed at instead of every other remote; bit 5: missing checksums are computed for them.
+ * aimed at instead of every other remote, and a third one is lent an address by DNS46; bit 5: missing checksums are computed for them.
  */
 #include "addr/embed.h"
 #include "base/bytes.h"
@@ -41,6 +41,28 @@ static const struct eam mapping = {
 	.v6 = { { UINT64_C(0x20010db800000000), 0 }, 127 },
 };
 
+#define LENT4 (MAPPED4 + 2)
+
+/* 203.0.113.2 is lent to the third host, and 203.0.113.3 to nobody. */
+static struct lent46 *lent_table(void)
+{
+	static uint64_t memory[24];
+	static struct lent46 t;
+	const struct prefix4 pool = { { LENT4 }, 31 };
+	const struct hash_key key = { 1, 2 };
+	struct lent46_writer w;
+	struct addr4 a;
+
+	bytes_zero(memory, sizeof(memory));
+	lent46_make(memory, pool, &key);
+	if (sizeof(memory) < lent46_bytes(pool) || !lent46_attach(&t, pool, memory))
+		abort();
+	lent46_take(&w, &t, NSEC);
+	if (lent46_lend(&w, (struct addr6){ UINT64_C(0x20010db800000000), 2 }, NSEC, NSEC, &a) < 0)
+		abort();
+	return &t;
+}
+
 static void add_siit(struct nat64_config *c, uint8_t first)
 {
 	c->siit = (struct siit_config){
@@ -50,6 +72,7 @@ static void add_siit(struct nat64_config *c, uint8_t first)
 		.mappings_len = 1,
 		.allow_non_global = true,
 		.udp_zero = first & FIRST_COMPUTE ? UDP_ZERO_COMPUTE : UDP_ZERO_DROP,
+		.lent = lent_table(),
 	};
 }
 
@@ -107,8 +130,8 @@ static void aim(uint8_t *p, size_t len, uint8_t mode, uint8_t first)
 	} else if (p[0] >> 4 == 4 && len >= 20) {
 		addr4_put(p + 12, (struct addr4){ 0xc6336400u + (p[15] & 3u) });
 		addr4_put(p + 16,
-			(struct addr4){
-				(first & FIRST_SIIT && !(mode & 8) ? MAPPED4 : 0xc0000240u) + (p[19] & 1u) });
+			(struct addr4){ first & FIRST_SIIT && !(mode & 8) ? MAPPED4 + (p[19] & 3u)
+									  : 0xc0000240u + (p[19] & 1u) });
 		size_t header = (size_t)(p[0] & 15) * 4;
 
 		if (mode & 16)
