@@ -97,6 +97,8 @@ unchanged() { # unchanged FILE: the host is as it was
 }
 
 start() { # start ARGUMENTS...: run the probe until `stop`
+	: >"$dir/log" # else what the one before said may be read until the new one opens it
+	: >"$dir/err"
 	# Not in_gw: $! must be the probe itself, which `ip netns exec` becomes.
 	ip netns exec "$gw" "$probe" --journal "$dir/run/host.journal" --prefix 64:ff9b::/96 "$@" run \
 		>"$dir/log" 2>"$dir/err" &
