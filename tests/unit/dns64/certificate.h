@@ -74,6 +74,19 @@ static inline SSL *tls_client(int fd, const char *alpn)
 	return NULL;
 }
 
+/* @len bytes from a blocking connection; false at its end. */
+static inline bool tls_read_exactly(SSL *tls, uint8_t *to, size_t len)
+{
+	for (size_t have = 0; have < len;) {
+		int n = SSL_read(tls, to + have, (int)(len - have));
+
+		if (n <= 0)
+			return false;
+		have += (size_t)n;
+	}
+	return true;
+}
+
 /* Whether the server showed this certificate. */
 static inline bool tls_is_shown(SSL *tls, const struct pem *p)
 {

@@ -46,18 +46,6 @@ struct fixture {
 
 /* --- the server --- */
 
-static bool read_exactly(SSL *tls, uint8_t *to, size_t len)
-{
-	for (size_t have = 0; have < len;) {
-		int n = SSL_read(tls, to + have, (int)(len - have));
-
-		if (n <= 0)
-			return false;
-		have += (size_t)n;
-	}
-	return true;
-}
-
 static void write_all(struct server *s, SSL *tls, const uint8_t *from, size_t len)
 {
 	size_t step = s->manner == BYTE_BY_BYTE ? 1 : len;
@@ -88,10 +76,10 @@ static void serve(struct server *s, SSL *tls)
 	size_t lens[2];
 	unsigned held = 0;
 
-	while (read_exactly(tls, frames[held], 2)) {
+	while (tls_read_exactly(tls, frames[held], 2)) {
 		lens[held] = 2u + be16_at(frames[held]);
 		REQUIRE(lens[held] <= sizeof(frames[0]) &&
-			read_exactly(tls, frames[held] + 2, lens[held] - 2));
+			tls_read_exactly(tls, frames[held] + 2, lens[held] - 2));
 		__atomic_fetch_add(&s->queries, 1, __ATOMIC_SEQ_CST);
 		s->unpadded += (lens[held] - 2) % 128 != 0;
 		if (s->manner == HANGS_UP)

@@ -62,28 +62,16 @@ static int connect_tcp(void)
 	return fd;
 }
 
-static bool read_exactly(SSL *tls, uint8_t *to, size_t len)
-{
-	for (size_t have = 0; have < len;) {
-		int n = SSL_read(tls, to + have, (int)(len - have));
-
-		if (n <= 0)
-			return false;
-		have += (size_t)n;
-	}
-	return true;
-}
-
 /* One message; 0 at the end of the connection. */
 static size_t read_message(SSL *tls, uint8_t *to)
 {
 	uint8_t prefix[2];
 
-	if (!read_exactly(tls, prefix, 2))
+	if (!tls_read_exactly(tls, prefix, 2))
 		return 0;
 	size_t len = be16_at(prefix);
 
-	return read_exactly(tls, to, len) ? len : 0;
+	return tls_read_exactly(tls, to, len) ? len : 0;
 }
 
 static size_t put_query(uint8_t *to, const char *name, uint16_t id)
