@@ -66,7 +66,8 @@ static const struct conf_key forward_rows[] = {
 		.standard = "192.0.2.53",
 		.is_required = true,
 		.change = CONF_CHANGE_RESTART,
-		.help = "The servers that are asked; they must be resolvers, or know the whole domain." },
+		.help = "The servers that are asked, as in dns64.upstream; they must be resolvers, or know "
+			"the whole domain." },
 	{ .path = "dns64.forward[].dnssec",
 		.shape = &shape_switch,
 		.at = FORWARD_AT(is_validated),
@@ -192,8 +193,12 @@ static void read_forwards(
 	for (const struct conf_node *m = n->members; m; m = m->next, i++) {
 		size_t back = path_enter_member(r, i);
 
-		if (entry_read(r, &conf_dns64_forward_keys, m, &d->forward[d->forward_len]))
+		struct dns64_forward *f = &d->forward[d->forward_len];
+
+		if (entry_read(r, &conf_dns64_forward_keys, m, f)) {
+			upstream_check_kind(r, f->to, f->to_len, reading_line(r, m));
 			check_domain(r, d->forward_len++, reading_line(r, m));
+		}
 		path_leave(r, back);
 	}
 }
@@ -349,12 +354,49 @@ static void check_servers(struct conf_reading *r, const struct dns64_forward *f,
 	}
 }
 
+struct tls_servers {
+	const struct upstream *at[DNS64_TLS_SERVERS_MAX];
+	unsigned len; /* one more than there is room for: too many */
+};
+
+static void count_tls(struct tls_servers *s, const struct upstream *u)
+{
+	unsigned i = 0;
+
+	while (i < s->len && i < ARRAY_LEN(s->at) && !upstream_equal(s->at[i], u))
+		i++;
+	if (!u->tls || i < s->len)
+		return;
+	if (i < ARRAY_LEN(s->at))
+		s->at[i] = u;
+	s->len = i + 1;
+}
+
+/* Each has a connection and a socket of its own in each thread. */
+static void check_tls_servers(struct conf_reading *r)
+{
+	const struct dns64_config *d = &r->c->dns64;
+	struct tls_servers s = { .len = 0 };
+
+	for (unsigned i = 0; i < d->upstream_len; i++)
+		count_tls(&s, &d->upstream[i]);
+	for (unsigned i = 0; i < d->forward_len; i++)
+		for (unsigned k = 0; k < d->forward[i].to_len; k++)
+			count_tls(&s, &d->forward[i].to[k]);
+	if (s.len > DNS64_TLS_SERVERS_MAX)
+		reading_fault(r, r->c->origin.forward_line,
+			"more than %u different servers are asked over TLS (dns64.upstream counts, too), "
+			"write fewer",
+			DNS64_TLS_SERVERS_MAX);
+}
+
 void domains_check(struct conf_reading *r, const struct addr4 *host4)
 {
 	size_t back = path_enter(r, "dns64.forward");
 
 	for (unsigned i = 0; i < r->c->dns64.forward_len; i++)
 		check_servers(r, &r->c->dns64.forward[i], host4);
+	check_tls_servers(r);
 	path_leave(r, back);
 }
 

@@ -476,25 +476,39 @@ static bool read_tls(const char *text, struct upstream *u, char *why)
 	return true;
 }
 
-static bool read_upstream(const char *text, void *to, char why[static ITEM_WHY])
+/* @form: what is wrong with a text that is neither a server with TLS nor one without */
+static bool read_any_server(const char *text, struct upstream *ret, const char *form, char *why)
 {
 	struct upstream u = { 0 };
 	bool is_tls = strncmp(text, TLS_SCHEME, strlen(TLS_SCHEME)) == 0;
 
 	if (is_tls && !read_tls(text, &u, why))
 		return false;
-	if (!is_tls && !parse_endpoint(text, text + strlen(text), DNS_PORT, &u.to))
-		return wrong(why,
-			"\"" SHOWN "\" is no upstream, write system, recursive, an address such as "
-			"192.0.2.53, or \"tls://9.9.9.9#dns.quad9.net\"",
-			text);
+	if (!is_tls && !server_parse(text, &u.to))
+		return wrong(why, "\"" SHOWN "\" is %s", text, form);
 	if (!is_server_address(&u.to))
 		return wrong(why,
 			"\"" SHOWN "\" is not the address of one server (unspecified, link-local, multicast "
 			"or reserved), write another",
 			text);
-	*(struct upstream *)to = u;
+	*ret = u;
 	return true;
+}
+
+static bool read_upstream(const char *text, void *to, char why[static ITEM_WHY])
+{
+	return read_any_server(text, to,
+		"no upstream, write system, recursive, an address such as 192.0.2.53, or "
+		"\"tls://9.9.9.9#dns.quad9.net\"",
+		why);
+}
+
+static bool read_server(const char *text, void *to, char why[static ITEM_WHY])
+{
+	return read_any_server(text, to,
+		"not the address of one server, write one such as 192.0.2.53, \"[2001:db8::53]:5353\" or "
+		"\"tls://192.0.2.53#dns.corp.example\"",
+		why);
 }
 
 static void write_upstream(const void *from, char text[static ITEM_TEXT])
@@ -505,19 +519,6 @@ static void write_upstream(const void *from, char text[static ITEM_TEXT])
 	write_endpoint(&u->to, server);
 	snprintf(text, ITEM_TEXT, "%s%.64s%s%.254s", u->tls ? TLS_SCHEME : "", server, u->tls ? "#" : "",
 		u->tls ? u->tls_name : "");
-}
-
-static bool read_server(const char *text, void *to, char why[static ITEM_WHY])
-{
-	struct dns_endpoint server;
-
-	if (!server_parse(text, &server) || !is_server_address(&server))
-		return wrong(why,
-			"\"" SHOWN "\" is not the address of one server, write one such as 192.0.2.53 or "
-			"\"[2001:db8::53]:5353\"",
-			text);
-	*(struct dns_endpoint *)to = server;
-	return true;
 }
 
 /* --- ports, names and paths --- */
@@ -642,7 +643,7 @@ const struct conf_item item_protocol = { sizeof(uint8_t), read_protocol, write_p
 const struct conf_item item_static_protocol = { sizeof(struct conf_protocol), read_static_protocol, NULL };
 const struct conf_item item_ports = { sizeof(struct conf_ports), read_ports, write_ports };
 const struct conf_item item_upstream = { sizeof(struct upstream), read_upstream, write_upstream };
-const struct conf_item item_server = { sizeof(struct dns_endpoint), read_server, write_endpoint };
+const struct conf_item item_server = { sizeof(struct upstream), read_server, write_upstream };
 const struct conf_item item_interface = { CONF_POOL_IFNAME, read_interface, write_text };
 const struct conf_item item_socket = { sizeof(((struct conf_control *)0)->socket), read_socket, write_text };
 const struct conf_item item_url_path = { DNS64_URL_PATH_MAX, read_url_path, write_text };

@@ -29,7 +29,7 @@ extern const struct conf_item item_protocol;	    /* uint8_t: of a protocol that 
 extern const struct conf_item item_static_protocol; /* struct conf_protocol; never printed */
 extern const struct conf_item item_ports;	    /* struct conf_ports */
 extern const struct conf_item item_upstream;	    /* struct upstream */
-extern const struct conf_item item_server; /* struct dns_endpoint: of a name server, asked without TLS */
+extern const struct conf_item item_server;	    /* struct upstream: as item_upstream, of a domain */
 extern const struct conf_item item_interface;	    /* char[CONF_POOL_IFNAME] */
 extern const struct conf_item item_socket;	    /* char[108], an absolute path */
 extern const struct conf_item item_metrics;	    /* struct conf_metrics: an endpoint, or off */

@@ -51,6 +51,16 @@ static void take_server(struct conf_reading *r, const struct conf_node *m)
 	d->upstream_len++;
 }
 
+void upstream_check_kind(struct conf_reading *r, const struct upstream *servers, unsigned len, unsigned line)
+{
+	for (unsigned i = 1; i < len; i++)
+		if (servers[i].tls != servers[0].tls) {
+			reading_fault(r, line,
+				"servers with and without TLS cannot be mixed, write one kind for all");
+			return;
+		}
+}
+
 static void read_upstreams(
 	struct conf_reading *r, const struct conf_key *k, const struct conf_node *n, void *base)
 {
@@ -67,6 +77,7 @@ static void read_upstreams(
 			take_server(r, m);
 		path_leave(r, back);
 	}
+	upstream_check_kind(r, r->c->dns64.upstream, r->c->dns64.upstream_len, r->c->origin.upstream_line);
 }
 
 static void print_upstreams(const struct conf_key *k, const void *base, FILE *to, unsigned indent)
@@ -120,11 +131,14 @@ static bool leads_to(
 }
 
 const struct dns_endpoint *upstream_own_listen(
-	const struct dns64_config *d, const struct dns_endpoint *server, const struct addr4 *host4)
+	const struct dns64_config *d, const struct upstream *server, const struct addr4 *host4)
 {
-	for (unsigned i = 0; i < d->listen_len; i++)
-		if (leads_to(server, &d->listen[i], host4))
-			return &d->listen[i];
+	const struct dns_endpoint *listen = server->tls ? d->tls.listen : d->listen;
+	unsigned len = server->tls ? d->tls.listen_len : d->listen_len;
+
+	for (unsigned i = 0; i < len; i++)
+		if (leads_to(&server->to, &listen[i], host4))
+			return &listen[i];
 	return NULL;
 }
 
@@ -135,7 +149,7 @@ void upstream_check(struct conf_reading *r, const struct addr4 *host4)
 	size_t back = path_enter(r, "dns64.upstream");
 
 	for (unsigned i = 0; i < d->upstream_len; i++) {
-		const struct dns_endpoint *listen = upstream_own_listen(d, &d->upstream[i].to, host4);
+		const struct dns_endpoint *listen = upstream_own_listen(d, &d->upstream[i], host4);
 
 		if (!listen)
 			continue;
@@ -216,7 +230,7 @@ static void take_nameserver(void *ctx, const char *word)
 	if (is_unspecified(&u.to)) /* as the C library has it: this host */
 		u.to = u.to.is4 ? (struct dns_endpoint){ .is4 = true, .a4.v = LOOPBACK4, .port = DNS_PORT }
 				: (struct dns_endpoint){ .a6.lo = 1, .port = DNS_PORT };
-	const struct dns_endpoint *listen = upstream_own_listen(d, &u.to, v->host4);
+	const struct dns_endpoint *listen = upstream_own_listen(d, &u, v->host4);
 
 	if (listen) {
 		item_endpoint.write(listen, own);

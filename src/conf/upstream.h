@@ -8,11 +8,14 @@
  * upstream_own_listen() - the listening address that a server's address leads back to, or NULL
  * @host4:	the host's own IPv4 address, or NULL if it is not known
  *
- * A query to ourselves would come back for ever: to an address that we listen on, or, if we listen on a
- * wildcard, to the loopback address or the host's own.
+ * A query to ourselves would come back for ever: to an address that we listen on (of dns64.tls, if it is asked over TLS),
+ * or, if we listen on a wildcard, to the loopback address or the host's own.
  */
 const struct dns_endpoint *upstream_own_listen(
-	const struct dns64_config *d, const struct dns_endpoint *server, const struct addr4 *host4);
+	const struct dns64_config *d, const struct upstream *server, const struct addr4 *host4);
+
+/** upstream_check_kind() - a fault if only some of the servers, which stand in @line, are asked over TLS */
+void upstream_check_kind(struct conf_reading *r, const struct upstream *servers, unsigned len, unsigned line);
 
 /** upstream_check() - a fault for each listed server that is ourselves */
 void upstream_check(struct conf_reading *r, const struct addr4 *host4);

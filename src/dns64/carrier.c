@@ -22,6 +22,7 @@
 
 struct carried {
 	struct carrier *carrier;
+	struct upstream server;
 	struct dot *dot;
 	int fd;
 	struct loop_watch *watch;
@@ -30,8 +31,9 @@ struct carried {
 
 struct carrier {
 	struct dns64_counters *counters;
+	struct loop *loop;
 	struct ssl_ctx_st *tls;
-	struct carried lines[DNS64_UPSTREAM_MAX];
+	struct carried lines[DNS64_TLS_SERVERS_MAX];
 	unsigned len;
 };
 
@@ -115,34 +117,62 @@ static int open_line(struct carried *l, struct loop *loop)
 	return loop_watch_fd(loop, l->fd, LOOP_READ, on_query, l, &l->watch);
 }
 
-int carrier_new(const struct upstream *upstreams, unsigned len, const char *authorities, struct loop *l,
-	struct dns64_counters *counters, struct carrier **ret, char *fault, size_t fault_size)
+static const struct carried *find_line(const struct carrier *c, const struct upstream *server)
+{
+	for (unsigned i = 0; i < c->len; i++)
+		if (upstream_equal(&c->lines[i].server, server))
+			return &c->lines[i];
+	return NULL;
+}
+
+/* A line to @server, if it needs one and has none yet. */
+static int add_line(struct carrier *c, const struct upstream *server)
+{
+	if (!server->tls || find_line(c, server))
+		return 0;
+	if (c->len == ARRAY_LEN(c->lines))
+		return -ENOSPC;
+	struct carried *l = &c->lines[c->len++];
+
+	*l = (struct carried){ .carrier = c, .server = *server, .fd = -1 };
+	int err = dot_new(server, c->loop, c->tls, c->counters, (struct dot_asker){ answered, l }, &l->dot);
+
+	return err < 0 ? err : open_line(l, c->loop);
+}
+
+static int add_lines(struct carrier *c, const struct dns64_config *config)
+{
+	int err = 0;
+
+	for (unsigned i = 0; err == 0 && i < config->upstream_len; i++)
+		err = add_line(c, &config->upstream[i]);
+	for (unsigned i = 0; err == 0 && i < config->forward_len; i++)
+		for (unsigned k = 0; err == 0 && k < config->forward[i].to_len; k++)
+			err = add_line(c, &config->forward[i].to[k]);
+	return err;
+}
+
+int carrier_new(const struct dns64_config *config, struct loop *l, struct dns64_counters *counters,
+	struct carrier **ret, char *fault, size_t fault_size)
 {
 	struct carrier *c = calloc(1, sizeof(*c));
 
-	ASSERT(len <= DNS64_UPSTREAM_MAX);
 	if (!c) {
 		snprintf(fault, fault_size, "out of memory");
 		return -ENOMEM;
 	}
 	c->counters = counters;
-	int err = tls_client_context_new(authorities, &c->tls, fault, fault_size);
+	c->loop = l;
+	int err = tls_client_context_new(config->upstream_ca, &c->tls, fault, fault_size);
 
 	if (err < 0) {
 		carrier_free(c);
 		return err;
 	}
-	for (unsigned i = 0; err == 0 && i < len; i++) {
-		struct carried *line = &c->lines[c->len++];
-
-		*line = (struct carried){ .carrier = c, .fd = -1 };
-		err = dot_new(
-			&upstreams[i], l, c->tls, counters, (struct dot_asker){ answered, line }, &line->dot);
-		if (err == 0)
-			err = open_line(line, l);
-	}
+	err = add_lines(c, config);
 	if (err < 0) {
-		snprintf(fault, fault_size, "cannot open a way to an upstream over TLS: %s", strerror(-err));
+		snprintf(fault, fault_size, "cannot open a way to an upstream over TLS: %s",
+			err == -ENOSPC ? "there are too many of them" : strerror(-err));
 		carrier_free(c);
 		return err;
 	}
@@ -166,7 +196,9 @@ void carrier_free(struct carrier *c)
 	free(c);
 }
 
-uint16_t carrier_port(const struct carrier *c, unsigned i)
+uint16_t carrier_port(const struct carrier *c, const struct upstream *server)
 {
-	return c->lines[i].port;
+	const struct carried *l = find_line(c, server);
+
+	return l ? l->port : 0;
 }

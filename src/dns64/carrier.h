@@ -2,7 +2,7 @@
  * carrier.h - how libunbound reaches upstreams that are asked over TLS
  *
  * Debian's libunbound does not check the name in a server's certificate, or has no TLS at all. So it asks a socket of
- * ours on the loopback, one for each such upstream, over UDP; behind it is dot.c.
+ * ours on the loopback, one for each such server, over UDP; behind it is dot.c.
  */
 #ifndef ISTHMUS_DNS64_CARRIER_H
 #define ISTHMUS_DNS64_CARRIER_H
@@ -13,22 +13,21 @@
 struct carrier; /* opaque */
 
 /**
- * carrier_new() - open the sockets
- * @upstreams:	@len of them, all with tls
- * @authorities: path of the certificates that are trusted (PEM)
+ * carrier_new() - open the sockets, one for each different server over TLS that @config has
  * @counters:	borrowed
  * @fault:	on failure, a sentence for the user
  *
- * Return: 0; -EINVAL: @authorities; -errno
+ * A server that stands in the configuration more than once has one connection.
+ *
+ * Return: 0; -EINVAL: the authorities of upstream_ca; -ENOSPC: DNS64_TLS_SERVERS_MAX; -errno
  * Context: start-up; reads a file
  */
-MUST_CHECK int carrier_new(const struct upstream *upstreams, unsigned len, const char *authorities,
-	struct loop *l, struct dns64_counters *counters, struct carrier **ret, char *fault,
-	size_t fault_size);
+MUST_CHECK int carrier_new(const struct dns64_config *config, struct loop *l, struct dns64_counters *counters,
+	struct carrier **ret, char *fault, size_t fault_size);
 void carrier_free(struct carrier *c); /* NULL is fine */
 
-/** carrier_port() - the port on 127.0.0.1 that leads to upstream @i, host order */
-uint16_t carrier_port(const struct carrier *c, unsigned i);
+/** carrier_port() - the port on 127.0.0.1 that leads to @server, host order; 0 if none does */
+uint16_t carrier_port(const struct carrier *c, const struct upstream *server);
 
 /**
  * carrier_pad() - lengthen a query so that its length says little about its name

@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "dns64/name.h"
 
+#include <string.h>
+
 #define DNS64_LISTEN_MAX 16
 #define DNS64_THREADS_MAX 16
 #define DNS64_ALLOW_MAX 64
@@ -22,6 +24,7 @@
 #define DNS64_VIEW_CLIENTS_MAX 16
 #define DNS64_FORWARD_MAX 32
 #define DNS64_FORWARD_TO_MAX 8
+#define DNS64_TLS_SERVERS_MAX 48 /* different ones, of dns64.upstream and dns64.forward together */
 #define DNS64_ANCHORS_MAX 32
 #define DNS64_BLOCK_MAX 128
 #define DNS64_LOCAL_MAX 4096	     /* names with one address each */
@@ -55,6 +58,19 @@ struct upstream {
 	char tls_name[256]; /* name that the certificate must have; empty: not checked is not allowed, see
 			       conf */
 };
+
+static inline bool dns_endpoint_equal(const struct dns_endpoint *a, const struct dns_endpoint *b)
+{
+	if (a->is4 != b->is4 || a->port != b->port)
+		return false;
+	return a->is4 ? addr4_eq(a->a4, b->a4) : addr6_eq(a->a6, b->a6);
+}
+
+static inline bool upstream_equal(const struct upstream *a, const struct upstream *b)
+{
+	return a->tls == b->tls && dns_endpoint_equal(&a->to, &b->to) &&
+	       (!a->tls || strcmp(a->tls_name, b->tls_name) == 0);
+}
 
 /* One way of serving over TLS; off if it listens nowhere. */
 struct dns64_secure {
@@ -112,7 +128,7 @@ struct dns64_per_client {
 /* A domain that other servers are asked for than for the rest. */
 struct dns64_forward {
 	struct dns_name domain; /* it, and all below */
-	struct dns_endpoint to[DNS64_FORWARD_TO_MAX];
+	struct upstream to[DNS64_FORWARD_TO_MAX]; /* all with TLS, or none */
 	unsigned to_len;
 	bool is_validated; /* if anything is */
 };

@@ -25,13 +25,23 @@ static void read_reserved_ports(char *buf, size_t size)
 		close(fd);
 }
 
+static void look_up_ports(
+	const struct carrier *carrier, const struct dns64_config *c, struct engine_config_ports *p)
+{
+	for (unsigned i = 0; i < c->upstream_len; i++)
+		p->upstream[i] = carrier_port(carrier, &c->upstream[i]);
+	for (unsigned i = 0; i < c->forward_len; i++)
+		for (unsigned k = 0; k < c->forward[i].to_len; k++)
+			p->forward[i][k] = carrier_port(carrier, &c->forward[i].to[k]);
+}
+
 /* Writes the configuration into memory and lets libunbound read it from there. */
 static int load_config(struct ub_ctx *ctx, const struct context_plan *p, enum context_cache cache,
 	char *fault, size_t fault_size)
 {
 	const struct dns64_config *c = p->config;
 	char reserved[4096], path[64];
-	uint16_t carried[DNS64_UPSTREAM_MAX] = { 0 };
+	struct engine_config_ports ports = { 0 };
 	int fd = memfd_create("isthmus-dns64", MFD_CLOEXEC);
 	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
 
@@ -44,10 +54,10 @@ static int load_config(struct ub_ctx *ctx, const struct context_plan *p, enum co
 		return err;
 	}
 	read_reserved_ports(reserved, sizeof(reserved));
-	for (unsigned i = 0; p->carrier && i < c->upstream_len; i++)
-		carried[i] = carrier_port(p->carrier, i);
+	if (p->carrier)
+		look_up_ports(p->carrier, c, &ports);
 	engine_config_write(
-		f, c, &(struct engine_config_host){ p->threads, reserved, carried, cache == CACHE_NONE });
+		f, c, &(struct engine_config_host){ p->threads, reserved, &ports, cache == CACHE_NONE });
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	int r = fflush(f) != 0 ? UB_READFILE : ub_ctx_config(ctx, path);
 

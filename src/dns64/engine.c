@@ -349,9 +349,8 @@ static int engine_init(
 		snprintf(fault, fault_size, "out of memory");
 		return r;
 	}
-	if (engine_config_is_tls(c))
-		r = carrier_new(c->upstream, c->upstream_len, c->upstream_ca, l, e->counters, &e->carrier,
-			fault, fault_size);
+	if (engine_config_has_tls(c))
+		r = carrier_new(c, l, e->counters, &e->carrier, fault, fault_size);
 	return r < 0 ? r : make_contexts(e, c, l, fault, fault_size);
 }
 

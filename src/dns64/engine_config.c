@@ -56,24 +56,39 @@ static int fail(char *fault, size_t size, int err, const char *text)
 	return err;
 }
 
-bool engine_config_is_tls(const struct dns64_config *c)
+bool engine_config_has_tls(const struct dns64_config *c)
 {
+	for (unsigned i = 0; i < c->forward_len; i++)
+		if (c->forward[i].to_len > 0 && c->forward[i].to[0].tls)
+			return true;
 	return c->upstream_mode == UPSTREAM_FORWARD && c->upstream_len > 0 && c->upstream[0].tls;
 }
 
-static int check_forward(const struct dns64_config *c, char *fault, size_t size)
+/* libunbound takes any server of a zone, so one without TLS would be asked what the others are to keep secret. */
+static int check_servers(const struct upstream *servers, unsigned len, char *fault, size_t size)
 {
-	if (c->upstream_len == 0)
-		return fail(fault, size, -EINVAL, "there is no upstream resolver to forward to");
-	for (unsigned i = 0; i < c->upstream_len; i++) {
-		if (c->upstream[i].tls != c->upstream[0].tls)
+	for (unsigned i = 0; i < len; i++) {
+		if (servers[i].tls != servers[0].tls)
 			return fail(fault, size, -EINVAL,
 				"upstreams with and without TLS cannot be mixed: use one kind for all");
-		if (c->upstream[i].tls && c->upstream[i].tls_name[0] == '\0')
+		if (servers[i].tls && servers[i].tls_name[0] == '\0')
 			return fail(fault, size, -EINVAL,
 				"a TLS upstream needs the name in its certificate: tls://ADDRESS#NAME");
 	}
 	return 0;
+}
+
+static int check_forward(const struct dns64_config *c, char *fault, size_t size)
+{
+	int err = 0;
+
+	if (c->upstream_mode == UPSTREAM_FORWARD && c->upstream_len == 0)
+		return fail(fault, size, -EINVAL, "there is no upstream resolver to forward to");
+	if (c->upstream_mode == UPSTREAM_FORWARD)
+		err = check_servers(c->upstream, c->upstream_len, fault, size);
+	for (unsigned i = 0; err == 0 && i < c->forward_len; i++)
+		err = check_servers(c->forward[i].to, c->forward[i].to_len, fault, size);
+	return err;
 }
 
 /* The name goes between quotes into the text: only what a host name is made of. */
@@ -117,9 +132,7 @@ int engine_config_check(const struct dns64_config *c, char *fault, size_t fault_
 			": validation needs it (package dns-root-data), or set dnssec: off");
 	if (!are_names_sound(c))
 		return fail(fault, fault_size, -EINVAL, "a configured domain is no name of a host");
-	if (c->upstream_mode == UPSTREAM_FORWARD)
-		return check_forward(c, fault, fault_size);
-	return 0;
+	return check_forward(c, fault, fault_size);
 }
 
 static bool is_loopback(const struct dns_endpoint *e)
@@ -129,10 +142,16 @@ static bool is_loopback(const struct dns_endpoint *e)
 	return e->a6.hi == 0 && e->a6.lo == 1;
 }
 
-static void write_address(FILE *f, const struct dns_endpoint *to)
+/* @port: of the carrier, if the server is asked over TLS */
+static void write_server(FILE *f, const struct upstream *server, uint16_t port)
 {
+	const struct dns_endpoint *to = &server->to;
 	char text[ADDR6_TEXT];
 
+	if (server->tls) {
+		fprintf(f, " forward-addr: \"127.0.0.1@%u\"\n", (unsigned)port);
+		return;
+	}
 	if (to->is4)
 		addr4_text(to->a4, text);
 	else
@@ -150,10 +169,7 @@ static void write_forward(FILE *f, const struct dns64_config *c, const struct en
 {
 	write_zone(f, ".", h);
 	for (unsigned i = 0; i < c->upstream_len; i++)
-		if (c->upstream[i].tls)
-			fprintf(f, " forward-addr: \"127.0.0.1@%u\"\n", (unsigned)h->carried[i]);
-		else
-			write_address(f, &c->upstream[i].to);
+		write_server(f, &c->upstream[i], h->ports->upstream[i]);
 }
 
 static void write_insecure(FILE *f, const struct dns64_config *c)
@@ -174,7 +190,7 @@ static void write_forwarded_domains(FILE *f, const struct dns64_config *c, const
 	for (unsigned i = 0; i < c->forward_len; i++) {
 		write_zone(f, dns_name_text(&c->forward[i].domain, text), h);
 		for (unsigned k = 0; k < c->forward[i].to_len; k++)
-			write_address(f, &c->forward[i].to[k]);
+			write_server(f, &c->forward[i].to[k], h->ports->forward[i][k]);
 	}
 }
 
@@ -212,14 +228,14 @@ static void write_reserved(FILE *f, const char *reserved)
 
 static bool has_loopback_upstream(const struct dns64_config *c)
 {
-	if (engine_config_is_tls(c)) /* by way of the carrier */
+	if (engine_config_has_tls(c)) /* by way of the carrier */
 		return true;
 	for (unsigned i = 0; c->upstream_mode == UPSTREAM_FORWARD && i < c->upstream_len; i++)
 		if (is_loopback(&c->upstream[i].to))
 			return true;
 	for (unsigned i = 0; i < c->forward_len; i++)
 		for (unsigned k = 0; k < c->forward[i].to_len; k++)
-			if (is_loopback(&c->forward[i].to[k]))
+			if (is_loopback(&c->forward[i].to[k].to))
 				return true;
 	return false;
 }

@@ -24,21 +24,25 @@
  */
 MUST_CHECK int engine_config_check(const struct dns64_config *c, char *fault, size_t fault_size);
 
+/* For each server over TLS the port of the carrier on 127.0.0.1; those of others are not looked at. */
+struct engine_config_ports {
+	uint16_t upstream[DNS64_UPSTREAM_MAX];
+	uint16_t forward[DNS64_FORWARD_MAX][DNS64_FORWARD_TO_MAX];
+};
+
 /* What the text depends on beside the configuration. */
 struct engine_config_host {
 	unsigned threads; /* how many engines share the memory of the caches; at least 1 */
 	const char
 		*reserved; /* the kernel's list of reserved ports, such as "49152-65535,8080"; "" for none */
-	const uint16_t *
-		carried; /* upstreams over TLS: for each, the port of the carrier on 127.0.0.1; else not looked
-				    at */
+	const struct engine_config_ports *ports;
 	bool is_uncached; /* answers of servers that are forwarded to are neither kept nor given again */
 };
 
 /** engine_config_write() - write the text */
 void engine_config_write(FILE *f, const struct dns64_config *c, const struct engine_config_host *h);
 
-/** engine_config_is_tls() - whether the upstreams are asked over TLS */
-bool engine_config_is_tls(const struct dns64_config *c);
+/** engine_config_has_tls() - whether any server is asked over TLS */
+bool engine_config_has_tls(const struct dns64_config *c);
 
 #endif

@@ -213,26 +213,13 @@ void resolver_free(struct resolver *r)
 	free(r);
 }
 
-static bool same_endpoint(const struct dns_endpoint *a, const struct dns_endpoint *b)
-{
-	if (a->is4 != b->is4 || a->port != b->port)
-		return false;
-	return a->is4 ? addr4_eq(a->a4, b->a4) : addr6_eq(a->a6, b->a6);
-}
-
-static bool same_upstream(const struct upstream *a, const struct upstream *b)
-{
-	return a->tls == b->tls && same_endpoint(&a->to, &b->to) &&
-	       (!a->tls || strcmp(a->tls_name, b->tls_name) == 0);
-}
-
 static bool same_forward(const struct dns64_forward *a, const struct dns64_forward *b)
 {
 	if (!dns_name_equal(&a->domain, &b->domain) || a->to_len != b->to_len ||
 		a->is_validated != b->is_validated)
 		return false;
 	for (unsigned i = 0; i < a->to_len; i++)
-		if (!same_endpoint(&a->to[i], &b->to[i]))
+		if (!upstream_equal(&a->to[i], &b->to[i]))
 			return false;
 	return true;
 }
@@ -260,10 +247,10 @@ static bool same_service(const struct dns64_config *a, const struct dns64_config
 		strcmp(a->upstream_ca, b->upstream_ca) != 0)
 		return false;
 	for (unsigned i = 0; i < a->listen_len; i++)
-		if (!same_endpoint(&a->listen[i], &b->listen[i]))
+		if (!dns_endpoint_equal(&a->listen[i], &b->listen[i]))
 			return false;
 	for (unsigned i = 0; i < a->upstream_len; i++)
-		if (!same_upstream(&a->upstream[i], &b->upstream[i]))
+		if (!upstream_equal(&a->upstream[i], &b->upstream[i]))
 			return false;
 	return same_domains(a, b);
 }

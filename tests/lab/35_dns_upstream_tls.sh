@@ -110,6 +110,19 @@ step "without one of them answers come from the other" goes_on
 step "without both it is SERVFAIL, and the log says who does not work" nobody_answers
 step "with both again, answers come" both_return
 
+section "A domain whose servers are asked over TLS"
+names_in_the_clear() { tcpdump -n -r "$LAB_DIR/wan4.pcap" 'port 53' 2>/dev/null; }
+one_domain_over_tls() {
+	lab_gateway_stop && sed -i "s|^  upstream: \(.*\)|  upstream: [$NS4]\n  forward: [{ domain: lab.example, to: \1 }]|" \
+		"$LAB_DIR/isthmus.yaml" && capture "$GW_NS" wan4 wan4 && lab_gateway || return
+	answered www.lab.example "$WEB64" && answered six.lab.example 2001:db8:2::6 &&
+		same "$(status_of nothing.example)" SERVFAIL || return # nsd refuses it
+	captures_end
+	some_packets wan4 'tcp port 853 or tcp port 8853' && names_in_the_clear | grep -q 'nothing\.example' &&
+		not grep -q 'lab\.example' < <(names_in_the_clear)
+}
+step "they are, and other names are not" one_domain_over_tls
+
 section "A server that does not prove its name"
 # lab_gateway waits for an answer, which does not come here.
 is_ready() { isthmus status --json | grep -q '"role":"resolver"'; }

@@ -188,7 +188,7 @@ static inline bool same_domains(const struct dns64_config *a, const struct dns64
 		const struct dns64_forward *x = &a->forward[i], *y = &b->forward[i];
 
 		for (unsigned k = 0; x->to_len == y->to_len && k < x->to_len; k++)
-			if (!same_endpoint(&x->to[k], &y->to[k]))
+			if (!upstream_equal(&x->to[k], &y->to[k]))
 				return false;
 		if (x->to_len != y->to_len || x->is_validated != y->is_validated ||
 			!dns_name_equal(&x->domain, &y->domain))

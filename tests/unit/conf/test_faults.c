@@ -581,10 +581,27 @@ static const struct fault_case dns64_cases[] = {
 		"f.yaml:2: dns64.forward: 127.0.0.1:53 is this resolver itself (it listens on 0.0.0.0:53), "
 		"write "
 		"another server" },
-	{ "a server of a domain over TLS", "dns64:\n  forward: [{ domain: a, to: \"tls://9.9.9.9#a\" }]\n",
-		"f.yaml:2: dns64.forward[0].to: \"tls://9.9.9.9#a\" is not the address of one server, write "
-		"one "
-		"such as 192.0.2.53 or \"[2001:db8::53]:5353\"" },
+	{ "a server of a domain over TLS without a name",
+		"dns64:\n  forward: [{ domain: a, to: \"tls://9.9.9.9\" }]\n",
+		"f.yaml:2: dns64.forward[0].to: \"tls://9.9.9.9\" lacks the name that the server's "
+		"certificate "
+		"must have, write one such as \"tls://9.9.9.9#dns.quad9.net\"" },
+	{ "a server of a domain that is none", "dns64:\n  forward: [{ domain: a, to: recursive }]\n",
+		"f.yaml:2: dns64.forward[0].to: \"recursive\" is not the address of one server, write one "
+		"such as 192.0.2.53, \"[2001:db8::53]:5353\" or \"tls://192.0.2.53#dns.corp.example\"" },
+	{ "servers of a domain with and without TLS",
+		"dns64:\n  forward: [{ domain: a, to: [\"tls://192.0.2.1#a.test\", 192.0.2.2] }]\n",
+		"f.yaml:2: dns64.forward[0]: servers with and without TLS cannot be mixed, write one kind "
+		"for "
+		"all" },
+	{ "upstreams with and without TLS", UPSTREAM "[\"tls://192.0.2.1#a.test\", 192.0.2.2]\n",
+		"f.yaml:2: dns64.upstream: servers with and without TLS cannot be mixed, write one kind for "
+		"all" },
+	{ "a domain that is forwarded to ourselves over TLS",
+		"dns64:\n  tls: { listen: \"[::1]:853\", certificate: /a.pem, key: /a.key }\n"
+		"  forward: [{ domain: a, to: \"tls://[::1]:853#a.test\" }]\n",
+		"f.yaml:3: dns64.forward: tls://[::1]:853#a.test is this resolver itself (it listens on "
+		"[::1]:853), write another server" },
 	{ "a domain with a quote", "dns64:\n  forward: [{ domain: 'a\"b', to: 192.0.2.1 }]\n",
 		"f.yaml:2: dns64.forward[0].domain: \"a\"b\" is no domain, write one such as corp.example "
 		"(letters, "

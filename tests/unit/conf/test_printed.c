@@ -228,6 +228,7 @@ static void make_dns64(struct maker *m)
 	if (below(m, 2))
 		say(m, "  forward: [%s]\n  negative-trust-anchors: [%s]\n  serve-stale: { keep: %us }\n",
 			PICK(m, "", "{ domain: corp.example, to: 203.0.113.1 }",
+				"{ domain: b, to: \"tls://203.0.113.1:8853#dns.b\" }",
 				"{ domain: ., to: [\"192.0.2.1:5353\", \"2001:db8::1\"], dnssec: off }, { "
 				"domain: a, "
 				"to: 203.0.113.1 }"),

@@ -8,6 +8,7 @@
 #include "dns64/sockaddr.h"
 #include "dnstext.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -182,20 +183,22 @@ static void start(struct fixture *f, const char *name, uint16_t port)
 {
 	struct timeval patience = { .tv_sec = 14 };
 	struct upstream u = { .tls = true, .to = { .is4 = true, .a4 = { INADDR_LOOPBACK }, .port = port } };
+	static struct dns64_config c;
 	char fault[300] = "";
 
 	REQUIRE(text_copy(u.tls_name, sizeof(u.tls_name), name));
 	REQUIRE(loop_new(&f->loop) == 0 && pipe(f->stop_pipe) == 0);
 	REQUIRE(loop_watch_fd(f->loop, f->stop_pipe[0], LOOP_READ, on_stop, f, &f->stop) == 0);
-	int err =
-		carrier_new(&u, 1, f->authorities, f->loop, &f->counters, &f->carrier, fault, sizeof(fault));
+	c = (struct dns64_config){ .upstream = { u }, .upstream_len = 1 };
+	REQUIRE(text_copy(c.upstream_ca, sizeof(c.upstream_ca), f->authorities));
+	int err = carrier_new(&c, f->loop, &f->counters, &f->carrier, fault, sizeof(fault));
 
 	CHECK_TEXT(fault, "");
 	REQUIRE(err == 0);
 	union sockaddr_any to;
 	socklen_t len = sockaddr_put(
 		&to, &(struct dns_endpoint){
-			     .is4 = true, .a4 = { INADDR_LOOPBACK }, .port = carrier_port(f->carrier, 0) });
+			     .is4 = true, .a4 = { INADDR_LOOPBACK }, .port = carrier_port(f->carrier, &u) });
 
 	f->client = socket(AF_INET, SOCK_DGRAM, 0);
 	REQUIRE(connect(f->client, &to.sa, len) == 0);
@@ -446,7 +449,8 @@ TEST(messages_that_are_no_queries_are_counted_and_dropped)
 
 TEST(authorities_that_cannot_be_read_are_said)
 {
-	static const struct upstream u = { .tls = true, .tls_name = "a.test" };
+	static struct dns64_config config = { .upstream = { { .tls = true, .tls_name = "a.test" } },
+		.upstream_len = 1 };
 	static const char *const paths[] = { "/nonexistent.pem", "/dev/null" };
 	struct dns64_counters counters = { 0 };
 	struct carrier *c = NULL;
@@ -455,7 +459,8 @@ TEST(authorities_that_cannot_be_read_are_said)
 
 	REQUIRE(loop_new(&l) == 0);
 	for (unsigned i = 0; i < ARRAY_LEN(paths); i++) {
-		CHECK_INT(carrier_new(&u, 1, paths[i], l, &counters, &c, fault, sizeof(fault)), -22);
+		REQUIRE(text_copy(config.upstream_ca, sizeof(config.upstream_ca), paths[i]));
+		CHECK_INT(carrier_new(&config, l, &counters, &c, fault, sizeof(fault)), -22);
 		snprintf(want, sizeof(want),
 			"%s has no certificates of authorities (PEM) that can be read: upstreams with tls:// "
 			"need it "
@@ -463,6 +468,55 @@ TEST(authorities_that_cannot_be_read_are_said)
 			paths[i]);
 		CHECK_TEXT(fault, want);
 	}
+	loop_free(l);
+}
+
+static struct upstream server_at(uint16_t port, const char *name)
+{
+	struct upstream u = { .to = { .is4 = true, .a4 = { 0xc0000201 }, .port = port }, .tls = *name != 0 };
+
+	REQUIRE(text_copy(u.tls_name, sizeof(u.tls_name), name));
+	return u;
+}
+
+TEST(each_different_server_over_tls_has_one_port)
+{
+	static struct dns64_config config;
+	struct dns64_counters counters = { 0 };
+	struct upstream a = server_at(853, "a.test"), b = server_at(853, "b.test"), plain = server_at(53, "");
+	struct carrier *c = NULL;
+	struct pem pem;
+	struct fixture f;
+	char fault[300] = "";
+	struct loop *l;
+
+	REQUIRE(loop_new(&l) == 0);
+	pem_make(&pem, "server.test");
+	f.pem = pem;
+	write_authorities(&f);
+	config = (struct dns64_config){ .upstream = { a }, .upstream_len = 1, .forward_len = 2 };
+	config.forward[0] = (struct dns64_forward){ .to = { plain }, .to_len = 1 };
+	config.forward[1] = (struct dns64_forward){ .to = { b, a }, .to_len = 2 };
+	REQUIRE(text_copy(config.upstream_ca, sizeof(config.upstream_ca), f.authorities));
+	CHECK_INT(carrier_new(&config, l, &counters, &c, fault, sizeof(fault)), 0);
+	CHECK_TEXT(fault, "");
+	CHECK(carrier_port(c, &a) != 0 && carrier_port(c, &b) != 0);
+	CHECK(carrier_port(c, &a) != carrier_port(c, &b));
+	CHECK_INT(carrier_port(c, &plain), 0);
+	carrier_free(c);
+	c = NULL;
+	config.forward_len = DNS64_FORWARD_MAX;
+	for (unsigned i = 0; i < DNS64_TLS_SERVERS_MAX + 1; i++) {
+		struct dns64_forward *to = &config.forward[i / DNS64_FORWARD_TO_MAX];
+
+		to->to[i % DNS64_FORWARD_TO_MAX] = server_at((uint16_t)(1000 + i), "a.test");
+		to->to_len = i % DNS64_FORWARD_TO_MAX + 1;
+	}
+	config.upstream_len = 0;
+	CHECK_INT(carrier_new(&config, l, &counters, &c, fault, sizeof(fault)), -ENOSPC);
+	CHECK_TEXT(fault, "cannot open a way to an upstream over TLS: there are too many of them");
+	CHECK(c == NULL);
+	unlink(f.authorities);
 	loop_free(l);
 }
 

@@ -115,9 +115,8 @@ TEST(what_is_fixed_at_start_of_domains_is_not_changed_while_running)
 	lab_stop(&lab);
 	struct dns64_config c = lab.config;
 
-	c.forward[c.forward_len++] = (struct dns64_forward){
-		.domain = domain_of("a.test"), .to_len = 1, .to = { c.upstream[0].to }
-	};
+	c.forward[c.forward_len++] =
+		(struct dns64_forward){ .domain = domain_of("a.test"), .to_len = 1, .to = { c.upstream[0] } };
 	CHECK_INT(resolver_update(lab.resolver, &c), -EBUSY);
 	c = lab.config;
 	c.anchors[c.anchors_len++] = domain_of("a.test");
@@ -134,7 +133,7 @@ static void forward_r_test_only(struct lab *lab)
 	struct dns64_config *c = &lab->config;
 
 	c->forward[c->forward_len++] = (struct dns64_forward){
-		.domain = domain_of("r.test"), .to_len = 1, .to = { c->upstream[0].to }, .is_validated = true
+		.domain = domain_of("r.test"), .to_len = 1, .to = { c->upstream[0] }, .is_validated = true
 	};
 	c->upstream[0].to.port = 1;
 }

@@ -15,8 +15,10 @@ static char *text_of(const struct dns64_config *c, const char *reserved)
 	FILE *f = open_memstream(&text, &len);
 
 	REQUIRE(f != NULL);
-	engine_config_write(f, c,
-		&(struct engine_config_host){ 1, reserved, (const uint16_t[]){ 40001, 40002 }, is_uncached });
+	static const struct engine_config_ports ports = { .upstream = { 40001, 40002 },
+		.forward = { { 0 }, { 40003, 40001 } } };
+
+	engine_config_write(f, c, &(struct engine_config_host){ 1, reserved, &ports, is_uncached });
 	fclose(f);
 	return text;
 }
@@ -125,11 +127,12 @@ TEST(domains_have_servers_of_their_own)
 	};
 
 	c.forward[0] = (struct dns64_forward){ .domain = name_of("corp.example"),
-		.to = { { .is4 = true, .a4 = { 0xc0000235 }, .port = 53 }, { .a6 = { 0, 1 }, .port = 5353 } },
+		.to = { { .to = { .is4 = true, .a4 = { 0xc0000235 }, .port = 53 } },
+			{ .to = { .a6 = { 0, 1 }, .port = 5353 } } },
 		.to_len = 2,
 		.is_validated = true };
 	c.forward[1] = (struct dns64_forward){ .domain = name_of("10.in-addr.arpa"),
-		.to = { { .is4 = true, .a4 = { 0xc0000235 }, .port = 53 } },
+		.to = { { .to = { .is4 = true, .a4 = { 0xc0000235 }, .port = 53 } } },
 		.to_len = 1 };
 	check_has(&c, "",
 		"forward-zone:\n name: \"corp.example.\"\n forward-addr: \"192.0.2.53@53\"\n forward-addr: "
@@ -140,6 +143,39 @@ TEST(domains_have_servers_of_their_own)
 	check_has(&c, "", " domain-insecure: \"corp.example.\"\n", false);
 	check_has(&c, "", " do-not-query-localhost: no\n", true);
 	check_has(&c, "", " name: \".\"\n", false);
+}
+
+TEST(servers_of_a_domain_are_asked_over_tls_by_way_of_the_carrier)
+{
+	struct dns64_config c = { .upstream_mode = UPSTREAM_RECURSIVE, .forward_len = 2 };
+	struct upstream *to = c.forward[1].to;
+	char fault[256];
+
+	c.forward[0] = (struct dns64_forward){ .domain = name_of("corp.example"),
+		.to = { { .to = { .is4 = true, .a4 = { 0xc0000235 }, .port = 53 } } },
+		.to_len = 1 };
+	CHECK(!engine_config_has_tls(&c));
+	c.forward[1].domain = name_of("lab.example");
+	c.forward[1].to_len = 2;
+	to[0] = (struct upstream){
+		.to = { .is4 = true, .a4 = { 0xc0000236 }, .port = 853 }, .tls = true, .tls_name = "a.example"
+	};
+	to[1].to = to[0].to;
+	CHECK_INT(engine_config_check(&c, fault, sizeof(fault)), -22);
+	CHECK_TEXT(fault, "upstreams with and without TLS cannot be mixed: use one kind for all");
+	to[1].tls = true;
+	CHECK_INT(engine_config_check(&c, fault, sizeof(fault)), -22);
+	CHECK_TEXT(fault, "a TLS upstream needs the name in its certificate: tls://ADDRESS#NAME");
+	CHECK(text_copy(to[1].tls_name, sizeof(to[1].tls_name), "b.example"));
+	CHECK_INT(engine_config_check(&c, fault, sizeof(fault)), 0);
+	CHECK(engine_config_has_tls(&c));
+	check_has(&c, "", " name: \"corp.example.\"\n forward-addr: \"192.0.2.53@53\"\n", true);
+	check_has(&c, "",
+		" name: \"lab.example.\"\n forward-addr: \"127.0.0.1@40003\"\n forward-addr: "
+		"\"127.0.0.1@40001\"\n",
+		true);
+	check_has(&c, "", "192.0.2.54", false);
+	check_has(&c, "", " do-not-query-localhost: no\n", true);
 }
 
 TEST(without_a_cache_no_zone_has_one)
