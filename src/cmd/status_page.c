@@ -403,6 +403,18 @@ static uint64_t sum_counters(const struct snapshot_part *p, const char *prefix)
 	return sum;
 }
 
+static void print_dns46(const struct snapshot_part *p, FILE *to)
+{
+	if (!json_object_get(p->status, "dns46_addresses"))
+		return;
+	count_row(to, "DNS46: A records of lent addresses",
+		(uint64_t)snapshot_counter(p, "dns64", "dns46_answers"));
+	count_row(to, "DNS46: no address was free (SERVFAIL)",
+		(uint64_t)snapshot_counter(p, "dns64", "dns46_refused"));
+	count_row(to, "DNS46: addresses lent now", row_count(p->status, "dns46_addresses_lent"));
+	count_row(to, "DNS46: addresses of the pool", row_count(p->status, "dns46_addresses"));
+}
+
 static void print_dns64(const struct snapshot_part *p, FILE *to)
 {
 	static const char *const answers[][2] = {
@@ -420,6 +432,7 @@ static void print_dns64(const struct snapshot_part *p, FILE *to)
 		count_row(to, answers[i][1], (uint64_t)snapshot_counter(p, "dns64", answers[i][0]));
 	count_row(to, "failed (SERVFAIL)", sum_counters(p, "failed_"));
 	count_row(to, "refused", sum_counters(p, "refused_"));
+	print_dns46(p, to);
 	count_row(to, "TCP clients now", row_count(p->status, "tcp_clients"));
 	fputs("</table>\n", to);
 	end_section(to);

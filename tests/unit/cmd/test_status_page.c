@@ -1,6 +1,7 @@
 /* test_status_page.c - the page for people: its figures, its escapes, and what it says when somebody is silent */
 #include "harness.h"
 
+#include "cmd/prometheus.h"
 #include "cmd/status_page.h"
 #include "snapshots.h"
 
@@ -26,6 +27,26 @@ TEST(the_page_shows_the_figures)
 	struct snapshot s = whole_snapshot();
 
 	check_shows(&s, texts);
+	snapshot_fini(&s);
+}
+
+TEST(with_dns46_the_page_shows_its_pool_and_without_it_nothing_of_it)
+{
+	static const char *const texts[] = { "DNS46: addresses lent now", ">41,207<",
+		"DNS46: addresses of the pool", ">65,536<", NULL };
+	struct snapshot s = whole_snapshot();
+	json_t *status = s.parts[SNAPSHOT_RESOLVER].status;
+	char *page = printed(status_page_print, &s);
+
+	CHECK(strstr(page, "DNS46") == NULL);
+	free(page);
+	json_object_set_new(status, "dns46_addresses", json_integer(65536));
+	json_object_set_new(status, "dns46_addresses_lent", json_integer(41207));
+	check_shows(&s, texts);
+	page = printed(prometheus_print, &s);
+	CHECK(strstr(page, "\nisthmus_dns46_addresses 65536\n") != NULL);
+	CHECK(strstr(page, "\nisthmus_dns46_addresses_lent 41207\n") != NULL);
+	free(page);
 	snapshot_fini(&s);
 }
 
