@@ -451,6 +451,34 @@ bool server_parse(const char *text, struct dns_endpoint *ret)
 	return parse_endpoint(text, text + strlen(text), DNS_PORT, ret);
 }
 
+/* RFC 7858 s3.1: neither kind goes over the port of the other. */
+static bool wrong_port(const char *text, char *why)
+{
+	return wrong(why,
+		"\"" SHOWN "\" has the wrong port: 853 is for DNS over TLS only, and 53 for DNS without TLS",
+		text);
+}
+
+static bool read_dns_listen(const char *text, void *to, char why[static ITEM_WHY])
+{
+	struct dns_endpoint e;
+
+	if (!read_endpoint(text, &e, why) || (e.port == DNS_TLS_PORT && !wrong_port(text, why)))
+		return false;
+	*(struct dns_endpoint *)to = e;
+	return true;
+}
+
+static bool read_tls_listen(const char *text, void *to, char why[static ITEM_WHY])
+{
+	struct dns_endpoint e;
+
+	if (!read_endpoint(text, &e, why) || (e.port == DNS_PORT && !wrong_port(text, why)))
+		return false;
+	*(struct dns_endpoint *)to = e;
+	return true;
+}
+
 static bool read_tls(const char *text, struct upstream *u, char *why)
 {
 	const char *server = text + strlen(TLS_SCHEME);
@@ -473,7 +501,7 @@ static bool read_tls(const char *text, struct upstream *u, char *why)
 			"\"" SHOWN "\" has no address between tls:// and #, write one such as "
 			"\"tls://9.9.9.9#dns.quad9.net\"",
 			text);
-	return true;
+	return u->to.port != DNS_PORT || wrong_port(text, why);
 }
 
 /* @form: what is wrong with a text that is neither a server with TLS nor one without */
@@ -486,6 +514,8 @@ static bool read_any_server(const char *text, struct upstream *ret, const char *
 		return false;
 	if (!is_tls && !server_parse(text, &u.to))
 		return wrong(why, "\"" SHOWN "\" is %s", text, form);
+	if (!is_tls && u.to.port == DNS_TLS_PORT)
+		return wrong_port(text, why);
 	if (!is_server_address(&u.to))
 		return wrong(why,
 			"\"" SHOWN "\" is not the address of one server (unspecified, link-local, multicast "
@@ -634,6 +664,8 @@ const struct conf_item item_prefix4 = { sizeof(struct prefix4), read_prefix4, wr
 const struct conf_item item_address4 = { sizeof(struct addr4), read_address4, write_address4 };
 const struct conf_item item_address6 = { sizeof(struct addr6), read_address6, write_address6 };
 const struct conf_item item_prefix = { sizeof(struct dns_prefix), read_prefix, write_prefix };
+const struct conf_item item_dns_listen = { sizeof(struct dns_endpoint), read_dns_listen, write_endpoint };
+const struct conf_item item_tls_listen = { sizeof(struct dns_endpoint), read_tls_listen, write_endpoint };
 const struct conf_item item_endpoint = { sizeof(struct dns_endpoint), read_endpoint, write_endpoint };
 const struct conf_item item_endpoint4 = { sizeof(struct dns_endpoint), read_endpoint4, write_endpoint };
 const struct conf_item item_endpoint6 = { sizeof(struct dns_endpoint), read_endpoint6, write_endpoint };

@@ -22,6 +22,8 @@ extern const struct conf_item item_domain;   /* struct dns_name */
 extern const struct conf_item item_address4; /* struct addr4, of a host */
 extern const struct conf_item item_address6; /* struct addr6, of a host; auto is :: */
 extern const struct conf_item item_prefix;   /* struct dns_prefix: of either family */
+extern const struct conf_item item_dns_listen; /* struct dns_endpoint: where DNS is served without TLS */
+extern const struct conf_item item_tls_listen; /* struct dns_endpoint: ... over TLS */
 extern const struct conf_item item_endpoint; /* struct dns_endpoint: address and port, of either family */
 extern const struct conf_item item_endpoint4, item_endpoint6; /* struct dns_endpoint of one family */
 extern const struct conf_item item_outside, item_inside;      /* the same; a bare address has port 0 */

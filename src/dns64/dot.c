@@ -278,13 +278,28 @@ static void note_works(struct dot *d)
 	d->is_broken = false;
 }
 
-/* One message of the server. Whether it answers the question is checked by who asked. */
+/* A question that comes back is the one that was asked (RFC 7766 s7, RFC 7858 s3.3); case does not count. */
+static bool is_reply_to(const struct slot *s, const uint8_t *reply, size_t len)
+{
+	size_t type_at = s->question_end - 4u;
+
+	if (be16_at(reply + 4) == 0) /* of an error, perhaps */
+		return true;
+	if (len < s->question_end)
+		return false;
+	for (size_t i = DNS_HEADER_LEN; i < type_at; i++)
+		if (dns_lower(reply[i]) != dns_lower(s->query[i]))
+			return false;
+	return bytes_equal(reply + type_at, s->query + type_at, 4);
+}
+
+/* One message of the server. */
 static void take_reply(struct dot *d, uint8_t *reply, size_t len)
 {
 	unsigned id = len >= 12 ? be16_at(reply) : 0;
 	struct slot *s = &d->slots[id % DOT_OPEN_MAX];
 
-	if (len < 12 || s->state != SLOT_SENT || wire_id(d, s) != id) {
+	if (len < 12 || s->state != SLOT_SENT || wire_id(d, s) != id || !is_reply_to(s, reply, len)) {
 		d->counters->upstream_tls_stray++;
 		return;
 	}

@@ -62,9 +62,11 @@ static enum query_fault read_edns(const struct dns_msg *m, struct query *q)
 	while (dns_walk_next(&w, &rr)) {
 		if (rr.type != TYPE_OPT)
 			continue;
-		if (q->has_edns || m->bytes[rr.owner_at] != 0)
+		bool is_first = !q->has_edns;
+
+		q->has_edns = true; /* also of the reply that says what is wrong with it (s7) */
+		if (!is_first || m->bytes[rr.owner_at] != 0)
 			return QUERY_MALFORMED;
-		q->has_edns = true;
 		q->udp_size = rr.class < DNS_UDP_PLAIN_MAX ? DNS_UDP_PLAIN_MAX : rr.class; /* s6.2.3 */
 		q->ask.dnssec_ok = rr.ttl & DNS_OPT_DO;
 		if (EDNS_VERSION(rr.ttl) > 0)

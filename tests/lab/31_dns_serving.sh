@@ -172,6 +172,10 @@ doh_curl() { client curl -sS -g -m 5 --cacert "$TLS/first.pem" "$@"; }
 curl_finds_the_web() {
 	same "$(doh_curl -6 --doh-url "$DOH" http://www.lab.example/whoami | cut -d ' ' -f 1)" "$POOL4"
 }
+# RFC 8484 s6: what EDNS says of datagrams does not count.
+https_is_no_datagram() {
+	same "$(client kdig "@$GW6" +timeout=3 +retry=0 +https +bufsize=512 +short big.lab.example TXT | wc -l)" 20
+}
 has_max_age() { prints '^cache-control: max-age=[1-9]' doh_curl -o /dev/null -D - "$DOH?dns=$GET_QUERY"; }
 status_is() { same "$(doh_curl -o /dev/null -w '%{http_code}' "${@:2}")" "$1"; }
 wrong_requests() {
@@ -256,6 +260,7 @@ step "a cookie can be asked for alone" prints 'COOKIE: [0-9a-f]\{48\} (good)' cl
 section "DNS over HTTPS"
 step "kdig asks with POST, and finds the certificate good" answers kdig_https first
 step "and with GET" answers kdig_https first +https-get
+step "an answer is whole, whatever size of datagrams the client takes" https_is_no_datagram
 step "curl finds a web server through it, and NAT64 leads there" curl_finds_the_web
 step "the answer says how long it may be kept" has_max_age
 step "what is no query gets an error of HTTP" wrong_requests

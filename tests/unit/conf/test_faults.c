@@ -589,6 +589,22 @@ static const struct fault_case dns64_cases[] = {
 	{ "a server of a domain that is none", "dns64:\n  forward: [{ domain: a, to: recursive }]\n",
 		"f.yaml:2: dns64.forward[0].to: \"recursive\" is not the address of one server, write one "
 		"such as 192.0.2.53, \"[2001:db8::53]:5353\" or \"tls://192.0.2.53#dns.corp.example\"" },
+	{ "DNS without TLS at the port of DNS over TLS (RFC 7858 s3.1)", "dns64:\n  listen: [\"[::]:853\"]\n",
+		"f.yaml:2: dns64.listen[0]: \"[::]:853\" has the wrong port: 853 is for DNS over TLS only, "
+		"and 53 "
+		"for DNS without TLS" },
+	{ "DNS over TLS at the port of DNS without it", "dns64:\n  tls: { listen: [\"[::]:53\"] }\n",
+		"f.yaml:2: dns64.tls.listen[0]: \"[::]:53\" has the wrong port: 853 is for DNS over TLS "
+		"only, and "
+		"53 for DNS without TLS" },
+	{ "an upstream over TLS at port 53", UPSTREAM "[\"tls://9.9.9.9:53#a.test\"]\n",
+		"f.yaml:2: dns64.upstream[0]: \"tls://9.9.9.9:53#a.test\" has the wrong port: 853 is for DNS "
+		"over "
+		"TLS only, and 53 for DNS without TLS" },
+	{ "an upstream without TLS at port 853", UPSTREAM "[\"9.9.9.9:853\"]\n",
+		"f.yaml:2: dns64.upstream[0]: \"9.9.9.9:853\" has the wrong port: 853 is for DNS over TLS "
+		"only, and "
+		"53 for DNS without TLS" },
 	{ "servers of a domain with and without TLS",
 		"dns64:\n  forward: [{ domain: a, to: [\"tls://192.0.2.1#a.test\", 192.0.2.2] }]\n",
 		"f.yaml:2: dns64.forward[0]: servers with and without TLS cannot be mixed, write one kind "

@@ -17,7 +17,7 @@ enum manner {
 	ANSWERS,
 	IN_PAIRS,     /* waits for two queries and answers the second first */
 	BYTE_BY_BYTE, /* each byte in a record of its own */
-	WITH_STRAYS,  /* before each reply one to a query that nobody asked, and one without a header */
+	WITH_STRAYS,  /* before each reply some to queries that nobody asked, and one without a header */
 	ONE_EACH,     /* one reply for each connection, then its end */
 	HANGS_UP,     /* ends the connection after the first query */
 	MUTE,	      /* reads, and says nothing */
@@ -66,6 +66,13 @@ static void reply_to(struct server *s, SSL *tls, uint8_t *frame, size_t len)
 		be16_put(frame + 2, (uint16_t)(id ^ 0x8000)); /* the same slot, an earlier turn */
 		write_all(s, tls, frame, len);
 		be16_put(frame + 2, id);
+		frame[15] = 'x'; /* the first letter of another name */
+		write_all(s, tls, frame, len);
+		frame[15] = 'w';
+		frame[2 + 12 + 13] ^= 1; /* its class */
+		write_all(s, tls, frame, len);
+		frame[2 + 12 + 13] ^= 1;
+		frame[15] = 'W'; /* the same name */
 	}
 	be16_put(frame + 4, 0x8180);
 	write_all(s, tls, frame, len);
@@ -330,7 +337,7 @@ TEST(replies_to_nothing_are_counted_and_dropped)
 	CHECK_TEXT(ask_one(&f, 7), "7 NOERROR");
 	CHECK_TEXT(ask_one(&f, 8), "8 NOERROR");
 	end(&f);
-	CHECK_INT(f.counters.upstream_tls_stray, 2 * 3);
+	CHECK_INT(f.counters.upstream_tls_stray, 2 * 5);
 }
 
 TEST(rfc7766_s6_2_4_queries_of_a_connection_that_ends_are_asked_again)

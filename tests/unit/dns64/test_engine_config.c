@@ -60,6 +60,7 @@ TEST(everything_is_forwarded_if_so_configured_private_names_too)
 	check_has(&forward, "", " unblock-lan-zones: yes\n", true);
 	check_has(&forward, "", " local-zone: \"home.arpa.\" nodefault\n", true);
 	check_has(&forward, "", "tls", false);
+	check_has(&forward, "", " edns-buffer-size: 1232\n", true); /* RFC 6891 s6.2.3 */
 	check_has(&forward, "", "root-hints", false);
 	check_has(&forward, "", " do-not-query-localhost: yes\n", true);
 }

@@ -157,6 +157,33 @@ TEST(what_is_wrong_with_a_query_is_told_as_its_rfc_says)
 	}
 }
 
+TEST(rfc6891_s7_whoever_has_a_broken_option_is_told_with_opt)
+{
+	static const char *const broken[] = {
+		"0001 0100 0001 0000 0000 0001 00 0001 0001 00 0029 04d0 00000000 0002 000a", /* half */
+		"0001 0100 0001 0000 0000 0001 00 0001 0001 00 0029 04d0 00000000 000b 000a 0007 "
+		"01020304050607",
+		"0001 0100 0001 0000 0000 0001 00 0001 0001 01 61 00 0029 04d0 00000000 0000", /* of a name */
+		"0001 0100 0001 0000 0000 0002 00 0001 0001 00 0029 04d0 00000000 0000 00 0029 04d0 00000000 "
+		"0000",
+	};
+	static const uint8_t opt[] = { 0, 0, 41 };
+
+	for (size_t i = 0; i < ARRAY_LEN(broken); i++) {
+		uint8_t buf[128], out[512];
+		struct query q;
+		bool cut;
+
+		test_row(broken[i]);
+		CHECK_INT(query_parse(buf, unhex(broken[i], buf), &q), QUERY_MALFORMED);
+		CHECK_INT(reply_build(&(struct reply){ .query = &q, .rcode = RCODE_FORMERR }, out,
+				  sizeof(out), &cut),
+			12 + 5 + DNS_OPT_LEN);
+		CHECK_INT(out[3] & 0xf, RCODE_FORMERR);
+		CHECK(memcmp(out + 12 + 5, opt, sizeof(opt)) == 0);
+	}
+}
+
 /* A query with one option without data, and the reply to it. */
 static size_t reply_to_option(uint16_t option, const struct reply *how, size_t limit, uint8_t *out)
 {
