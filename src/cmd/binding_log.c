@@ -16,7 +16,9 @@
 #include <grp.h>
 #include <libgen.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define GROUP "isthmus"
@@ -104,6 +106,31 @@ static bool queries_are_on(const struct supervisor *s)
 	return s->conf->has_dns64 && s->conf->log.queries.sinks != 0;
 }
 
+static bool queries_go_to_file(const struct supervisor *s)
+{
+	return queries_are_on(s) && s->conf->log.queries.sinks & CONF_QUERIES_FILE;
+}
+
+/* Never waits: a collector that does not accept connections is a fault, and tried again. */
+static int open_collector(const char *path)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+
+	if (!text_copy(to.sun_path, sizeof(to.sun_path), path))
+		return -ENAMETOOLONG;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)&to, sizeof(to)) < 0) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
 static const char *place_of(const struct supervisor *s, enum bindlog_sink sink)
 {
 	const struct conf_bindings *b = &s->conf->log.bindings;
@@ -130,8 +157,8 @@ int binding_log_check(struct supervisor *s)
 {
 	int err = is_on(s, BINDLOG_FILE) ? check_path("log.bindings.path", s->conf->log.bindings.path) : 0;
 
-	return err == 0 && queries_are_on(s) ? check_path("log.queries.path", s->conf->log.queries.path)
-					     : err;
+	return err == 0 && queries_go_to_file(s) ? check_path("log.queries.path", s->conf->log.queries.path)
+						 : err;
 }
 
 static void give(struct supervisor *s, enum bindlog_sink sink)
@@ -164,8 +191,13 @@ void binding_log_wanted(struct supervisor *s, const char *name)
 
 void query_log_wanted(struct supervisor *s)
 {
-	const char *path = s->conf->log.queries.path;
-	int fd = queries_are_on(s) && s->roles[ROLE_RESOLVER] ? open_path(path) : -ENOENT;
+	const struct conf_queries *q = &s->conf->log.queries;
+	bool is_file = q->sinks & CONF_QUERIES_FILE;
+	const char *path = is_file ? q->path : q->collector;
+
+	if (!queries_are_on(s) || !s->roles[ROLE_RESOLVER])
+		return;
+	int fd = is_file ? open_path(path) : open_collector(path);
 
 	if (fd < 0) {
 		if (!s->is_query_log_faulty)
@@ -174,14 +206,17 @@ void query_log_wanted(struct supervisor *s)
 		s->is_query_log_faulty = true;
 		return;
 	}
-	if (process_send(s->roles[ROLE_RESOLVER], CHANNEL_SINK, "queries", strlen("queries"), fd) == 0)
-		s->is_query_log_faulty = false;
+	if (s->is_query_log_faulty)
+		log_info("query log: %s is open again", path);
+	s->is_query_log_faulty = false;
+	if (process_send(s->roles[ROLE_RESOLVER], CHANNEL_SINK, "queries", strlen("queries"), fd) < 0)
+		log_debug("query log: the resolver does not take the descriptor; it asks again");
 	close(fd);
 }
 
 void binding_log_reopen(struct supervisor *s)
 {
-	if (queries_are_on(s) && s->roles[ROLE_RESOLVER])
+	if (queries_go_to_file(s) && s->roles[ROLE_RESOLVER])
 		query_log_wanted(s);
 	if (is_on(s, BINDLOG_FILE) && s->roles[ROLE_TRANSLATOR])
 		give(s, BINDLOG_FILE);

@@ -40,23 +40,28 @@ struct conf_control {
 };
 
 #define CONF_LOG_PATH 256 /* bytes of the path of a log, the terminating zero included */
+#define CONF_SOCKET_PATH 108 /* of a unix socket; the size of sun_path */
 
 /* The binding log (docs/binding-log.md); its detail is in nat64.state.watch, whose business it is. */
 struct conf_bindings {
 	unsigned sinks; /* mask of 1 << enum bindlog_sink; 0: off */
 	char path[CONF_LOG_PATH];
 	unsigned buffer;	       /* events of one worker; a power of two */
-	char syslog[108];	       /* path; sun_path's size */
+	char syslog[CONF_SOCKET_PATH];
 	struct conf_metrics collector; /* is_on: there is one */
 	bool is_tcp;
 	unsigned domain;
 	nsec refresh;
 };
 
+#define CONF_QUERIES_FILE 1u /* sinks of the log of queries */
+#define CONF_QUERIES_COLLECTOR 2u
+
 /* The log of queries; what it says is in dns64.query_log, whose business it is. */
 struct conf_queries {
-	unsigned sinks; /* mask; bit 0: file */
+	unsigned sinks; /* mask; 0: off */
 	char path[CONF_LOG_PATH];
+	char collector[CONF_SOCKET_PATH];
 };
 
 struct conf_log {

@@ -625,7 +625,12 @@ static bool read_socket(const char *text, void *to, char why[static ITEM_WHY])
 
 static bool read_syslog_path(const char *text, void *to, char why[static ITEM_WHY])
 {
-	return read_path(text, "/dev/log", to, sizeof(((struct conf_bindings *)0)->syslog), why);
+	return read_path(text, "/dev/log", to, CONF_SOCKET_PATH, why);
+}
+
+static bool read_dnstap_path(const char *text, void *to, char why[static ITEM_WHY])
+{
+	return read_path(text, "/run/dnstap.sock", to, CONF_SOCKET_PATH, why);
 }
 
 static bool read_log_path(const char *text, void *to, char why[static ITEM_WHY])
@@ -681,7 +686,7 @@ const struct conf_item item_socket = { sizeof(((struct conf_control *)0)->socket
 const struct conf_item item_url_path = { DNS64_URL_PATH_MAX, read_url_path, write_text };
 const struct conf_item item_pem_path = { DNS64_FILE_MAX, read_pem_path, write_text };
 const struct conf_item item_log_path = { CONF_LOG_PATH, read_log_path, write_text };
-const struct conf_item item_syslog_path = { sizeof(((struct conf_bindings *)0)->syslog), read_syslog_path,
-	write_text };
+const struct conf_item item_syslog_path = { CONF_SOCKET_PATH, read_syslog_path, write_text };
+const struct conf_item item_dnstap_path = { CONF_SOCKET_PATH, read_dnstap_path, write_text };
 const struct conf_item item_collector = { sizeof(struct conf_metrics), read_collector, write_collector };
 const struct conf_item item_metrics = { sizeof(struct conf_metrics), read_metrics, write_metrics };

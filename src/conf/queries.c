@@ -6,7 +6,10 @@
 
 #define AT(member) offsetof(struct conf, member)
 
-static const struct conf_choice to_words[] = { { "file", 1, NULL } };
+static const struct conf_choice to_words[] = {
+	{ "file", CONF_QUERIES_FILE, NULL },
+	{ "collector", CONF_QUERIES_COLLECTOR, NULL },
+};
 static const struct conf_choices to_choices = { to_words, ARRAY_LEN(to_words) };
 
 static const struct conf_choice format_words[] = {
@@ -36,7 +39,7 @@ static const struct conf_key rows[] = {
 		.of = &to_choices,
 		.standard = "[]",
 		.change = CONF_CHANGE_RESTART,
-		.help = "Where the log of queries goes: file; an empty list switches it off." },
+		.help = "Where the log of queries goes: file or collector; an empty list switches it off." },
 	{ .path = "log.queries.path",
 		.shape = &shape_item,
 		.at = AT(log.queries.path),
@@ -44,6 +47,14 @@ static const struct conf_key rows[] = {
 		.standard = "/var/log/isthmus/queries.log",
 		.change = CONF_CHANGE_RESTART,
 		.help = "The log of queries; opened anew at each reload, for whoever rotates it." },
+	{ .path = "log.queries.collector",
+		.shape = &shape_item,
+		.at = AT(log.queries.collector),
+		.of = &item_dnstap_path,
+		.standard = "/run/dnstap.sock",
+		.change = CONF_CHANGE_RESTART,
+		.help = "The unix socket where a collector of dnstap listens; one that is not there is tried "
+			"each second." },
 	{ .path = "log.queries.format",
 		.shape = &shape_switch,
 		.at = AT(dns64.query_log.is_dnstap),
@@ -80,4 +91,11 @@ void queries_check(
 	if (!is_on && !r->is_default && node_find(n, "path"))
 		reading_warning(r, reading_line(r, n),
 			"there is a path, but to: is empty, so nothing is logged; write to: [file]");
+	if (!is_on && !r->is_default && node_find(n, "collector"))
+		reading_warning(r, reading_line(r, n),
+			"there is a collector, but to: is empty, so nothing is logged; write to: "
+			"[collector]");
+	if (r->c->log.queries.sinks == CONF_QUERIES_COLLECTOR && !r->c->dns64.query_log.is_dnstap)
+		reading_fault(r, reading_line(r, n),
+			"a collector takes dnstap only, write format: dnstap, or to: [file]");
 }

@@ -1,5 +1,5 @@
 /*
- * query_log.h - who asked what, and was told what: text, or dnstap, for a file
+ * query_log.h - who asked what, and was told what: text, or dnstap, for a file or a collector
  *
  * One log for all threads of the resolver. A thread that has something to say copies it into memory and goes on; one
  * thread writes. A file that is slow costs records, which are counted, and nothing else.
@@ -38,10 +38,14 @@ void query_log_free(struct query_log *l);
 /** query_log_put() - say something; false if there is no room, and it is lost. Any thread */
 bool query_log_put(struct query_log *l, const struct dns64_query_log *c, const struct query_note *n);
 
-/** query_log_attach() - write to @fd from now on; it is taken over. Any thread */
+/** query_log_attach() - write to @fd from now on, a file, or a connection to a collector of dnstap; it is taken over. Any thread */
 void query_log_attach(struct query_log *l, int fd);
 
-/** query_log_write() - give the file what it takes; false if there is no file. One thread, which a slow disk may hold up */
+/**
+ * query_log_write() - give the file or the collector what it takes; false if there is none, or no more
+ *
+ * Context: one thread, which a slow disk may hold up, and a slow collector for seconds (query_collector.h).
+ */
 bool query_log_write(struct query_log *l);
 
 /* --- pure --- */

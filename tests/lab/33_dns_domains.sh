@@ -153,4 +153,44 @@ if command -v dnstap-read >/dev/null; then
 else
 	skip "dnstap-read of BIND reads what was answered" "dnstap-read is not installed"
 fi
+
+# A collector that is away, comes, is killed, comes again, and hangs.
+collector() {
+	rm -f "$LAB_DIR/tap.sock"
+	fstrm_capture -t protobuf:dnstap.Dnstap -u "$LAB_DIR/tap.sock" -w "$LAB_DIR/queries/$1" >>"$LAB_DIR/collector.log" 2>&1 &
+	COLLECTOR=$!
+	LAB_PIDS+=("$COLLECTOR")
+}
+collected() { wait_for 8 has_collected "$@"; }
+has_collected() {
+	kill -HUP "$COLLECTOR" && dnstap-read "$LAB_DIR/queries/$1" 2>/dev/null | grep -q " $2/IN/AAAA" || return 1
+}
+without_collector() {
+	lab_gateway_stop && sed -i "s|to: \[file\], path: [^,]*|to: [collector], collector: $LAB_DIR/tap.sock|" "$LAB_DIR/isthmus.yaml" && lab_gateway || return
+	gets scanner AAAA 64:ff9b::c000:24e && wait_for 5 grep -q "query log: .*tap.sock cannot be opened: No such file" "$LAB_DIR/gateway.log"
+}
+collector_comes() { collector tap.1 && collected tap.1 scanner && grep -q "tap.sock is open again" "$LAB_DIR/gateway.log"; }
+collector_is_killed() {
+	kill -KILL "$COLLECTOR" && wait_for 5 not kill -0 "$COLLECTOR"
+	fails www.no.example AAAA REFUSED && wait_for 5 grep -q "query log: the collector is let go" "$LAB_DIR/gateway.log" || return
+	collector tap.2 && collected tap.2 www.no.example && not has_collected tap.2 scanner
+}
+collector_hangs() {
+	local asked unanswered wrong
+	kill -STOP "$COLLECTOR"
+	read -r asked unanswered wrong < <(client python3 "$LAB_ROOT/tests/lab/dns_load.py" "$GW6" scanner 64:ff9b::c000:24e 2.5)
+	printf '%s asked, %s not answered\n' "$asked" "$unanswered"
+	same "$unanswered $wrong" "0 0" && wait_for 5 grep -q "the collector is let go: Connection timed out" "$LAB_DIR/gateway.log" || return
+	kill -CONT "$COLLECTOR"
+	gets good.ads.example AAAA 2001:db8:2::6 && collected tap.2 good.ads.example
+}
+if command -v dnstap-read >/dev/null && command -v fstrm_capture >/dev/null; then
+	step "without a collector names are answered, and the log says so" without_collector
+	step "a collector that comes gets what has waited" collector_comes
+	step "one that is killed: what waits goes to the next, once" collector_is_killed
+	step "one that hangs holds up no query, and gets records again when it goes on" collector_hangs
+	kill -KILL "$COLLECTOR" # it would not end by SIGTERM, stopped or with a connection that had broken off
+else
+	skip "a collector of dnstap" "dnstap-read or fstrm_capture is not installed"
+fi
 lab_end

@@ -270,7 +270,10 @@ static inline bool same_conf(const struct conf *a, const struct conf *b)
 	return strcmp(a->control.socket, b->control.socket) == 0 &&
 	       a->control.metrics.is_on == b->control.metrics.is_on &&
 	       (!a->control.metrics.is_on || same_endpoint(&a->control.metrics.at, &b->control.metrics.at)) &&
-	       a->log.level == b->log.level && a->log.sinks == b->log.sinks;
+	       a->log.level == b->log.level && a->log.sinks == b->log.sinks &&
+	       a->log.queries.sinks == b->log.queries.sinks &&
+	       strcmp(a->log.queries.path, b->log.queries.path) == 0 &&
+	       strcmp(a->log.queries.collector, b->log.queries.collector) == 0;
 }
 
 #endif

@@ -641,7 +641,9 @@ static const struct fault_case dns64_cases[] = {
 		"f.yaml:2: dns64.hosts-file: \"hosts\" is no absolute path, write one such as /etc/hosts, or "
 		"none" },
 	{ "queries to nowhere", "dns64:\nlog:\n  queries: { to: [syslog] }\n",
-		"f.yaml:3: log.queries.to[0]: \"syslog\" is not known, write one of file" },
+		"f.yaml:3: log.queries.to[0]: \"syslog\" is not known, write one of file, collector" },
+	{ "lines for a collector", "dns64:\nlog:\n  queries: { to: collector }\n",
+		"f.yaml:3: log.queries: a collector takes dnstap only, write format: dnstap, or to: [file]" },
 	{ "half of a client", "dns64:\nlog:\n  queries: { client: half }\n",
 		"f.yaml:3: log.queries.client: \"half\" is not known, write one of full, prefix, none" },
 	{ "stale for too long", "dns64:\n  serve-stale: { keep: 8d }\n",

@@ -254,12 +254,13 @@ static void make_service(struct maker *m)
 			PICK(m, "off", "\"off\"", "\"[::1]:9964\"", "\"[::]:1\"", "\"192.0.2.1:65535\""));
 	if (below(m, 2))
 		say(m,
-			"log: { level: %s, to: [%s], queries: { to: [%s], format: %s, client: %s, names: %s "
+			"log: { level: %s, to: [%s], queries: { %s, client: %s, names: %s "
 			"} }\n",
 			PICK(m, "error", "warning", "info", "debug"),
-			PICK(m, "stderr", "journal, syslog", "stderr, syslog, journal"), PICK(m, "", "file"),
-			PICK(m, "text", "dnstap"), PICK(m, "full", "prefix", "none"),
-			PICK(m, "full", "none"));
+			PICK(m, "stderr", "journal, syslog", "stderr, syslog, journal"),
+			PICK(m, "to: []", "to: file", "to: [file], format: dnstap",
+				"to: collector, format: dnstap, collector: /run/x.sock"),
+			PICK(m, "full", "prefix", "none"), PICK(m, "full", "none"));
 }
 
 static void make_conf(struct maker *m)
