@@ -200,7 +200,7 @@ static void make_dns64(struct maker *m)
 			PICK(m, "off", "auto", "xdp"), below(m, 10));
 	if (below(m, 2))
 		say(m, "  listen: [\"[2001:db8::%x]:%u\", \"192.0.2.%u:53\"]\n", 2 + below(m, 65534),
-			1 + below(m, 65535), 2 + below(m, 254));
+			1024 + below(m, 64512), 2 + below(m, 254)); /* 853 is for TLS only */
 	if (below(m, 2))
 		say(m, "  allow: [\"2001:db8:%x::/48\", 10.%u.0.0/16, ::/0]\n", below(m, 65536),
 			below(m, 256));

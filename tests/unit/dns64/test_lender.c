@@ -113,7 +113,8 @@ TEST(of_a_pool_that_is_too_small_some_hosts_get_an_address_and_others_are_servfa
 	CHECK_INT(resolver_counters(lab.resolver)->dns46_refused, 2);
 	CHECK_INT(resolver_counters(lab.resolver)->dns46_answers, 2);
 	CHECK_INT(resolver_counters(lab.resolver)->cache_hits, 0);
-	CHECK(lent46_at(&table, 1, &b) && b.target.lo == 2);
+	CHECK(lent46_at(&table, 1, &b));
+	CHECK(b.target.lo == 2 || b.target.lo == 3); /* libunbound turns the order of a set's records */
 	lab_free(&lab);
 	lender_free(lab.lender);
 }
