@@ -18,7 +18,9 @@
  * Limits. The number of answers is fixed at the start, and each is at most ANSWER_LEN_MAX bytes.
  *
  * Deliberately not done: failures (libunbound keeps them for seconds), answers made without asking (ipv4only.arpa),
- * answers beyond their time (RFC 8767), turning the order of the records of a set.
+ * answers beyond their time (RFC 8767), turning the order of the records of a set, asking anew shortly before an answer dies
+ * (libunbound's prefetch is a part of its server, which its library does not have: ub_resolve_event() gives what is in the
+ * cache until the last second).
  *
  * Standards: RFC 1035 s7.4, RFC 2181 s8, RFC 2308 s5, RFC 4343.
  */
