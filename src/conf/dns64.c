@@ -257,6 +257,13 @@ const struct conf_key conf_dns64_rows[] = {
 		.change = CONF_CHANGE_RESTART,
 		.help = "validate checks the signatures of answers and refuses forged ones; off believes the "
 			"upstream." },
+	{ .path = "dns64.random-case",
+		.shape = &shape_flag,
+		.at = AT(dns64.random_case),
+		.standard = "false",
+		.change = CONF_CHANGE_RESTART,
+		.help = "Write the names of questions to upstreams in random upper and lower case, and take "
+			"replies that repeat it, which are harder to forge." },
 	{ .path = "dns64.negative-trust-anchors",
 		.shape = &shape_list,
 		.at = AT(dns64.anchors),

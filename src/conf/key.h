@@ -62,7 +62,7 @@ struct conf_section {
 extern const struct conf_key conf_siit_rows[CONF_SIIT_ROWS];
 
 /* The rows of dns64, in dns64.c. */
-#define CONF_DNS64_ROWS 30
+#define CONF_DNS64_ROWS 31
 extern const struct conf_key conf_dns64_rows[CONF_DNS64_ROWS];
 
 /* The rows of dns46, in dns46.c. */

@@ -188,6 +188,7 @@ struct dns64_config {
 	struct dns64_forward forward[DNS64_FORWARD_MAX];
 	unsigned forward_len;
 	bool dnssec_validate;
+	bool random_case; /* questions to upstreams are written in random case, and so must replies be */
 	struct dns_name anchors[DNS64_ANCHORS_MAX]; /* negative trust anchors (RFC 7646): not validated */
 	unsigned anchors_len;
 	const struct dns64_local *local; /* borrowed; @local_len of them */

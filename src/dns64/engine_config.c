@@ -270,6 +270,7 @@ void engine_config_write(FILE *f, const struct dns64_config *c, const struct eng
 	write_sizes(f, c, h->threads);
 	write_reserved(f, h->reserved);
 	fprintf(f, " module-config: \"%s\"\n", c->dnssec_validate ? "validator iterator" : "iterator");
+	fprintf(f, " use-caps-for-id: %s\n", c->random_case ? "yes" : "no");
 	if (c->dnssec_validate)
 		fprintf(f, " trust-anchor-file: \"%s\"\n", ROOT_KEY_PATH);
 	/* Loopback addresses in the world's delegations are an attack; as a configured upstream they are a

@@ -244,7 +244,7 @@ static bool same_service(const struct dns64_config *a, const struct dns64_config
 {
 	if (a->listen_len != b->listen_len || a->upstream_mode != b->upstream_mode ||
 		a->upstream_len != b->upstream_len || a->dnssec_validate != b->dnssec_validate ||
-		strcmp(a->upstream_ca, b->upstream_ca) != 0)
+		a->random_case != b->random_case || strcmp(a->upstream_ca, b->upstream_ca) != 0)
 		return false;
 	for (unsigned i = 0; i < a->listen_len; i++)
 		if (!dns_endpoint_equal(&a->listen[i], &b->listen[i]))

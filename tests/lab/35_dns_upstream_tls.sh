@@ -66,7 +66,7 @@ said() { wait_for 3 grep -q "$1" "$LAB_DIR/gateway.log"; }
 must "certificates are made" make_certificates
 must "two servers answer over TLS" eval 'upstream 853 && upstream 8853'
 lab_config dedicated
-sed -i "s|^  upstream: .*|  upstream: [\"tls://$NS4#$NAME\", \"tls://$NS4:8853#$NAME\"]\n  upstream-ca: $TLS/ca.pem|" "$LAB_DIR/isthmus.yaml"
+sed -i "s|^  upstream: .*|  upstream: [\"tls://$NS4#$NAME\", \"tls://$NS4:8853#$NAME\"]\n  upstream-ca: $TLS/ca.pem\n  random-case: true|" "$LAB_DIR/isthmus.yaml"
 sed "s|#$NAME|#other.example|g" "$LAB_DIR/isthmus.yaml" >"$LAB_DIR/other.yaml"
 must "the capture runs" capture "$GW_NS" wan4 wan4
 must "the gateway serves" lab_gateway
@@ -91,7 +91,11 @@ nothing_in_the_clear() {
 step "a synthesized answer" answered www.lab.example "$WEB64"
 step "a native answer" answered six.lab.example 2001:db8:2::6
 step "an answer longer than a datagram" whole
+random_case() {
+	grep -hiE ' none[0-9]*\.lab\.example\. ' "$TLS"/*.log | grep -v 'lab\.example\.' | grep -q '[a-z]'
+}
 step "many queries share the connections" many_at_once
+step "names are asked for in random case" random_case
 step "nothing is asked in the clear" nothing_in_the_clear
 
 section "A server goes away and comes back"
@@ -111,7 +115,7 @@ step "without both it is SERVFAIL, and the log says who does not work" nobody_an
 step "with both again, answers come" both_return
 
 section "A domain whose servers are asked over TLS"
-names_in_the_clear() { tcpdump -n -r "$LAB_DIR/wan4.pcap" 'port 53' 2>/dev/null; }
+names_in_the_clear() { tcpdump -n -r "$LAB_DIR/wan4.pcap" 'port 53' 2>/dev/null | tr '[:upper:]' '[:lower:]'; }
 one_domain_over_tls() {
 	lab_gateway_stop && sed -i "s|^  upstream: \(.*\)|  upstream: [$NS4]\n  forward: [{ domain: lab.example, to: \1 }]|" \
 		"$LAB_DIR/isthmus.yaml" && capture "$GW_NS" wan4 wan4 && lab_gateway || return

@@ -230,7 +230,7 @@ static inline bool same_dns64(const struct dns64_config *a, const struct dns64_c
 	}
 	return a->upstream_mode == b->upstream_mode && a->upstream_len == b->upstream_len &&
 	       same_dns_lists(a, b) && same_domains(a, b) && a->dnssec_validate == b->dnssec_validate &&
-	       a->threads == b->threads && a->cache_mib == b->cache_mib &&
+	       a->random_case == b->random_case && a->threads == b->threads && a->cache_mib == b->cache_mib &&
 	       a->answer_cache == b->answer_cache && a->connections == b->connections &&
 	       strcmp(a->upstream_ca, b->upstream_ca) == 0 && same_policy(&a->policy, &b->policy) &&
 	       same_views(a, b) && same_fastpath(a, b);

@@ -190,6 +190,8 @@ static void make_dns64(struct maker *m)
 	if (below(m, 2))
 		say(m, "  answer-cache: %u\n", below(m, 1u << 24));
 	if (below(m, 2))
+		say(m, "  random-case: %s\n", PICK(m, "true", "false"));
+	if (below(m, 2))
 		say(m, "  connections: %u\n", 16 + below(m, 11985));
 	if (below(m, 2))
 		say(m, "  cache-size: %u\n", 8 + below(m, 4096));
@@ -377,6 +379,7 @@ static const struct {
 	{ "dns64:", "dns64: { listen: \"[::]:53\" }", "dns64.listen" },
 	{ "dns64:", "dns64: { upstream: recursive }", "dns64.upstream" },
 	{ "dns64:", "dns64: { dnssec: off }", "dns64.dnssec" },
+	{ "dns64:", "dns64: { random-case: true }", "dns64.random-case" },
 	{ "dns64:", "dns64: { threads: 2 }", "dns64.threads" },
 	{ "dns64:", "dns64: { cache-size: 64 }", "dns64.cache-size" },
 	{ "dns64:", "dns64: { forward: [{ domain: a.example, to: 192.0.2.1 }] }", "dns64.forward" },

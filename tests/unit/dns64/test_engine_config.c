@@ -52,6 +52,15 @@ TEST(reserved_ports_of_the_kernel_are_never_asked_from)
 	check_has(&forward, "\"; include: x", "include", false);
 }
 
+TEST(questions_are_in_random_case_only_if_so_configured)
+{
+	struct dns64_config c = forward;
+
+	check_has(&c, "", " use-caps-for-id: no\n", true);
+	c.random_case = true;
+	check_has(&c, "", " use-caps-for-id: yes\n", true);
+}
+
 TEST(everything_is_forwarded_if_so_configured_private_names_too)
 {
 	check_has(&forward, "", "forward-zone:\n name: \".\"\n", true);
