@@ -51,8 +51,10 @@ test: deps-lab
 	ninja -C $(TEST)
 	@tools/run-tests $(TEST)
 
-soak: deps-lab all
-	@LAB_SOAK_SECONDS=$${LAB_SOAK_SECONDS:-600} ISTHMUS=$(ISTHMUS) tests/lab/22_soak.sh
+soak: deps-lab
+	@$(MAKE) --no-print-directory $(TEST)/build.ninja
+	ninja -C $(TEST) src/cmd/isthmus tests/rough
+	@LAB_SOAK_SECONDS=$${LAB_SOAK_SECONDS:-600} ISTHMUS=$(CURDIR)/$(TEST)/src/cmd/isthmus tests/lab/22_soak.sh
 
 demo: deps-lab all
 	@ISTHMUS=$(ISTHMUS) tests/lab/demo.sh
