@@ -44,13 +44,13 @@ void log_set_level(enum log_level level)
 	sink.level = level;
 }
 
-int log_connect(const char *path)
+int log_connect(const char *path, int type)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 
 	if (!text_copy(to.sun_path, sizeof(to.sun_path), path))
 		return -ENAMETOOLONG;
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return -errno;
@@ -74,7 +74,7 @@ int log_open(const char *who, enum log_level level, unsigned sinks)
 	if (sinks & LOG_TO_SYSLOG)
 		openlog("isthmus", LOG_NDELAY | LOG_PID, LOG_DAEMON);
 	if ((sinks & LOG_TO_JOURNAL) && sink.journal_fd < 0) {
-		result = log_connect(JOURNAL_SOCKET);
+		result = log_connect(JOURNAL_SOCKET, SOCK_DGRAM);
 		if (result < 0) {
 			sink.sinks &= ~(unsigned)LOG_TO_JOURNAL;
 			return result;

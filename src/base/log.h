@@ -28,11 +28,14 @@ enum log_sink { LOG_TO_STDERR = 1, LOG_TO_SYSLOG = 2, LOG_TO_JOURNAL = 4 };
 MUST_CHECK int log_open(const char *who, enum log_level level, unsigned sinks);
 
 /**
- * log_connect() - connect to the socket of a log that takes datagrams, such as /dev/log
+ * log_connect() - connect to the socket of somebody who keeps a log, such as /dev/log
+ * @type:	SOCK_DGRAM or SOCK_STREAM
+ *
+ * Never waits: who takes no connection just now is a fault.
  *
  * Return: the descriptor, which does not block; -errno.
  */
-MUST_CHECK int log_connect(const char *path);
+MUST_CHECK int log_connect(const char *path, int type);
 
 /** log_set_level() - change the level; any time */
 void log_set_level(enum log_level level);

@@ -18,7 +18,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define GROUP "isthmus"
@@ -68,7 +67,7 @@ static int open_file(const struct conf_bindings *b)
 
 static int open_syslog(const struct conf_bindings *b)
 {
-	return log_connect(b->syslog);
+	return log_connect(b->syslog, SOCK_DGRAM);
 }
 
 /* A connection over TCP is given away while it is being made: writing to it says what came of it. */
@@ -109,26 +108,6 @@ static bool queries_are_on(const struct supervisor *s)
 static bool queries_go_to_file(const struct supervisor *s)
 {
 	return queries_are_on(s) && s->conf->log.queries.sinks & CONF_QUERIES_FILE;
-}
-
-/* Never waits: a collector that does not accept connections is a fault, and tried again. */
-static int open_collector(const char *path)
-{
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-
-	if (!text_copy(to.sun_path, sizeof(to.sun_path), path))
-		return -ENAMETOOLONG;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0)
-		return -errno;
-	if (connect(fd, (const struct sockaddr *)&to, sizeof(to)) < 0) {
-		int err = -errno;
-
-		close(fd);
-		return err;
-	}
-	return fd;
 }
 
 static const char *place_of(const struct supervisor *s, enum bindlog_sink sink)
@@ -197,7 +176,7 @@ void query_log_wanted(struct supervisor *s)
 
 	if (!queries_are_on(s) || !s->roles[ROLE_RESOLVER])
 		return;
-	int fd = is_file ? open_path(path) : open_collector(path);
+	int fd = is_file ? open_path(path) : log_connect(path, SOCK_STREAM);
 
 	if (fd < 0) {
 		if (!s->is_query_log_faulty)
