@@ -348,8 +348,10 @@ TEST(rfc7766_s6_2_4_queries_of_a_connection_that_ends_are_asked_again)
 	start(&f, "server.test", f.server.port);
 	ask(&f, 1);
 	ask(&f, 2);
+	ask(&f, 3);
 	CHECK_TEXT(next(&f), "1 NOERROR");
 	CHECK_TEXT(next(&f), "2 NOERROR");
+	CHECK_TEXT(next(&f), "3 SERVFAIL"); /* once, not for ever */
 	end(&f);
 	CHECK_INT(f.server.connections, 2);
 	CHECK_INT(f.counters.upstream_tls_failed, 0);
