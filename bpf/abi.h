@@ -134,4 +134,208 @@ struct dns_interface {
 	__u8 unused[2];
 };
 
+/*
+ * Flows that flow.bpf.c translates without the translator: a cache of what it has decided. The translator's workers write it
+ * (src/nat64/flowcache.c), the programs read it and note what has passed; docs/fastpath.md tells the whole.
+ *
+ *	flows64		by what an IPv6 packet has: source, ports, IPv4 destination, prefix. Says pool address and port
+ *	flows46		by what an IPv4 packet has: remote and pool transport address. Says IPv6 host and port
+ *	pairs		of packets translated without state: by both addresses, in both directions
+ *
+ * Each is an array of sets of FLOW_WAYS slots, as many sets as the map has elements, a power of two; the hash of the key
+ * names the set. A slot counts if its sequence is even before it was read and the same afterwards, and its epoch is that of the
+ * head. A slot is a line of 64 bytes, so a packet costs one line where the first slot is the right one.
+ *
+ * Writing a slot: sequence odd, the rest, sequence even again (the next number). Ending one: epoch 0, in the same way. What
+ * passed while it ended is in its numbers only after every program that may have read it has ended: FLOW_GRACE_MS.
+ *
+ * Ports are in network order here, unlike above: they are compared and copied, never counted.
+ */
+#define FLOW_WAYS 4
+#define FLOW_GRACE_MS 20
+#define FLOW_PREFIXES_MAX 8
+
+enum flow_flag {
+	FLOW_HAIRPIN =
+		1, /* of flows64: the destination is a pool address; its slot in flows46 says whose (RFC 6146 s3.8) */
+};
+
+/* Sums are what the transport checksum grows by: one's complement, as checksums lie in packets, folded to 16 bits. */
+struct flow64_slot {
+	__u32 sequence;
+	__u16 epoch; /* 0: empty */
+	__u16 flags; /* enum flow_flag */
+	/* key */
+	__u8 in[16];  /* source */
+	__be32 dst;   /* taken out of the prefix */
+	__be16 sport; /* of an ICMP echo the identifier, as dport */
+	__be16 dport;
+	__u8 proto;  /* IANA number; of ICMP that of IPv4 */
+	__u8 prefix; /* index into flow_head.prefixes */
+	/* what becomes of it */
+	__be16 out_port;
+	__be32 out;
+	__u16 sum_addrs; /* of the pseudo-header's addresses and, of ICMP, all of the pseudo-header */
+	__u16 sum_ports;
+	/* written by the programs */
+	__u32 seen;  /* milliseconds of CLOCK_MONOTONIC, modulo 2^32; 0: no packet yet */
+	__u64 pkts;  /* segments of a train count one by one */
+	__u64 bytes; /* of the IPv6 packets; a train has one header */
+} __attribute__((aligned(64)));
+
+struct flow46_slot {
+	__u32 sequence;
+	__u16 epoch;
+	__u16 flags;
+	/* key */
+	__be32 remote;	    /* source */
+	__be32 out;	    /* destination */
+	__be16 remote_port; /* of an ICMP echo the identifier, as out_port */
+	__be16 out_port;
+	__u8 proto;
+	/* what becomes of it */
+	__u8 prefix; /* index into flow_head.prefixes: of the IPv6 source */
+	__be16 in_port;
+	__u8 in[16];
+	__u16 sum_addrs;
+	__u16 sum_ports;
+	/* written by the programs */
+	__u32 seen;
+	__u64 pkts;
+	__u64 bytes; /* of the IPv4 packets */
+} __attribute__((aligned(64)));
+
+/* A packet without state: ports stay, and every protocol with a checksum that the programs know passes. */
+struct flow_pair {
+	__u32 sequence;
+	__u16 epoch;
+	__u8 is_46; /* key: the packet is IPv4 */
+	__u8 unused;
+	__u8 src6[16], dst6[16]; /* key of an IPv6 packet */
+	__be32 src4, dst4;	 /* key of an IPv4 packet */
+	__u16 sum_addrs;	 /* without what of the pseudo-header ICMP has in one family only */
+	__u16 unused2;
+	__u32 seen;
+	__u64 unused3;
+} __attribute__((aligned(64)));
+
+struct flow64_set {
+	struct flow64_slot way[FLOW_WAYS];
+};
+
+struct flow46_set {
+	struct flow46_slot way[FLOW_WAYS];
+};
+
+struct flow_pair_set {
+	struct flow_pair way[FLOW_WAYS];
+};
+
+struct flow_prefix {
+	__u8 addr[16];
+	__u32 len; /* bits, RFC 6052 s2.2; 0: there is no such prefix */
+};
+
+/* What the translator says of all slots; one element. It outlives the translator, with the slots. */
+struct flow_head {
+	__u64 key[2]; /* of flow_hash(); odd, random, drawn when the maps are made */
+	__u32 epoch;  /* of slots that count, 1 to 65535; 0: none does, everything goes to the translator */
+	__be32 pool,
+		pool_mask; /* all addresses of the pool have these bits in common: a first sieve for IPv4 packets */
+	__u32 lowest_ipv6_mtu; /* an IPv4 packet without DF that would be longer goes to the translator, which cuts it */
+	struct flow_prefix prefixes[FLOW_PREFIXES_MAX];
+};
+
+enum flow_mode {
+	FLOW_MODE_REDIRECT, /* out at the interface that the routing table says, as in a hardware offload */
+	FLOW_MODE_ROUTE,    /* as if it came out of the TUN device: the host's rules see it */
+};
+
+/* What the supervisor says of the host; one element. */
+struct flow_host {
+	__u32 device; /* interface index of the TUN device; 0: there is none, what needs it is dropped by nobody: it passes */
+	__u32 mode;	  /* enum flow_mode */
+	__u32 processors; /* elements of the tallies */
+};
+
+/* Why a packet that may be the translator's goes up to it. */
+enum flow_up {
+	FLOW_UP_OFF,	   /* there is no epoch */
+	FLOW_UP_NO_ENTRY,  /* no such flow, or not yet */
+	FLOW_UP_TCP_FLAGS, /* SYN, FIN or RST */
+	FLOW_UP_FRAGMENT,
+	FLOW_UP_OPTIONS,   /* IPv4 options, IPv6 extension headers */
+	FLOW_UP_HOP_LIMIT, /* used up */
+	FLOW_UP_PROTOCOL,  /* not TCP, UDP or an ICMP echo */
+	FLOW_UP_ICMP,	   /* an ICMP error, or another message */
+	FLOW_UP_TOO_BIG,   /* for the way out, or to be cut */
+	FLOW_UP_CHECKSUM,  /* a UDP datagram over IPv4 without one */
+	FLOW_UP_MALFORMED, /* lengths or header checksum */
+	FLOW_UP_ROUTE, /* there is no route or neighbour; XDP only: tc hands it to the TUN device translated */
+	FLOW_UP_ROOM,  /* the kernel could not change the packet's length */
+	FLOW_UP_COUNT
+};
+
+/* FLOW_TCP and so on index what is counted by protocol. */
+enum flow_proto { FLOW_UDP, FLOW_TCP, FLOW_ICMP, FLOW_PROTO_COUNT };
+
+enum flow_direction { FLOW_64, FLOW_46, FLOW_DIRECTIONS };
+
+/* What the programs count, one element for each processor, which alone writes it. */
+struct flow_tallies {
+	__u64 pkts[FLOW_DIRECTIONS][FLOW_PROTO_COUNT];
+	__u64 bytes[FLOW_DIRECTIONS][FLOW_PROTO_COUNT];
+	__u64 stateless_pkts[FLOW_DIRECTIONS][FLOW_PROTO_COUNT];
+	__u64 stateless_bytes[FLOW_DIRECTIONS][FLOW_PROTO_COUNT];
+	__u64 trains[FLOW_DIRECTIONS];
+	__u64 hairpins;
+	__u64 up[FLOW_UP_COUNT];
+	__u64 redirected, routed;
+} __attribute__((aligned(64)));
+
+/*
+ * flow_hash() - of a key of @len words; the set is the low bits
+ *
+ * A multiplication for each word, by a secret: who wants to fill one set does not know it, and would only make his own packets
+ * take the long way.
+ */
+static inline __u64 flow_hash(const __u64 key[2], const __u64 *words, __u32 len)
+{
+	__u64 h = key[1];
+
+	for (__u32 i = 0; i < len; i++) {
+		h = (h ^ words[i]) * key[0];
+		h ^= h >> 32;
+	}
+	return h;
+}
+
+static inline __u64 flow64_hash(const __u64 key[2], const struct flow64_slot *k)
+{
+	__u64 w[4] = { 0, 0, (__u64)k->dst << 32 | (__u64)k->sport << 16 | k->dport,
+		(__u64)k->proto << 8 | k->prefix };
+
+	__builtin_memcpy(w, k->in, sizeof(k->in));
+	return flow_hash(key, w, 4);
+}
+
+static inline __u64 flow46_hash(const __u64 key[2], const struct flow46_slot *k)
+{
+	const __u64 w[2] = { (__u64)k->remote << 32 | k->out,
+		(__u64)k->remote_port << 32 | (__u64)k->out_port << 16 | k->proto };
+
+	return flow_hash(key, w, 2);
+}
+
+static inline __u64 flow_pair_hash(const __u64 key[2], const struct flow_pair *k)
+{
+	__u64 w[4] = { (__u64)k->src4 << 32 | k->dst4 };
+
+	if (k->is_46)
+		return flow_hash(key, w, 1);
+	__builtin_memcpy(w, k->src6, sizeof(k->src6));
+	__builtin_memcpy(w + 2, k->dst6, sizeof(k->dst6));
+	return flow_hash(key, w, 4);
+}
+
 #endif
