@@ -160,7 +160,12 @@ enum flow_flag {
 		1, /* of flows64: the destination is a pool address; its slot in flows46 says whose (RFC 6146 s3.8) */
 };
 
-/* Sums are what the transport checksum grows by: one's complement, as checksums lie in packets, folded to 16 bits. */
+/*
+ * Sums are changes as RFC 1624 eqn. 3 takes them: the new words plus the complements of the old ones, folded to 16 bits, in the
+ * byte order in which checksums lie in packets. So they are what bpf_l4_csum_replace(skb, at, 0, sum, flags) wants: the field
+ * becomes ~(~field + sum). Of ICMP two things are not in them, since they differ by packet: the length in the IPv6
+ * pseudo-header, and the word of the type.
+ */
 struct flow64_slot {
 	__u32 sequence;
 	__u16 epoch; /* 0: empty */
@@ -175,8 +180,8 @@ struct flow64_slot {
 	/* what becomes of it */
 	__be16 out_port;
 	__be32 out;
-	__u16 sum_addrs; /* of the pseudo-header's addresses and, of ICMP, all of the pseudo-header */
-	__u16 sum_ports;
+	__u16 sum_addrs; /* of both addresses; of ICMP: IPv6 addresses and next header 58 out (in flows46: in), no IPv4 */
+	__u16 sum_ports; /* of ICMP the identifier */
 	/* written by the programs */
 	__u32 seen;  /* milliseconds of CLOCK_MONOTONIC, modulo 2^32; 0: no packet yet */
 	__u64 pkts;  /* segments of a train count one by one */
@@ -213,7 +218,7 @@ struct flow_pair {
 	__u8 unused;
 	__u8 src6[16], dst6[16]; /* key of an IPv6 packet */
 	__be32 src4, dst4;	 /* key of an IPv4 packet */
-	__u16 sum_addrs;	 /* without what of the pseudo-header ICMP has in one family only */
+	__u16 sum_addrs;	 /* of both addresses, as if it were not ICMP, whatever it is */
 	__u16 unused2;
 	__u32 seen;
 	__u64 unused3;

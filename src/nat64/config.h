@@ -7,6 +7,8 @@
 #include "addr/lent46.h"
 #include "state/state.h"
 
+struct flow_maps;
+
 #define NAT64_DENY_MAX 64
 #define SIIT_PREFIXES_MAX 8
 #define SIIT_ICMP_SOURCES_MAX 64
@@ -69,6 +71,9 @@ struct nat64_config {
 	enum udp_zero udp_zero;
 	struct state_config state;
 	struct siit_config siit;
+	const struct flow_maps
+		*flows; /* the kernel's programs translate flows (flowcache.h); shared by all workers,
+					  borrowed as long as one lives; NULL: they do not */
 };
 
 static inline bool nat64_is_stateful(const struct nat64_config *c)
