@@ -248,12 +248,22 @@ struct flow_head {
 	__be32 pool,
 		pool_mask; /* all addresses of the pool have these bits in common: a first sieve for IPv4 packets */
 	__u32 lowest_ipv6_mtu; /* an IPv4 packet without DF that would be longer goes to the translator, which cuts it */
+	__u32 has_pairs; /* what is no flow may be translated without state, so it is looked for in pairs */
 	struct flow_prefix prefixes[FLOW_PREFIXES_MAX];
 };
 
 enum flow_mode {
 	FLOW_MODE_REDIRECT, /* out at the interface that the routing table says, as in a hardware offload */
 	FLOW_MODE_ROUTE,    /* as if it came out of the TUN device: the host's rules see it */
+};
+
+#define FLOW_INTERFACES_MAX 16384 /* by interface index; one that is higher has no XDP program */
+
+/* The interface that an XDP program sits at: only frames to its own address are taken. */
+struct flow_interface {
+	__u8 mac[6];
+	__u8 is_on;
+	__u8 unused;
 };
 
 /* What the supervisor says of the host; one element. */

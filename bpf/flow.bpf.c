@@ -13,7 +13,11 @@
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_helpers.h>
 
-/* The numbers of elements are set before loading. */
+/* Numbers of sets less 1, as the maps have elements; set before loading, as those are. */
+const volatile __u32 flows64_mask = 0;
+const volatile __u32 flows46_mask = 0;
+const volatile __u32 pairs_mask = 0;
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -62,8 +66,24 @@ struct {
 	__type(value, struct flow_tallies);
 } tallies SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, FLOW_INTERFACES_MAX);
+	__type(key, __u32); /* interface index */
+	__type(value, struct flow_interface);
+} interfaces SEC(".maps");
+
+/* At interfaces with an Ethernet header. */
 SEC("tc")
 int isthmus_flow(struct __sk_buff *skb)
+{
+	(void)skb;
+	return TC_ACT_UNSPEC;
+}
+
+/* At those without a link header. */
+SEC("tc")
+int isthmus_flow_bare(struct __sk_buff *skb)
 {
 	(void)skb;
 	return TC_ACT_UNSPEC;
