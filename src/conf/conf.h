@@ -116,7 +116,20 @@ struct conf_clat {
 	bool allow_non_global; /* the well-known prefix may stand for private IPv4 (RFC 6052 s3.1) */
 };
 
-enum conf_fastpath { CONF_FASTPATH_AUTO, CONF_FASTPATH_OFF };
+/* Where packets of known flows are translated before they reach the translator (docs/fastpath.md). */
+enum conf_fastpath { CONF_FASTPATH_AUTO, CONF_FASTPATH_OFF, CONF_FASTPATH_TC, CONF_FASTPATH_XDP };
+enum conf_fastpath_mode { CONF_FASTPATH_MODE_AUTO, CONF_FASTPATH_MODE_REDIRECT, CONF_FASTPATH_MODE_ROUTE };
+
+#define CONF_FASTPATH_INTERFACES_MAX 32
+#define CONF_FASTPATH_FLOWS_MAX (1u << 22)
+
+struct conf_flowpath {
+	enum conf_fastpath fastpath;
+	enum conf_fastpath_mode mode;
+	char interfaces[CONF_FASTPATH_INTERFACES_MAX][CONF_POOL_IFNAME];
+	unsigned interfaces_len; /* 0: all that are fit for it */
+	unsigned flows;		 /* 0: auto */
+};
 
 /* Where the configuration came from, for messages of conf_resolve(). */
 struct conf_origin {
@@ -135,7 +148,7 @@ struct conf {
 	struct static_binding *statics;			       /* owned; nat64.state.statics points here */
 	struct eam *mappings;				       /* owned; nat64.siit.mappings points here */
 	unsigned workers;				       /* 0: auto */
-	enum conf_fastpath fastpath;
+	struct conf_flowpath flowpath;
 	bool udp_gro;	      /* the interfaces may join datagrams */
 	unsigned gro_wait_us; /* how long they may hold packets for that; 0: as they did before */
 	struct dns64_config dns64;

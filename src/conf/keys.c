@@ -35,12 +35,17 @@ static const struct conf_choice filtering_words[] = {
 	{ "address-dependent", FILTER_ADDRESS_DEPENDENT, NULL },
 };
 
-#define FASTPATH_LATER "the eBPF fast path comes in a later version, write auto or off"
 static const struct conf_choice fastpath_words[] = {
 	{ "auto", CONF_FASTPATH_AUTO, NULL },
 	{ "off", CONF_FASTPATH_OFF, NULL },
-	{ "xdp", 0, FASTPATH_LATER },
-	{ "tc", 0, FASTPATH_LATER },
+	{ "tc", CONF_FASTPATH_TC, NULL },
+	{ "xdp", CONF_FASTPATH_XDP, NULL },
+};
+
+static const struct conf_choice fastpath_mode_words[] = {
+	{ "auto", CONF_FASTPATH_MODE_AUTO, NULL },
+	{ "redirect", CONF_FASTPATH_MODE_REDIRECT, NULL },
+	{ "route", CONF_FASTPATH_MODE_ROUTE, NULL },
 };
 
 static const struct conf_choice level_words[] = {
@@ -68,6 +73,7 @@ static const struct conf_choice udp_zero_words[] = {
 const struct conf_choices conf_udp_zero_choices = { udp_zero_words, ARRAY_LEN(udp_zero_words) };
 
 static const struct conf_number power_of_two = { .is_power_of_two = true };
+static const struct conf_number flow_count = { .zero_word = "auto" };
 static const struct conf_number worker_count = { .zero_word = "auto" };
 
 /* --- nat64 --- */
@@ -357,11 +363,40 @@ static const struct conf_key nat64_rows[] = {
 			"blocks gets fewer." },
 	{ .path = "nat64.fastpath",
 		.shape = &shape_choice,
-		.at = AT(fastpath),
+		.at = AT(flowpath.fastpath),
 		.of = CHOICES(fastpath_words),
 		.standard = "auto",
-		.help = "The eBPF cache of established flows: auto uses what this version and the kernel "
-			"have." },
+		.help = "Where packets of known flows are translated by an eBPF program, without the "
+			"translator: auto (as off in this version), tc, xdp (at the driver where that works, "
+			"else as tc), or off." },
+	{ .path = "nat64.fastpath-mode",
+		.shape = &shape_choice,
+		.at = AT(flowpath.mode),
+		.of = CHOICES(fastpath_mode_words),
+		.standard = "auto",
+		.help = "How such packets go on: redirect sends them out at once, past the host's firewall; "
+			"route has the host's routing and rules see them; auto is route if the host has "
+			"rules "
+			"for forwarded packets, else redirect." },
+	{ .path = "nat64.fastpath-interfaces",
+		.shape = &shape_list,
+		.at = AT(flowpath.interfaces),
+		.len_at = AT(flowpath.interfaces_len),
+		.max = CONF_FASTPATH_INTERFACES_MAX,
+		.of = &item_interface,
+		.standard = "[]",
+		.help = "The interfaces that get the program; none written: all that carry packets." },
+	{ .path = "nat64.fastpath-flows",
+		.shape = &shape_number,
+		.at = AT(flowpath.flows),
+		.min = 1,
+		.max = CONF_FASTPATH_FLOWS_MAX,
+		.of = &flow_count,
+		.standard = "auto",
+		.change = CONF_CHANGE_RESTART,
+		.help = "For how many flows there is room, rounded up to a power of two; auto is one for "
+			"each "
+			"of nat64.max-sessions, but at most 262144." },
 	{ .path = "nat64.udp-gro",
 		.shape = &shape_switch,
 		.at = AT(udp_gro),

@@ -70,6 +70,17 @@ static inline bool same_state(const struct state_config *a, const struct state_c
 	       same_statics(a, b);
 }
 
+static inline bool same_flowpath(const struct conf *a, const struct conf *b)
+{
+	const struct conf_flowpath *x = &a->flowpath, *y = &b->flowpath;
+
+	for (unsigned i = 0; i < x->interfaces_len; i++)
+		if (strcmp(x->interfaces[i], y->interfaces[i]) != 0)
+			return false;
+	return x->fastpath == y->fastpath && x->mode == y->mode && x->flows == y->flows &&
+	       x->interfaces_len == y->interfaces_len;
+}
+
 static inline bool same_nat64(const struct conf *a, const struct conf *b)
 {
 	const struct nat64_config *x = &a->nat64, *y = &b->nat64;
@@ -83,7 +94,7 @@ static inline bool same_nat64(const struct conf *a, const struct conf *b)
 	return x->prefixes_len == y->prefixes_len && x->deny_len == y->deny_len &&
 	       x->allow_non_global == y->allow_non_global && x->lowest_ipv6_mtu == y->lowest_ipv6_mtu &&
 	       x->udp_zero == y->udp_zero && same_pool(a, b) && same_state(&x->state, &y->state) &&
-	       a->workers == b->workers && a->fastpath == b->fastpath && x->ftp_alg == y->ftp_alg;
+	       a->workers == b->workers && x->ftp_alg == y->ftp_alg && same_flowpath(a, b);
 }
 
 static inline bool same_prefixes4(const struct prefix4 *a, const struct prefix4 *b, unsigned len)

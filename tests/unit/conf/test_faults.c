@@ -173,8 +173,16 @@ static const struct fault_case nat64_cases[] = {
 		"f.yaml:2: nat64.workers: \"65\" is no number from 1 to 64, write 1 or auto" },
 	{ "no workers", "nat64:\n  workers: 0\n",
 		"f.yaml:2: nat64.workers: \"0\" is no number from 1 to 64, write 1 or auto" },
-	{ "xdp", "nat64:\n  fastpath: xdp\n",
-		"f.yaml:2: nat64.fastpath: the eBPF fast path comes in a later version, write auto or off" },
+	{ "fastpath", "nat64:\n  fastpath: on\n",
+		"f.yaml:2: nat64.fastpath: \"on\" is not known, write one of auto, off, tc, xdp" },
+	{ "fastpath mode", "nat64:\n  fastpath-mode: bridge\n",
+		"f.yaml:2: nat64.fastpath-mode: \"bridge\" is not known, write one of auto, redirect, "
+		"route" },
+	{ "no interface of the fast path", "nat64:\n  fastpath-interfaces: [eth0, \"a b\"]\n",
+		"f.yaml:2: nat64.fastpath-interfaces[1]: \"a b\" is no name of an interface, write one such "
+		"as eth0, of at most 15 characters" },
+	{ "no flows", "nat64:\n  fastpath-flows: 0\n",
+		"f.yaml:2: nat64.fastpath-flows: \"0\" is no number from 1 to 4194304, write 1 or auto" },
 	{ "ftp-alg", "nat64:\n  ftp-alg: on\n",
 		"f.yaml:2: nat64.ftp-alg: \"on\" is neither true nor false, write one of them" },
 	{ "flag", "nat64:\n  allow-non-global: yes\n",

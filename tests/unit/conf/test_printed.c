@@ -161,7 +161,13 @@ static void make_nat64(struct maker *m)
 		say(m, "  allow-non-global: %s\n  ftp-alg: %s\n", PICK(m, "true", "false"),
 			PICK(m, "true", "false"));
 	if (below(m, 2))
-		say(m, "  workers: %s\n  fastpath: %s\n", PICK(m, "auto", "1", "7"), PICK(m, "auto", "off"));
+		say(m, "  workers: %s\n  fastpath: %s\n", PICK(m, "auto", "1", "7"),
+			PICK(m, "auto", "off", "tc", "xdp"));
+	if (below(m, 2))
+		say(m, "  fastpath-mode: %s\n  fastpath-flows: %s\n", PICK(m, "auto", "redirect", "route"),
+			PICK(m, "auto", "1", "100000"));
+	if (below(m, 2))
+		say(m, "  fastpath-interfaces: [eth%u, \"wan.7\"]\n", below(m, 10));
 }
 
 static void make_views(struct maker *m)
@@ -376,6 +382,8 @@ static const struct {
 		", static: [{ protocol: tcp, outside: \"192.0.2.2:80\", inside: \"[2001:db8::1]:80\" }] }",
 		NULL },
 	{ "nat64:", "nat64: { workers: 1 }", "nat64.workers" },
+	{ "nat64:", "nat64: { fastpath-flows: 64 }", "nat64.fastpath-flows" },
+	{ "nat64:", "nat64: { fastpath-mode: route, fastpath-interfaces: eth0 }", NULL },
 	{ "dns64:", "dns64: { listen: \"[::]:53\" }", "dns64.listen" },
 	{ "dns64:", "dns64: { upstream: recursive }", "dns64.upstream" },
 	{ "dns64:", "dns64: { dnssec: off }", "dns64.dnssec" },
