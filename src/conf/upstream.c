@@ -102,11 +102,6 @@ const struct conf_shape shape_upstreams = { "a list of servers, or system, or re
 
 /* --- what cannot be asked --- */
 
-static bool is_unspecified(const struct dns_endpoint *e)
-{
-	return e->is4 ? e->a4.v == 0 : e->a6.hi == 0 && e->a6.lo == 0;
-}
-
 #define LOOPBACK4 0x7f000001u
 
 static bool is_loopback(const struct dns_endpoint *e)
@@ -126,7 +121,7 @@ static bool leads_to(
 		return false;
 	if (same_address(server, listen))
 		return true;
-	return is_unspecified(listen) &&
+	return dns_endpoint_is_any(listen) &&
 	       (is_loopback(server) || (server->is4 && host4 && addr4_eq(server->a4, *host4)));
 }
 
@@ -227,7 +222,7 @@ static void take_nameserver(void *ctx, const char *word)
 			"%s names \"%.60s\", which is no address and is left out; " REMEDY, v->name, word);
 		return;
 	}
-	if (is_unspecified(&u.to)) /* as the C library has it: this host */
+	if (dns_endpoint_is_any(&u.to)) /* as the C library has it: this host */
 		u.to = u.to.is4 ? (struct dns_endpoint){ .is4 = true, .a4.v = LOOPBACK4, .port = DNS_PORT }
 				: (struct dns_endpoint){ .a6.lo = 1, .port = DNS_PORT };
 	const struct dns_endpoint *listen = upstream_own_listen(d, &u, v->host4);

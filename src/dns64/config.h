@@ -59,6 +59,12 @@ struct upstream {
 			       conf */
 };
 
+/** dns_endpoint_is_any() - whether its address is the unspecified one, which stands for every address of the host */
+static inline bool dns_endpoint_is_any(const struct dns_endpoint *e)
+{
+	return e->is4 ? e->a4.v == 0 : (e->a6.hi | e->a6.lo) == 0;
+}
+
 static inline bool dns_endpoint_equal(const struct dns_endpoint *a, const struct dns_endpoint *b)
 {
 	if (a->is4 != b->is4 || a->port != b->port)

@@ -52,7 +52,7 @@ static int enable(int fd, int level, int option)
 /* Whether other sockets of ours are bound to the same address; a thread each. */
 enum sharing { BOUND_ALONE, BOUND_TOGETHER };
 
-/* The destination of each query is needed, so that the reply can leave from it. */
+/* Of a socket for every address the destination of each query is needed, so that the reply can leave from it. */
 static int set_options(int fd, const struct dns_endpoint *at, int type, enum sharing sharing)
 {
 	int bytes = UDP_BUFFER;
@@ -65,6 +65,8 @@ static int set_options(int fd, const struct dns_endpoint *at, int type, enum sha
 	if (r < 0 || type != SOCK_DGRAM)
 		return r;
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)); /* less is enough for a start */
+	if (!dns_endpoint_is_any(at))
+		return 0;
 	return at->is4 ? enable(fd, IPPROTO_IP, IP_PKTINFO) : enable(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO);
 }
 

@@ -29,6 +29,8 @@ struct udp_socket {
 	struct resolver *resolver;
 	struct loop_watch *watch;
 	int fd;
+	bool has_address; /* it is bound to one, which every query came to: `bound` */
+	struct dns_endpoint bound;
 };
 
 struct tcp_listener {
