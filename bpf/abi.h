@@ -151,6 +151,10 @@ struct dns_interface {
  *
  * Ports are in network order here, unlike above: they are compared and copied, never counted.
  */
+#define FLOW_LAYOUT                                                                                          \
+	1 /* of the maps; another number whenever they, or what is in them, change their meaning */
+#define FLOW_PRIORITY 6145 /* of the tc filter, where the kernel has no links for tc; before STEER_PRIORITY */
+#define FLOW_HANDLE 1
 #define FLOW_WAYS 4
 #define FLOW_GRACE_MS 20
 #define FLOW_PREFIXES_MAX 8
@@ -259,11 +263,14 @@ enum flow_mode {
 
 #define FLOW_INTERFACES_MAX 16384 /* by interface index; one that is higher has no XDP program */
 
-/* The interface that an XDP program sits at: only frames to its own address are taken. */
+/*
+ * An interface. Where an XDP program sits only frames to its own address are taken; and XDP sends only to such as take frames of it,
+ * for what is sent to another is lost without a word: it passes those packets, and tc takes them.
+ */
 struct flow_interface {
 	__u8 mac[6];
-	__u8 is_on;
-	__u8 unused;
+	__u8 is_on;	   /* has an XDP program */
+	__u8 takes_frames; /* that XDP sends */
 };
 
 /* What the supervisor says of the host; one element. */
@@ -271,6 +278,7 @@ struct flow_host {
 	__u32 device; /* interface index of the TUN device; 0: there is none, what needs it is dropped by nobody: it passes */
 	__u32 mode;	  /* enum flow_mode */
 	__u32 processors; /* elements of the tallies */
+	__u32 layout;	  /* FLOW_LAYOUT of whoever made the maps, for who finds them pinned */
 };
 
 /* Why a packet that may be the translator's goes up to it. */
