@@ -41,6 +41,13 @@ nsec ftp_expire(struct nat64 *n, nsec now);
 /** ftp_validate() - check every invariant of the table; slow, for tests and fuzzers */
 bool ftp_validate(const struct ftp *f);
 
+/**
+ * ftp_is_changed() - whether this session is a followed connection whose numbers are not the same on both sides, or of which
+ * something is held back: without what is known of it here it cannot go on
+ */
+struct state_record;
+bool ftp_is_changed(struct ftp *f, const struct state_record *r);
+
 /** ftp_followed() - how many connections are followed now */
 unsigned ftp_followed(const struct ftp *f);
 

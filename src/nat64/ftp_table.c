@@ -7,6 +7,8 @@
  */
 #include "nat64/ftp_table.h"
 
+#include "state/adopt.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -153,6 +155,19 @@ struct ftp_session *ftp_add(struct nat64 *n, const struct ftp_key *k, nsec now)
 	f->used++;
 	n->count.ftp_followed++;
 	return s;
+}
+
+bool ftp_is_changed(struct ftp *f, const struct state_record *r)
+{
+	const struct ftp_key k = {
+		.client = r->in, .server = r->remote, .port = r->in_port, .prefix = r->prefix
+	};
+
+	if (r->proto != PROTO_TCP || r->remote_port != FTP_PORT)
+		return false;
+	const struct ftp_session *s = ftp_find(f, &k);
+
+	return s && !(ftp_stream_is_plain(&s->stream[DIR_64]) && ftp_stream_is_plain(&s->stream[DIR_46]));
 }
 
 unsigned ftp_followed(const struct ftp *f)

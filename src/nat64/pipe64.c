@@ -50,6 +50,11 @@ static bool is_forbidden_non_global(const struct nat64 *n, uint8_t prefix, struc
 	return !special4_is_global(a) && !state_pool_has_address(n->state, a);
 }
 
+bool nat64_admits(const struct nat64 *n, struct addr6 src, uint8_t prefix, struct addr4 dst)
+{
+	return !is_in_any_prefix(n, src) && !is_denied(n, dst) && !is_forbidden_non_global(n, prefix, dst);
+}
+
 /* Which packets a NAT64 processes at all, and to which IPv4 address they want to go (RFC 6146 s3.5). */
 static enum drop_reason admit_64(const struct job *j, struct flow64 *ret_f)
 {

@@ -77,6 +77,9 @@ enum verdict pipe_46(struct job *j);
  */
 enum verdict pipe_fragment(struct job *j);
 
+/** nat64_admits() - whether this IPv6 host may send to this IPv4 address through the prefix, as the rules are now */
+bool nat64_admits(const struct nat64 *n, struct addr6 src, uint8_t prefix, struct addr4 dst);
+
 /** job_is_foreign() - whether the tables that this packet needs are another worker's (handover.c) */
 bool job_is_foreign(const struct job *j);
 

@@ -187,6 +187,32 @@ static enum drop_reason choose(
 	return choose_address(s, sub, f->sport, ret) ? DROP_NONE : DROP_PROTOCOL_NO_ADDRESS;
 }
 
+uint32_t other_enter(struct state *s, const struct binding *b, uint32_t subscriber)
+{
+	struct subscriber *sub = &s->subscribers.at[subscriber];
+
+	sub->others = binding_add(&s->bindings, b, sub->others, slots_lowest(&s->sessions.slots));
+	if (!sub->has_addr)
+		sub->addr = b->out;
+	sub->has_addr = true;
+	s->bindings_made++;
+	watch_binding(&s->watch, STATE_BINDING_MADE, b);
+	return sub->others;
+}
+
+enum adoption other_find_fault(const struct state *s, struct addr6 in, struct addr4 out, uint16_t number)
+{
+	uint32_t sub = subscriber_find(&s->subscribers, in);
+
+	if (!is_listed(s, number))
+		return ADOPTION_PROTOCOL;
+	if (!other_may_have(&s->config, fixed_pool_of(&s->config, in), out))
+		return ADOPTION_POOL;
+	return sub != NONE && hosts_of(s, &s->subscribers.at[sub], number) >= s->config.hosts_per_subscriber
+		       ? ADOPTION_LIMIT
+		       : ADOPTION_DONE;
+}
+
 enum drop_reason other_open(struct state *s, const struct flow64 *f, uint32_t subscriber, uint32_t *ret)
 {
 	struct subscriber *sub = &s->subscribers.at[subscriber];
@@ -206,12 +232,7 @@ enum drop_reason other_open(struct state *s, const struct flow64 *f, uint32_t su
 		.out_port = f->sport,
 	};
 
-	*ret = sub->others = binding_add(&s->bindings, &b, sub->others, slots_lowest(&s->sessions.slots));
-	if (!sub->has_addr)
-		sub->addr = out;
-	sub->has_addr = true;
-	s->bindings_made++;
-	watch_binding(&s->watch, STATE_BINDING_MADE, &b);
+	*ret = other_enter(s, &b, subscriber);
 	return DROP_NONE;
 }
 

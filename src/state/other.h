@@ -7,6 +7,7 @@
 #ifndef ISTHMUS_STATE_OTHER_H
 #define ISTHMUS_STATE_OTHER_H
 
+#include "state/adopt.h"
 #include "state/tables.h"
 
 /**
@@ -18,6 +19,13 @@
  */
 MUST_CHECK enum drop_reason other_open(
 	struct state *s, const struct flow64 *f, uint32_t subscriber, uint32_t *ret);
+
+/** other_enter() - enter a binding that other_open() or other_find_fault() allows, of this subscriber; its number */
+uint32_t other_enter(struct state *s, const struct binding *b, uint32_t subscriber);
+
+/** other_find_fault() - why a host may not have this address for protocol @number again, which nobody has; or ADOPTION_DONE */
+MUST_CHECK enum adoption other_find_fault(
+	const struct state *s, struct addr6 in, struct addr4 out, uint16_t number);
 
 /** other_may_have() - whether those who borrow from pool number @pool (fixed.h) may have this whole address */
 bool other_may_have(const struct state_config *c, uint8_t pool, struct addr4 a);

@@ -391,6 +391,16 @@ uint32_t pool_lend_at(struct pool *p, uint32_t row, uint16_t port, uint32_t owne
 
 /* --- between workers --- */
 
+static uint16_t part_with_first(struct pool *p, uint32_t row, enum port_class class)
+{
+	uint16_t number = ring_take(p, row, class);
+
+	p->rows[row].owned--;
+	p->blocks_owned--;
+	p->of_pool[p->rows[row].pool].blocks--;
+	return number;
+}
+
 bool pool_part_with(struct pool *p, uint8_t pool, struct rng *g, struct addr4 *ret_addr, uint16_t *ret_port)
 {
 	uint32_t row = NONE;
@@ -403,12 +413,9 @@ bool pool_part_with(struct pool *p, uint8_t pool, struct rng *g, struct addr4 *r
 	}
 	if (row == NONE)
 		return false;
-	struct row *r = &p->rows[row];
-	uint16_t number = ring_take(p, row, w.class);
+	const struct row *r = &p->rows[row];
+	uint16_t number = part_with_first(p, row, w.class);
 
-	r->owned--;
-	p->blocks_owned--;
-	p->of_pool[pool].blocks--;
 	*ret_addr = r->addr;
 	*ret_port = (uint16_t)((uint32_t)(r->first_number + number) << p->shift);
 	/* A row's first block may begin below its first port. */
@@ -424,6 +431,32 @@ static bool ring_has(const struct pool *p, const struct ring *r, uint16_t number
 			return true;
 	}
 	return false;
+}
+
+bool pool_part_with_at(struct pool *p, uint32_t row, uint16_t port)
+{
+	if (row == NONE)
+		return false;
+	uint16_t number = (uint16_t)number_in_row(p, row, port);
+	enum port_class class = class_of(p, &p->rows[row], number);
+	struct ring *ring = &p->rows[row].free[class];
+
+	if (!ring_has(p, ring, number))
+		return false;
+	ring_advance(p, ring, number);
+	(void)part_with_first(p, row, class);
+	return true;
+}
+
+bool pool_has(const struct pool *p, uint32_t row, uint16_t port)
+{
+	const struct row *r = &p->rows[row];
+	uint32_t number = number_in_row(p, row, port);
+
+	if (p->lent[r->first_block + number] != 0)
+		return true;
+	return pool_is_fixed(r, number) ? pool_owns(p, r, number)
+					: ring_has(p, &r->free[class_of(p, r, number)], (uint16_t)number);
 }
 
 /* A reload in between may have found the block to be ours already. */

@@ -167,6 +167,12 @@ uint32_t pool_lend_at(struct pool *p, uint32_t row, uint16_t port, uint32_t owne
 /** pool_part_with() - take a free block of the pool out of this worker's part, the one that rested longest; false if none */
 bool pool_part_with(struct pool *p, uint8_t pool, struct rng *g, struct addr4 *ret_addr, uint16_t *ret_port);
 
+/** pool_part_with_at() - the same with the block that holds this port of the row; false if it is not free, or not ours */
+bool pool_part_with_at(struct pool *p, uint32_t row, uint16_t port);
+
+/** pool_has() - whether the block that holds this port of the row is this worker's, lent or not */
+bool pool_has(const struct pool *p, uint32_t row, uint16_t port);
+
 /** pool_receive() - a free block becomes this worker's; its row, or NONE if the pool has no such block, or it is here already */
 uint32_t pool_receive(struct pool *p, struct addr4 a, uint16_t port);
 

@@ -1,0 +1,101 @@
+/*
+ * restore.c - see restore.h
+ *
+ * state/ takes and enters sessions; what is known only here is the translation prefixes, which sessions name by number, what
+ * is not translated at all, and what the FTP ALG remembers.
+ *
+ * A followed FTP control connection of which nothing was changed so far, or no more than was made up for, goes on as one that
+ * is not followed: EPSV and EPRT are the server's to understand from then on. One with changed numbers is left out, for without
+ * the memory of the changes its two ends would not understand each other; it ends as if its host had gone away.
+ */
+#include "nat64/restore.h"
+
+#include "nat64/ftp.h"
+
+#define LOOKS 4096 /* sessions that one nat64_save() looks at, at most */
+
+unsigned nat64_save(struct nat64 *n, struct nat64_saving *at, nsec now,
+	struct state_record ret[static SAVE_CHUNK_RECORDS])
+{
+	unsigned len = 0;
+
+	for (unsigned looks = 0; looks < LOOKS && len < SAVE_CHUNK_RECORDS && at->next != STATE_END;
+		looks++) {
+		uint32_t id = state_next_session(n->state, at->next, &at->next);
+
+		if (id == STATE_END || !state_record_of(n->state, id, now, &ret[len]))
+			continue;
+		if (ftp_is_changed(n->ftp, &ret[len]))
+			at->left_out++;
+		else
+			len++;
+	}
+	return len;
+}
+
+struct save_head nat64_save_head(const struct nat64 *n, uint64_t written_ms)
+{
+	struct save_head h = { .written_ms = written_ms, .prefixes_len = n->cfg.prefixes_len };
+
+	for (unsigned i = 0; i < h.prefixes_len; i++)
+		h.prefixes[i] = n->cfg.prefixes[i];
+	return h;
+}
+
+static uint8_t find_prefix(const struct nat64 *n, struct prefix6 p)
+{
+	for (uint8_t i = 0; i < n->cfg.prefixes_len; i++) {
+		if (n->cfg.prefixes[i].len == p.len && addr6_eq(n->cfg.prefixes[i].addr, p.addr))
+			return i;
+	}
+	return STATE_PREFIXES_MAX;
+}
+
+void nat64_restore_begin(struct nat64_restoring *r, struct nat64 *const *all, unsigned len,
+	const struct save_head *h, uint64_t now_ms)
+{
+	const struct nat64 *n = all[0];
+
+	*r = (struct nat64_restoring){
+		.first = n, .len = len, .left_max = UINT64_MAX, .is_clock_odd = now_ms < h->written_ms
+	};
+	for (unsigned i = 0; i < len; i++)
+		r->states[i] = all[i]->state;
+	if (r->is_clock_odd)
+		r->left_max = n->cfg.state.lifetime[LIFETIME_TCP_TRANSITORY];
+	else if (now_ms - h->written_ms < UINT64_MAX / MSEC)
+		r->elapsed = (now_ms - h->written_ms) * MSEC;
+	else
+		r->elapsed = UINT64_MAX; /* everything has expired */
+	for (unsigned i = 0; i < STATE_PREFIXES_MAX; i++)
+		r->prefixes[i] = i < h->prefixes_len ? find_prefix(n, h->prefixes[i]) : STATE_PREFIXES_MAX;
+}
+
+static nsec left_of(const struct nat64_restoring *r, nsec left)
+{
+	left = left > r->elapsed ? left - r->elapsed : 0;
+	return left < r->left_max ? left : r->left_max;
+}
+
+enum adoption nat64_restore(const struct nat64_restoring *r, const struct state_record *record, nsec now)
+{
+	struct state_record to = *record;
+	nsec age = to.age + r->elapsed;
+
+	to.left = left_of(r, to.left);
+	to.age = age < to.age ? UINT64_MAX : age;
+	if (to.left == 0)
+		return ADOPTION_EXPIRED;
+	to.prefix = to.prefix < STATE_PREFIXES_MAX ? r->prefixes[to.prefix] : STATE_PREFIXES_MAX;
+	/* A static binding is of the first prefix, so of another one that has become the first it would be another binding. */
+	if (to.prefix == STATE_PREFIXES_MAX || (to.is_static && to.prefix != 0))
+		return ADOPTION_PREFIX;
+	if (!nat64_admits(r->first, to.in, to.prefix, to.remote))
+		return ADOPTION_ADDRESS;
+	return state_adopt_among(r->states, r->len, &to, now);
+}
+
+uint32_t nat64_tell_adopted(struct nat64 *n, uint32_t from, nsec before, nsec now)
+{
+	return state_tell_adopted(n->state, from, before, now);
+}
