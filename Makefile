@@ -67,6 +67,7 @@ install: all
 
 bench: deps-lab all
 	@ISTHMUS=$(ISTHMUS) bench/run
+	@ISTHMUS=$(ISTHMUS) bench/forward
 	@$(BUILD)/bench/pipeline
 
 bench-dns: deps-lab all

@@ -2,9 +2,13 @@
 #ifndef ISTHMUS_BENCH_FLOOD_H
 #define ISTHMUS_BENCH_FLOOD_H
 
-#define FLOOD_FRAME 98 /* bytes: headers, and a question for n100.bench.example to n999.bench.example */
-#define FLOOD_FRAMES 900
-#define FLOOD_FIRST 100
-#define FLOOD_PORT 4242 /* of the client */
+#define FLOOD_DNS_FRAME 98 /* bytes: headers, and a question for n100.bench.example to n999.bench.example */
+#define FLOOD_DNS_FRAMES 900
+#define FLOOD_DNS_FIRST 100
+#define FLOOD_DNS_PORT 4242 /* of the client */
+
+#define FLOOD_UDP_FRAME 126 /* bytes: headers, and a datagram of 64 */
+#define FLOOD_UDP_FLOWS_MAX 50000
+#define FLOOD_UDP_PORT 10000 /* of the client's first flow */
 
 #endif
