@@ -1,93 +1,261 @@
 /*
  * flow.bpf.c - translate packets of known flows where they come in, without the translator
  *
- * See abi.h for the tables and docs/fastpath.md for the whole. What is not known, or needs thought, goes on as if this
- * program were not here, and so reaches the translator.
+ * The translator's workers decide everything (src/nat64/), and write what they have decided for a flow into tables (abi.h,
+ * src/nat64/flowcache.c). These programs look each packet up there. What they find they translate, as src/xlat/ would, byte for
+ * byte; everything else goes on as if they were not here, and so reaches the translator. docs/fastpath.md tells the whole.
  *
- * Licence: this file and abi.h may be used under GPL-2.0 as well as under Apache-2.0, since the kernel gives bpf_fib_lookup() to such
- * programs only.
+ *	flow_parse.bpf.h	what a packet says, and whether it is of the plain form
+ *	flow_find.bpf.h		tables, sums, counting
+ *	flow_write.bpf.h	the bytes of the result; which way it takes
+ *
+ * Steps: decide() reads the packet and looks up what becomes of it; a route is looked up for what it becomes, still before
+ * anything is changed; then the packet is changed and sent. So a packet that goes up is unchanged, but for bytes behind its
+ * end. What cannot be finished once it was begun is dropped: it would be nothing that anybody may see.
+ *
+ * The way of a translated packet: out at the interface that the routing table says (redirect). The look-up is made as for
+ * a packet that came in at the TUN device, so rules that name it hold. tc has a second way, which is also a mode of its own: in
+ * at the TUN device, as if the translator had written the packet there (route). What the look-up does not know how to send
+ * goes that way: packets for the host itself, routes that say unreachable, tunnels.
+ *
+ * Trains of segments (GSO) stay whole at tc, and what counts for a packet's size is one segment. A checksum that somebody has
+ * verified (CHECKSUM_UNNECESSARY) is rewritten in place. All others are left to the kernel's helpers, which know what kind of sum
+ * lies there: of a partial one the pseudo-header alone changes, and what a network card has summed up is kept right.
+ *
+ * Two things make the frame's memory the program's business at tc: headers that do not lie in one piece are pulled together, and
+ * bytes behind the packet are cut off (a short IPv4 packet is padded to an Ethernet frame of 60 bytes).
+ *
+ * Deliberately not done: checksums are updated by differences and never verified, also those of ICMP, which the translator does
+ * verify: what was wrong stays wrong, and its receiver sees it. IPv4 header checksums are verified, since they are made anew.
+ *
+ * Limits: trains of segments within a UDP tunnel cannot be told from trains of datagrams but by the port (is_tunnel()). Lists
+ * of whole packets (rx-gro-list) must not be made at interfaces with these programs, for their members would stay untranslated.
+ *
+ * Standards: RFC 7915 s4 and s5, RFC 6052 s2.2, RFC 6146 s3.8, RFC 1624, RFC 6864 s4.1.
+ *
+ * Licence: these files and abi.h may be used under GPL-2.0 as well as under Apache-2.0, since the kernel gives bpf_fib_lookup()
+ * to such programs only.
  */
-#include "abi.h"
+#include "flow_write.bpf.h"
 
-#include <linux/bpf.h>
+#include <linux/if_packet.h>
 #include <linux/pkt_cls.h>
-#include <bpf/bpf_helpers.h>
 
-/* Numbers of sets less 1, as the maps have elements; set before loading, as those are. */
-const volatile __u32 flows64_mask = 0;
-const volatile __u32 flows46_mask = 0;
-const volatile __u32 pairs_mask = 0;
+static __always_inline int decide(
+	const struct frame *f, __u32 l3, int is_6, struct packet *p, struct change *c)
+{
+	__u32 zero = 0;
+	const struct flow_head *h = bpf_map_lookup_elem(&head, &zero);
+	int verdict;
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct flow64_set);
-} flows64 SEC(".maps");
+	if (!h)
+		return NOT_OURS;
+	verdict = is_6 ? take_6(p, f, l3, h) : take_4(p, f, l3, h);
+	if (verdict != OURS)
+		return verdict;
+	if (h->epoch == 0)
+		return FLOW_UP_OFF;
+	return is_6 ? change_64(h, p, c) : change_46(h, p, c);
+}
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct flow46_set);
-} flows46 SEC(".maps");
+/* --- tc --- */
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct flow_pair_set);
-} pairs SEC(".maps");
+/* Makes the front of the packet one piece, as far as it is looked at. */
+static __always_inline void frame_take(struct __sk_buff *skb, __u32 l3, struct frame *f)
+{
+	__u32 want = l3 + FRONT_BYTES;
+	__u64 have = (__u64)(long)skb->data_end - (__u64)(long)skb->data;
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct flow_head);
-} head SEC(".maps");
+	barrier_var(have);
+	if (have < want && have < skb->len)
+		(void)bpf_skb_pull_data(skb, skb->len < want ? skb->len : want);
+	f->data = (const __u8 *)(long)skb->data;
+	f->end = (const __u8 *)(long)skb->data_end;
+	f->len = skb->len;
+	f->gso_size = skb->gso_size;
+	f->gso_segs = skb->gso_segs;
+}
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct flow_host);
-} host SEC(".maps");
+/* Gives the packet the length and the kind that the result has; the packet is as it was if that fails. */
+static __always_inline int reshape(
+	struct __sk_buff *skb, int is_6, const struct packet *p, const struct change *c)
+{
+	if (p->excess && (p->is_train || bpf_skb_change_tail(skb, skb->len - p->excess, 0) < 0))
+		return -1;
+	if (is_6 && c->is_6)
+		return 0;
+	return (int)bpf_skb_change_proto(skb, bpf_htons(c->is_6 ? ETH_P_IPV6 : ETH_P_IP), 0);
+}
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct flow_tallies);
-} tallies SEC(".maps");
+/* The checksum, where the kernel knows better what it is; and the header, whose change may be in its own sum. */
+static __always_inline int put_by_kernel(struct __sk_buff *skb, __u32 l3, const struct packet *p,
+	const struct change *c, const union header *h, __u32 len)
+{
+	__u32 at = l3 + len + sum_at(p);
+	__u64 flags = p->kind == FLOW_UDP ? BPF_F_MARK_MANGLED_0 : 0;
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, FLOW_INTERFACES_MAX);
-	__type(key, __u32); /* interface index */
-	__type(value, struct flow_interface);
-} interfaces SEC(".maps");
+	if (bpf_l4_csum_replace(skb, at, 0, sum_fold(c->sum_pseudo), flags | BPF_F_PSEUDO_HDR) < 0 ||
+		bpf_l4_csum_replace(skb, at, 0, sum_fold(c->sum_rest), flags) < 0)
+		return -1;
+	return (int)bpf_skb_store_bytes(skb, l3, h, len, BPF_F_RECOMPUTE_CSUM);
+}
+
+/* Writes the result over the packet, which has its shape already. */
+static __always_inline int put(
+	struct __sk_buff *skb, __u32 l3, const struct packet *p, const struct change *c)
+{
+	__u32 len = c->is_6 ? IP6_BYTES : IP4_BYTES;
+	int is_direct = bpf_csum_level(skb, BPF_CSUM_LEVEL_QUERY) >= 0;
+	union header h;
+	__u8 *data, *end;
+
+	if (c->is_6)
+		header6_make(&h, p, c);
+	else
+		header4_make(&h, p, c);
+	if (!is_direct && put_by_kernel(skb, l3, p, c, &h, len) < 0)
+		return -1;
+	data = (__u8 *)(long)skb->data;
+	end = (__u8 *)(long)skb->data_end;
+	if (data + l3 + len + (p->kind == FLOW_TCP ? TCP_BYTES : UDP_BYTES) > end)
+		return -1;
+	transport_put(data + l3 + len, p, c);
+	if (!is_direct)
+		return 0;
+	sum_put(data + l3 + len, p, c);
+	if (c->is_6)
+		__builtin_memcpy(data + l3, &h, IP6_BYTES);
+	else
+		__builtin_memcpy(data + l3, &h, IP4_BYTES);
+	return 0;
+}
+
+/* How a packet goes on at tc. */
+enum way {
+	WAY_UP,	       /* not at all, see the reason */
+	WAY_NEIGHBOUR, /* out, by the kernel's own bookkeeping of neighbours */
+	WAY_OUT,       /* out, with the Ethernet header that the look-up gave */
+	WAY_ROUTE      /* in at the TUN device */
+};
+
+static __always_inline enum way way_find(struct __sk_buff *skb, __u32 l3, const struct packet *p,
+	const struct change *c, const struct flow_host *at, struct bpf_fib_lookup *fib, int *ret_up)
+{
+	enum way otherwise = at->device ? WAY_ROUTE : WAY_UP;
+
+	*ret_up = FLOW_UP_ROUTE;
+	if (at->mode == FLOW_MODE_ROUTE)
+		return otherwise;
+	fib_fill(fib, p, c, at->device ? at->device : skb->ingress_ifindex);
+	switch (bpf_fib_lookup(skb, fib, sizeof(*fib), 0)) {
+	case BPF_FIB_LKUP_RET_SUCCESS:
+		return l3 == 0 || neighbour_is_due(fib, now_ms()) ? WAY_NEIGHBOUR : WAY_OUT;
+	case BPF_FIB_LKUP_RET_NO_NEIGH:
+		return WAY_NEIGHBOUR;
+	case BPF_FIB_LKUP_RET_FRAG_NEEDED:
+		*ret_up = FLOW_UP_TOO_BIG;
+		return WAY_UP;
+	}
+	return otherwise;
+}
+
+static __always_inline int send_neighbour(const struct bpf_fib_lookup *fib)
+{
+	struct bpf_redir_neigh next = { .nh_family = fib->family };
+
+	if (fib->family == FAMILY4)
+		next.ipv4_nh = fib->ipv4_dst;
+	else
+		__builtin_memcpy(next.ipv6_nh, fib->ipv6_dst, sizeof(next.ipv6_nh));
+	return (int)bpf_redirect_neigh(fib->ifindex, &next, sizeof(next), 0);
+}
+
+static __always_inline int send_out(struct __sk_buff *skb, const struct bpf_fib_lookup *fib, int is_6)
+{
+	struct ethhdr *eth = (struct ethhdr *)(long)skb->data;
+
+	if ((__u8 *)(eth + 1) > (__u8 *)(long)skb->data_end)
+		return TC_ACT_SHOT;
+	__builtin_memcpy(eth->h_dest, fib->dmac, sizeof(eth->h_dest));
+	__builtin_memcpy(eth->h_source, fib->smac, sizeof(eth->h_source));
+	eth->h_proto = bpf_htons(is_6 ? ETH_P_IPV6 : ETH_P_IP);
+	return (int)bpf_redirect(fib->ifindex, 0);
+}
+
+static __always_inline int send(struct __sk_buff *skb, enum way way, const struct bpf_fib_lookup *fib,
+	const struct flow_host *at, int is_6)
+{
+	struct flow_tallies *t = my_tallies();
+
+	if (t && way == WAY_ROUTE)
+		t->routed++;
+	else if (t)
+		t->redirected++;
+	if (way == WAY_ROUTE)
+		return (int)bpf_redirect(at->device, BPF_F_INGRESS);
+	return way == WAY_OUT ? send_out(skb, fib, is_6) : send_neighbour(fib);
+}
+
+static __always_inline int go_up(int why)
+{
+	if (why >= 0)
+		tally_up((__u32)why);
+	return TC_ACT_UNSPEC;
+}
+
+static __always_inline int translate(struct __sk_buff *skb, __u32 l3, int is_6)
+{
+	const struct flow_host *at = host_get();
+	struct packet p = {};
+	struct change c = {};
+	struct bpf_fib_lookup fib;
+	struct frame f;
+	enum way way;
+	int up;
+
+	if (!at)
+		return TC_ACT_UNSPEC;
+	frame_take(skb, l3, &f);
+	up = decide(&f, l3, is_6, &p, &c);
+	if (up != OURS)
+		return go_up(up);
+	way = way_find(skb, l3, &p, &c, at, &fib, &up);
+	if (way == WAY_UP)
+		return go_up(up);
+	if (reshape(skb, is_6, &p, &c) < 0)
+		return go_up(FLOW_UP_ROOM);
+	if (put(skb, l3, &p, &c) < 0)
+		return TC_ACT_SHOT;
+	count(&p, &c, now_ms());
+	return send(skb, way, &fib, at, (int)c.is_6);
+}
+
+static __always_inline int take_skb(struct __sk_buff *skb, __u32 l3)
+{
+	if (skb->pkt_type != PACKET_HOST || skb->vlan_present)
+		return TC_ACT_UNSPEC;
+	if (skb->protocol == bpf_htons(ETH_P_IPV6))
+		return translate(skb, l3, 1);
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		return translate(skb, l3, 0);
+	return TC_ACT_UNSPEC;
+}
 
 /* At interfaces with an Ethernet header. */
 SEC("tc")
 int isthmus_flow(struct __sk_buff *skb)
 {
-	(void)skb;
-	return TC_ACT_UNSPEC;
+	return take_skb(skb, sizeof(struct ethhdr));
 }
 
 /* At those without a link header. */
 SEC("tc")
 int isthmus_flow_bare(struct __sk_buff *skb)
 {
-	(void)skb;
-	return TC_ACT_UNSPEC;
+	return take_skb(skb, 0);
 }
+
+/* --- XDP --- */
 
 SEC("xdp")
 int isthmus_flow_xdp(struct xdp_md *ctx)

@@ -1,0 +1,174 @@
+/*
+ * flow_write.bpf.h - the bytes of the translated packet, and the way out
+ *
+ * Part of flow.bpf.c, which tells the whole.
+ */
+#ifndef ISTHMUS_BPF_FLOW_WRITE_H
+#define ISTHMUS_BPF_FLOW_WRITE_H
+
+#include "flow_find.bpf.h"
+
+#define FAMILY4 2 /* AF_INET and AF_INET6, whose header is not for programs */
+#define FAMILY6 10
+#define DF_FROM 1261 /* bytes of IPv4 packet, see header4_flags() of src/xlat/header.h */
+#define NEIGHBOURS 1024
+#define NEIGHBOUR_MS 1000
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct flow_host);
+} host SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, FLOW_INTERFACES_MAX);
+	__type(key, __u32); /* interface index */
+	__type(value, struct flow_interface);
+} interfaces SEC(".maps");
+
+/* --- bytes --- */
+
+/* The IP header of the result, either kind. */
+union header {
+	struct iphdr v4;
+	struct ipv6hdr v6;
+	__u32 words[IP6_BYTES / 4];
+};
+
+/*
+ * RFC 7915 s5.1. DF follows from the length of what is on the wire.
+ *
+ * DEVIATION: of a packet with DF the identification is zero, where the RFC has a new one for each. Nobody may use it (RFC 6864
+ * s4.1), and receivers put segments together again only if it is the same or goes up by one.
+ */
+static __always_inline void header4_make(union header *h, const struct packet *p, const struct change *c)
+{
+	__u32 df = IP4_BYTES + p->seg_len >= DF_FROM;
+	__u64 sum = 0;
+
+	*(__be16 *)&h->v4 = bpf_htons((__u16)(0x4500 | p->tos));
+	h->v4.tot_len = bpf_htons((__u16)(IP4_BYTES + p->l4_len));
+	h->v4.id = df ? 0 : (__be16)bpf_get_prandom_u32();
+	h->v4.frag_off = df ? bpf_htons(IP_DF) : 0;
+	h->v4.ttl = c->hops;
+	h->v4.protocol = c->proto;
+	h->v4.check = 0;
+	h->v4.saddr = c->src4;
+	h->v4.daddr = c->dst4;
+	for (int i = 0; i < IP4_BYTES / 4; i++)
+		sum += h->words[i];
+	h->v4.check = (__u16)~sum_fold(sum);
+}
+
+/* RFC 7915 s4.1: the flow label is zero. */
+static __always_inline void header6_make(union header *h, const struct packet *p, const struct change *c)
+{
+	h->words[0] = bpf_htonl(6u << 28 | (__u32)p->tos << 20);
+	h->v6.payload_len = bpf_htons((__u16)p->l4_len);
+	h->v6.nexthdr = c->proto;
+	h->v6.hop_limit = c->hops;
+	__builtin_memcpy(&h->v6.saddr, c->src6, sizeof(c->src6));
+	__builtin_memcpy(&h->v6.daddr, c->dst6, sizeof(c->dst6));
+}
+
+static __always_inline __u32 sum_at(const struct packet *p)
+{
+	return p->kind == FLOW_TCP ? TCP_SUM_AT : p->kind == FLOW_UDP ? UDP_SUM_AT : ICMP_SUM_AT;
+}
+
+/* The transport header but for its checksum. */
+static __always_inline void transport_put(__u8 *l4, const struct packet *p, const struct change *c)
+{
+	if (p->kind == FLOW_ICMP) {
+		((__u16 *)l4)[0] = c->type_code;
+		((__be16 *)l4)[2] = c->sport;
+		return;
+	}
+	((__be16 *)l4)[0] = c->sport;
+	((__be16 *)l4)[1] = c->dport;
+}
+
+/* RFC 1624 eqn. 3; in UDP zero says that there is none (RFC 768). */
+static __always_inline void sum_put(__u8 *l4, const struct packet *p, const struct change *c)
+{
+	__u16 *at = (__u16 *)(l4 + sum_at(p));
+	__u16 sum = (__u16)~sum_fold((__u64)(__u16) ~*at + c->sum_pseudo + c->sum_rest);
+
+	*at = p->kind == FLOW_UDP && sum == 0 ? 0xffff : sum;
+}
+
+/* --- the way out --- */
+
+static __always_inline const struct flow_host *host_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&host, &zero);
+}
+
+static __always_inline void fib_fill(
+	struct bpf_fib_lookup *fib, const struct packet *p, const struct change *c, __u32 from)
+{
+	__u32 len = p->seg_len + (c->is_6 ? IP6_BYTES : IP4_BYTES);
+
+	__builtin_memset(fib, 0, sizeof(*fib));
+	fib->l4_protocol = c->proto;
+	fib->tot_len = len > 0xffff ? 0xffff : (__u16)len;
+	fib->ifindex = from;
+	if (p->kind != FLOW_ICMP) {
+		fib->sport = c->sport;
+		fib->dport = c->dport;
+	}
+	if (c->is_6) {
+		fib->family = FAMILY6;
+		fib->flowinfo = bpf_htonl((__u32)p->tos << 20);
+		__builtin_memcpy(fib->ipv6_src, c->src6, sizeof(c->src6));
+		__builtin_memcpy(fib->ipv6_dst, c->dst6, sizeof(c->dst6));
+	} else {
+		fib->family = FAMILY4;
+		fib->tos = p->tos;
+		fib->ipv4_src = c->src4;
+		fib->ipv4_dst = c->dst4;
+	}
+}
+
+/* A neighbour that packets were sent to past the kernel's own bookkeeping. */
+struct neighbour {
+	__u64 who; /* MAC address and interface */
+	__u32 at;  /* when the kernel last saw one, as now_ms() */
+	__u32 unused;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, NEIGHBOURS);
+	__type(key, __u32);
+	__type(value, struct neighbour);
+} neighbours SEC(".maps");
+
+/*
+ * Whether the kernel is to see a packet for this neighbour. It asks a neighbour whether it is still there only when it sends
+ * something itself (RFC 4861 s7.3); of frames that go out past it it knows nothing, and one that has got another MAC address
+ * would never be found again. So one packet in a second goes by its way. If two share a place, more do.
+ */
+static __always_inline int neighbour_is_due(const struct bpf_fib_lookup *fib, __u32 now)
+{
+	__u64 who = (__u64) * (const __u16 *)fib->dmac << 32 |
+		    (__u64) * (const __u16 *)(fib->dmac + 2) << 16 | *(const __u16 *)(fib->dmac + 4);
+	__u32 at = ((__u32)who ^ (__u32)(who >> 24) ^ fib->ifindex) & (NEIGHBOURS - 1);
+	struct neighbour *n = bpf_map_lookup_elem(&neighbours, &at);
+
+	if (!n)
+		return 1;
+	who |= (__u64)fib->ifindex << 48;
+	if (n->who == who && now - n->at < NEIGHBOUR_MS)
+		return 0;
+	n->who = who;
+	n->at = now;
+	return 1;
+}
+
+#endif

@@ -1,0 +1,90 @@
+/*
+ * flow_box.h - the programs of bpf/flow.bpf.c in the kernel, their tables, and frames to run through them
+ *
+ * Slots are written here from addresses and ports alone, with sums made by long division: nothing of src/ that the programs
+ * stand for takes part.
+ */
+#ifndef ISTHMUS_TESTS_FLOW_BOX_H
+#define ISTHMUS_TESTS_FLOW_BOX_H
+
+#include "harness.h"
+
+#include "abi.h"
+#include "xlat/pkt.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wcast-align"
+#include "flow.skel.h"
+#pragma GCC diagnostic pop
+
+#define SETS 64 /* of each table; a power of two */
+#define ETHERNET 14
+#define FRAME_MAX (65536 + 128)
+#define LOOPBACK_INDEX 1 /* where BPF_PROG_TEST_RUN says that packets come in */
+
+struct box {
+	struct flow_bpf *bpf;
+	struct flow64_set *flows64;
+	struct flow46_set *flows46;
+	struct flow_pair_set *pairs;
+	struct flow_head *head;
+	struct flow_host *host;
+	struct flow_tallies *tallies;
+	unsigned processors;
+};
+
+struct frame {
+	uint8_t bytes[FRAME_MAX];
+	uint32_t len;
+};
+
+/** box_new() - load the programs with empty tables; 64:ff9b::/96, any pool address; mode "route" to the loopback */
+struct box *box_new(void);
+
+void box_free(struct box *b);
+
+/** box_clear() - empty the tables and zero the tallies */
+void box_clear(struct box *b);
+
+/** box_prefix() - make this the first prefix; @len: bits */
+void box_prefix(struct box *b, const uint8_t addr[16], uint32_t len);
+
+/* Addresses and ports as they lie in packets, of both sides of a flow. */
+struct ends {
+	uint8_t src6[16], dst6[16];
+	uint8_t src4[4], dst4[4];
+	uint8_t sport6[2], dport6[2], sport4[2], dport4[2]; /* of an ICMP echo the identifier, four times */
+	uint8_t proto;					    /* of IPv4 */
+};
+
+/** box_enter64(), box_enter46() - write a slot for packets of these ends from IPv6, or IPv4; it is returned */
+struct flow64_slot *box_enter64(struct box *b, const struct ends *e);
+struct flow46_slot *box_enter46(struct box *b, const struct ends *e);
+
+/** ends_read() - what the headers of an IP packet say, however wrong it is; sets one family's half; false if too short */
+bool ends_read(struct ends *e, const uint8_t *ip, size_t len);
+
+/** frame_of() - an IP packet behind an Ethernet header */
+void frame_of(struct frame *f, const uint8_t *ip, size_t len);
+
+/** tc_run(), bare_run(), xdp_run() - the program's verdict; @f becomes what it has made of it */
+int tc_run(struct box *b, struct frame *f);
+int bare_run(struct box *b, struct frame *f);
+int xdp_run(struct box *b, struct frame *f);
+
+/** box_tally() - the sum of a counter over all processors; @at: its offset in struct flow_tallies */
+uint64_t box_tally(const struct box *b, size_t at);
+
+/** box_ups() - how many packets went up, whatever the reason */
+uint64_t box_ups(const struct box *b);
+
+#define UP(b, why) box_tally((b), offsetof(struct flow_tallies, up) + (why) * sizeof(uint64_t))
+
+#endif

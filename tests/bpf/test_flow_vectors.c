@@ -1,0 +1,207 @@
+/*
+ * test_flow_vectors.c - the conformance vectors, through the programs of bpf/flow.bpf.c in the kernel
+ *
+ * A slot is made from the packet that goes in and the tuple that the result shall carry. Then the packet must come out as the
+ * vector says, byte for byte, or unchanged and counted: which of both is said here from what parsing finds. Partial checksums
+ * and trains of segments are in test_flow_live.c, as BPF_PROG_TEST_RUN makes none. Skipped where the programs cannot be loaded.
+ */
+#include "flow_box.h"
+
+#include "slow_sum.h"
+#include "vector.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const files[] = { "tcp_udp.vec", "echo.vec", "header.vec", "protocol.vec", "fragment.vec",
+	"icmp_types.vec", "icmp_error.vec" };
+
+static struct vector vector;
+static uint8_t memory[PACKET_MAX + 512];
+
+enum expectation { TRANSLATED, LEFT_ALONE, STAYS_WRONG };
+
+/* The other half of the ends: what the result shall carry. */
+static void ends_complete(struct ends *e)
+{
+	if (vector.direction == VECTOR_64) {
+		const struct tuple4 *t = &vector.to4.outer;
+
+		addr4_put(e->src4, t->src);
+		addr4_put(e->dst4, t->dst);
+		be16_put(e->sport4, t->sport);
+		be16_put(e->dport4, e->proto == IPPROTO4_ICMP ? t->sport : t->dport);
+		return;
+	}
+	const struct tuple6 *t = &vector.to6.outer;
+
+	addr6_put(e->src6, t->src);
+	addr6_put(e->dst6, t->dst);
+	be16_put(e->sport6, e->proto == IPPROTO4_ICMP ? t->dport : t->sport);
+	be16_put(e->dport6, t->dport);
+}
+
+/* A flow keeps its far end: its address is that in the prefix, its port is the same in both families. */
+static bool is_flow(const struct ends *e)
+{
+	bool is_64 = vector.direction == VECTOR_64;
+	const uint8_t *far6 = is_64 ? e->dst6 : e->src6, *far4 = is_64 ? e->dst4 : e->src4;
+
+	if (memcmp(far6 + 12, far4, 4) != 0)
+		return false;
+	if (e->proto == IPPROTO4_ICMP)
+		return true;
+	return is_64 ? memcmp(e->dport6, e->dport4, 2) == 0 : memcmp(e->sport6, e->sport4, 2) == 0;
+}
+
+static bool is_plain_transport(const struct pkt *p)
+{
+	const struct view *v = &p->v;
+
+	if (v->kind == L4_TCP)
+		return !(v->tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST));
+	if (v->kind == L4_UDP)
+		return be16_at(p->data + v->l4_off + UDP_CSUM_AT) != 0;
+	return v->kind == L4_ICMP_QUERY;
+}
+
+/* Of a plain packet that parsing has refused. */
+static bool is_echo(const struct pkt *p)
+{
+	if (p->data[0] >> 4 == 6)
+		return p->data[6] == IPPROTO6_ICMP && p->data[IP6_HDR_LEN] >= 128 &&
+		       p->data[IP6_HDR_LEN] <= 129;
+	return p->data[9] == IPPROTO4_ICMP && (p->data[IP4_HDR_LEN] == 0 || p->data[IP4_HDR_LEN] == 8);
+}
+
+/* What docs/fastpath.md says about what goes up. */
+static enum expectation expected(struct pkt *p)
+{
+	enum drop_reason why = pkt_parse(p);
+	const struct view *v = &p->v;
+
+	if (why == DROP_ICMP_CHECKSUM && is_echo(p))
+		return STAYS_WRONG;
+	if (why != DROP_NONE || vector.drop != DROP_NONE)
+		return LEFT_ALONE;
+	if (v->l4_off != (v->version == 6 ? IP6_HDR_LEN : IP4_HDR_LEN) || v->is_fragment || v->hop_limit < 2)
+		return LEFT_ALONE;
+	if (!is_plain_transport(p))
+		return LEFT_ALONE;
+	if (vector.direction == VECTOR_64 && v->kind == L4_ICMP_QUERY && vector.to4.outer.sport == 0)
+		return LEFT_ALONE; /* it may be one of nothing but zeros */
+	if (v->version == 4 && !v->df && v->l4_len + IP6_HDR_LEN > IP6_MIN_MTU)
+		return LEFT_ALONE;
+	return TRANSLATED;
+}
+
+/* The identification is the program's own choice; all else of the header is not. */
+static void expect_id(uint8_t *want, const uint8_t *got)
+{
+	if (want[0] >> 4 != 4)
+		return;
+	memcpy(want + 4, got + 4, 2);
+	memset(want + 10, 0, 2);
+	be16_put(want + 10, (uint16_t)~slow_ones(slow_sum(want, IP4_HDR_LEN)));
+	if (be16_at(want + 6) & 0x4000)
+		CHECK_INT(be16_at(got + 4), 0);
+}
+
+static void check_translated(struct box *b, const struct frame *f, size_t front)
+{
+	uint8_t *want = vector.out.outer.bytes;
+	size_t len = vector.out.outer.len;
+
+	expect_id(want, f->bytes + front);
+	CHECK_BYTES(f->bytes + front, f->len - front, want, len);
+	CHECK_INT(box_ups(b), 0);
+	CHECK_INT(box_tally(b, offsetof(struct flow_tallies, routed)), 1);
+}
+
+static void check_left_alone(struct box *b, int verdict, const struct frame *got, const struct frame *was)
+{
+	CHECK_INT(verdict, TC_ACT_UNSPEC);
+	CHECK_BYTES(got->bytes, got->len, was->bytes, was->len);
+	CHECK_INT(box_ups(b), 1);
+	CHECK_INT(box_tally(b, offsetof(struct flow_tallies, routed)), 0);
+}
+
+/* The programs do not verify checksums of ICMP. */
+static void check_stays_wrong(const struct frame *got)
+{
+	const uint8_t *ip = got->bytes + ETHERNET;
+	uint32_t header = ip[0] >> 4 == 6 ? IP6_HDR_LEN : IP4_HDR_LEN;
+
+	CHECK(!slow_transport_ok(ip, ip[0] >> 4 == 6 ? IPPROTO6_ICMP : IPPROTO4_ICMP, ip + header,
+		got->len - ETHERNET - header));
+}
+
+static struct frame was, now;
+
+static void run_with(struct box *b, const struct ends *e, enum expectation want)
+{
+	const struct stack *in = &vector.in.outer;
+
+	box_clear(b);
+	REQUIRE(vector.direction == VECTOR_64 ? box_enter64(b, e) != NULL : box_enter46(b, e) != NULL);
+	frame_of(&was, in->bytes, in->len);
+	now = was;
+	int verdict = tc_run(b, &now);
+
+	if (want == LEFT_ALONE) {
+		check_left_alone(b, verdict, &now, &was);
+		return;
+	}
+	CHECK_INT(verdict, TC_ACT_REDIRECT);
+	if (want == TRANSLATED)
+		check_translated(b, &now, ETHERNET);
+	else
+		check_stays_wrong(&now);
+}
+
+/* Returns whether the vector came out translated. */
+static bool run_vector(struct box *b)
+{
+	const struct stack *in = &vector.in.outer;
+	struct pkt p = assemble_pkt(&vector.in, memory, sizeof(memory), PKT_HEADROOM);
+	struct ends e = { 0 };
+
+	if (vector.drop == DROP_NO_HEADROOM) /* that is the kernel's to make */
+		return false;
+	if (vector.in.off.csum_partial || vector.in.off.gso != GSO_NONE || in->len < IP6_HDR_LEN)
+		return false;
+	if (!ends_read(&e, in->bytes, in->len))
+		return false;
+	ends_complete(&e);
+	box_prefix(b, vector.direction == VECTOR_64 ? e.dst6 : e.src6, 96);
+	enum expectation want = expected(&p);
+
+	if (want == TRANSLATED && !is_flow(&e))
+		return false;
+	run_with(b, &e, want);
+	return want == TRANSLATED;
+}
+
+TEST(every_vector_comes_out_as_it_says_or_unchanged)
+{
+	struct box *b = box_new();
+	unsigned translated = 0, all = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		struct vector_file f;
+		char path[512];
+
+		snprintf(path, sizeof(path), "%s/%s", VECTOR_DIR, files[i]);
+		REQUIRE(vector_open(&f, path));
+		while (vector_next(&f, &vector) > 0) {
+			test_row(vector.name);
+			translated += run_vector(b);
+			all++;
+		}
+		vector_close(&f);
+	}
+	test_row(NULL);
+	printf("%u of %u vectors were translated\n", translated, all);
+	CHECK(translated >= 45);
+	box_free(b);
+}
