@@ -170,20 +170,19 @@ static __always_inline int send_neighbour(const struct bpf_fib_lookup *fib)
 	return (int)bpf_redirect_neigh(fib->ifindex, &next, sizeof(next), 0);
 }
 
-static __always_inline int send_out(struct __sk_buff *skb, const struct bpf_fib_lookup *fib, int is_6)
+static __always_inline int send_out(
+	struct __sk_buff *skb, const struct bpf_fib_lookup *fib, const struct change *c)
 {
 	struct ethhdr *eth = (struct ethhdr *)(long)skb->data;
 
 	if ((__u8 *)(eth + 1) > (__u8 *)(long)skb->data_end)
 		return TC_ACT_SHOT;
-	__builtin_memcpy(eth->h_dest, fib->dmac, sizeof(eth->h_dest));
-	__builtin_memcpy(eth->h_source, fib->smac, sizeof(eth->h_source));
-	eth->h_proto = bpf_htons(is_6 ? ETH_P_IPV6 : ETH_P_IP);
+	ethernet_put(eth, fib, c);
 	return (int)bpf_redirect(fib->ifindex, 0);
 }
 
 static __always_inline int send(struct __sk_buff *skb, enum way way, const struct bpf_fib_lookup *fib,
-	const struct flow_host *at, int is_6)
+	const struct flow_host *at, const struct change *c)
 {
 	struct flow_tallies *t = my_tallies();
 
@@ -193,7 +192,7 @@ static __always_inline int send(struct __sk_buff *skb, enum way way, const struc
 		t->redirected++;
 	if (way == WAY_ROUTE)
 		return (int)bpf_redirect(at->device, BPF_F_INGRESS);
-	return way == WAY_OUT ? send_out(skb, fib, is_6) : send_neighbour(fib);
+	return way == WAY_OUT ? send_out(skb, fib, c) : send_neighbour(fib);
 }
 
 static __always_inline int go_up(int why)
@@ -227,7 +226,7 @@ static __always_inline int translate(struct __sk_buff *skb, __u32 l3, int is_6)
 	if (put(skb, l3, &p, &c) < 0)
 		return TC_ACT_SHOT;
 	count(&p, &c, now_ms());
-	return send(skb, way, &fib, at, (int)c.is_6);
+	return send(skb, way, &fib, at, &c);
 }
 
 static __always_inline int take_skb(struct __sk_buff *skb, __u32 l3)
@@ -257,10 +256,109 @@ int isthmus_flow_bare(struct __sk_buff *skb)
 
 /* --- XDP --- */
 
+/* Whether the frame was sent to the interface that it came in at. */
+static __always_inline int is_for_us(struct xdp_md *ctx)
+{
+	const struct ethhdr *eth = (const struct ethhdr *)(long)ctx->data;
+	__u32 index = ctx->ingress_ifindex;
+	const struct flow_interface *i = bpf_map_lookup_elem(&interfaces, &index);
+
+	if (!i || !i->is_on || (const __u8 *)(eth + 1) > (const __u8 *)(long)ctx->data_end)
+		return 0;
+	return *(const __u16 *)eth->h_dest == *(const __u16 *)i->mac &&
+	       *(const __u16 *)(eth->h_dest + 2) == *(const __u16 *)(i->mac + 2) &&
+	       *(const __u16 *)(eth->h_dest + 4) == *(const __u16 *)(i->mac + 4);
+}
+
+/* Whether the packet can go straight out of an interface; fills the look-up that says so. */
+static __always_inline int has_way(struct xdp_md *ctx, const struct packet *p, const struct change *c,
+	__u32 now, struct bpf_fib_lookup *fib)
+{
+	const struct flow_host *at = host_get();
+	const struct flow_interface *i;
+	__u32 index;
+
+	if (!at || at->mode != FLOW_MODE_REDIRECT)
+		return 0;
+	fib_fill(fib, p, c, at->device ? at->device : ctx->ingress_ifindex);
+	if (bpf_fib_lookup(ctx, fib, sizeof(*fib), 0) != BPF_FIB_LKUP_RET_SUCCESS)
+		return 0;
+	index = fib->ifindex;
+	i = bpf_map_lookup_elem(&interfaces, &index);
+	return i && i->takes_frames && !neighbour_is_due(fib, now);
+}
+
+/* Gives the frame the length of the result; it is as it was if that fails, but for bytes behind its packet. */
+static __always_inline int resize(
+	struct xdp_md *ctx, int is_6, const struct packet *p, const struct change *c)
+{
+	if (p->excess && bpf_xdp_adjust_tail(ctx, -(int)p->excess) < 0)
+		return -1;
+	if (is_6 && c->is_6)
+		return 0;
+	return (int)bpf_xdp_adjust_head(ctx, c->is_6 ? IP4_BYTES - IP6_BYTES : IP6_BYTES - IP4_BYTES);
+}
+
+static __always_inline int put_frame(
+	struct xdp_md *ctx, const struct packet *p, const struct change *c, const struct bpf_fib_lookup *fib)
+{
+	__u32 len = c->is_6 ? IP6_BYTES : IP4_BYTES;
+	__u8 *data = (__u8 *)(long)ctx->data, *end = (__u8 *)(long)ctx->data_end;
+	__u8 *ip = data + sizeof(struct ethhdr), *l4 = ip + len;
+
+	if (l4 + (p->kind == FLOW_TCP ? TCP_BYTES : UDP_BYTES) > end)
+		return -1;
+	ethernet_put((struct ethhdr *)data, fib, c);
+	if (c->is_6)
+		header6_make((union header *)ip, p, c);
+	else
+		header4_make((union header *)ip, p, c);
+	transport_put(l4, p, c);
+	sum_put(l4, p, c);
+	return 0;
+}
+
+static __always_inline int translate_frame(struct xdp_md *ctx, const struct frame *f, int is_6)
+{
+	struct flow_tallies *t;
+	struct packet p = {};
+	struct change c = {};
+	struct bpf_fib_lookup fib;
+	__u32 now;
+
+	if (decide(f, sizeof(struct ethhdr), is_6, &p, &c) != OURS || !is_for_us(ctx))
+		return XDP_PASS;
+	now = now_ms();
+	if (!has_way(ctx, &p, &c, now, &fib) || resize(ctx, is_6, &p, &c) < 0)
+		return XDP_PASS;
+	if (put_frame(ctx, &p, &c, &fib) < 0)
+		return XDP_DROP;
+	count(&p, &c, now);
+	t = my_tallies();
+	if (t)
+		t->redirected++;
+	return (int)bpf_redirect(fib.ifindex, 0);
+}
+
+/*
+ * What passes is seen again by the program at tc, which knows more ways out, and which alone counts what goes up. A frame has no
+ * offload state here: checksums are whole, as they came over a wire.
+ */
 SEC("xdp")
 int isthmus_flow_xdp(struct xdp_md *ctx)
 {
-	(void)ctx;
+	struct frame f = { .data = (const __u8 *)(long)ctx->data, .end = (const __u8 *)(long)ctx->data_end };
+	const struct ethhdr *eth = (const struct ethhdr *)f.data;
+	__u64 len = (__u64)(long)ctx->data_end - (__u64)(long)ctx->data;
+
+	barrier_var(len);
+	f.len = (__u32)len;
+	if ((const __u8 *)(eth + 1) > f.end)
+		return XDP_PASS;
+	if (eth->h_proto == bpf_htons(ETH_P_IPV6))
+		return translate_frame(ctx, &f, 1);
+	if (eth->h_proto == bpf_htons(ETH_P_IP))
+		return translate_frame(ctx, &f, 0);
 	return XDP_PASS;
 }
 

@@ -100,6 +100,14 @@ static __always_inline void sum_put(__u8 *l4, const struct packet *p, const stru
 	*at = p->kind == FLOW_UDP && sum == 0 ? 0xffff : sum;
 }
 
+static __always_inline void ethernet_put(
+	struct ethhdr *eth, const struct bpf_fib_lookup *fib, const struct change *c)
+{
+	__builtin_memcpy(eth->h_dest, fib->dmac, sizeof(eth->h_dest));
+	__builtin_memcpy(eth->h_source, fib->smac, sizeof(eth->h_source));
+	eth->h_proto = bpf_htons(c->is_6 ? ETH_P_IPV6 : ETH_P_IP);
+}
+
 /* --- the way out --- */
 
 static __always_inline const struct flow_host *host_get(void)

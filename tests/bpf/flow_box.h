@@ -29,6 +29,14 @@
 #define FRAME_MAX (65536 + 128)
 #define LOOPBACK_INDEX 1 /* where BPF_PROG_TEST_RUN says that packets come in */
 
+/* Where a packet meets a program, and where it goes then. */
+enum stand {
+	STAND_TC_ROUTE, /* tc, in at the TUN device */
+	STAND_TC_OUT,	/* tc, out at the interface of the route */
+	STAND_XDP,
+	STAND_COUNT
+};
+
 struct box {
 	struct flow_bpf *bpf;
 	struct flow64_set *flows64;
@@ -38,6 +46,8 @@ struct box {
 	struct flow_host *host;
 	struct flow_tallies *tallies;
 	unsigned processors;
+	enum stand stand;
+	uint32_t device, out; /* interface indices, once there is a network */
 };
 
 struct frame {
@@ -74,10 +84,25 @@ bool ends_read(struct ends *e, const uint8_t *ip, size_t len);
 /** frame_of() - an IP packet behind an Ethernet header */
 void frame_of(struct frame *f, const uint8_t *ip, size_t len);
 
-/** tc_run(), bare_run(), xdp_run() - the program's verdict; @f becomes what it has made of it */
-int tc_run(struct box *b, struct frame *f);
-int bare_run(struct box *b, struct frame *f);
-int xdp_run(struct box *b, struct frame *f);
+/**
+ * box_stand() - what box_run() does from now on
+ *
+ * The ways out need a network of our own: this makes one, with routes to everything by way of one interface whose neighbour
+ * has the MAC address next_mac; the case is skipped if that cannot be had.
+ */
+void box_stand(struct box *b, enum stand at);
+
+extern const uint8_t next_mac[6], out_mac[6];
+
+/**
+ * box_run() - run the program that stands there on a frame, which becomes what the program has made of it
+ *
+ * Return: true if it was sent, with the right verdict for that; false if it goes on, with the right verdict for that.
+ */
+bool box_run(struct box *b, struct frame *f);
+
+/** box_counts_ups() - whether the program that stands there counts what goes up */
+bool box_counts_ups(const struct box *b);
 
 /** box_tally() - the sum of a counter over all processors; @at: its offset in struct flow_tallies */
 uint64_t box_tally(const struct box *b, size_t at);
