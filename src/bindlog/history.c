@@ -10,6 +10,7 @@
  *
  * A start record means empty tables: whatever was open has ended, at the latest when the record before was written (the
  * log of a living gateway has a record every minute). What the moment falls into after that is "not known to be alive".
+ * Blocks that are told as held after a start have been held since then, at the longest: the gateway restored them.
  */
 #include "bindlog/history.h"
 
@@ -22,6 +23,8 @@ struct history {
 	unix_ms at;
 	struct history_row rows[HISTORY_ROWS_MAX];
 	unsigned rows_len;
+	bool has_started; /* a start record was seen; the last one's time: */
+	unix_ms started;
 	struct history_cover cover;
 };
 
@@ -126,11 +129,13 @@ static void begin_row(struct history *h, enum record_kind kind, const struct rec
 		return; /* told again */
 	if (kind != RECORD_SESSION_MADE)
 		replace_rows(h, kind, r);
+	bool is_held = r->kind == RECORD_BLOCK_HELD;
+
 	add_row(h, &(struct history_row){
 			   .kind = kind,
 			   .record = *r,
-			   .has_start = r->kind != RECORD_BLOCK_HELD,
-			   .start = r->when,
+			   .has_start = !is_held || h->has_started,
+			   .start = is_held ? h->started : r->when,
 		   });
 }
 
@@ -152,6 +157,8 @@ static void take_start(struct history *h, const struct record *r)
 {
 	unix_ms alive = h->cover.has_records ? h->cover.last : r->when;
 
+	h->has_started = true;
+	h->started = r->when;
 	for (unsigned i = h->rows_len; i-- > 0;) {
 		if (r->when <= h->at && h->rows[i].how == HISTORY_OPEN)
 			remove_row(h, i);

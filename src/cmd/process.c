@@ -46,6 +46,7 @@ struct process {
 	int channel;	/* -1: none */
 	struct loop_watch *channel_watch;
 	nsec started;
+	bool ended_well;   /* the last time */
 	unsigned failures; /* in a row */
 	unsigned restarts;
 };
@@ -296,6 +297,7 @@ static void on_death(struct process *p, int status)
 		log_death(p, status);
 	channel_close(p);
 	p->pid = 0;
+	p->ended_well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 	if (clock_now() - p->started >= HEALTHY_AFTER)
 		p->failures = 0;
 	if (was_expected)
@@ -314,7 +316,7 @@ void process_reap(struct process *p)
 		on_death(p, status);
 }
 
-void process_stop(struct process *p)
+void process_stop(struct process *p, int fd)
 {
 	loop_timer_stop(p->timer);
 	if (p->pid == 0) {
@@ -322,7 +324,7 @@ void process_stop(struct process *p)
 		return;
 	}
 	/* One that cannot be told is on its way out, or not worth waiting for. */
-	if (p->channel < 0 || channel_send(p->channel, CHANNEL_STOP, NULL, 0, NULL, 0) < 0)
+	if (p->channel < 0 || channel_send(p->channel, CHANNEL_STOP, NULL, 0, &fd, fd >= 0 ? 1 : 0) < 0)
 		process_kill(p);
 	set_state(p, PROCESS_STOPPING);
 }
@@ -355,6 +357,7 @@ void process_info(const struct process *p, struct process_info *ret)
 		.pid = p->pid,
 		.restarts = p->restarts,
 		.uptime_ns = p->pid > 0 ? clock_now() - p->started : 0,
+		.ended_well = p->state == PROCESS_STOPPED && p->ended_well,
 	};
 }
 

@@ -54,8 +54,8 @@ void process_start(struct process *p);
 /** process_reap() - see whether it has died (after SIGCHLD), and if so say so and arrange its restart */
 void process_reap(struct process *p);
 
-/** process_stop() - ask it to finish; STOPPED at once if it does not run */
-void process_stop(struct process *p);
+/** process_stop() - ask it to finish, and give it @fd for that unless that is negative; STOPPED at once if it does not run */
+void process_stop(struct process *p, int fd);
 
 /** process_kill() - SIGKILL, if it runs */
 void process_kill(struct process *p);
@@ -76,6 +76,7 @@ struct process_info {
 	pid_t pid;	   /* 0 if it does not run */
 	unsigned restarts; /* since the supervisor started */
 	nsec uptime_ns;	   /* since its last start; 0 if it does not run */
+	bool ended_well;   /* STOPPED, and its exit status was 0 */
 };
 void process_info(const struct process *p, struct process_info *ret);
 

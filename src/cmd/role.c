@@ -152,8 +152,11 @@ static void on_reload(struct role *r, struct channel_msg *m)
 		log_warning("the supervisor does not take the answer to a reload");
 }
 
+/* A file that is of no use shows in the exit status. */
 static void on_stop(struct role *r, struct channel_msg *m)
 {
+	if (r->ops->save && m->fds_len == 1 && r->ops->save(r->ctx, m->fds[0]) < 0)
+		r->status = EXIT_FAILURE;
 	loop_stop(r->loop);
 }
 

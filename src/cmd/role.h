@@ -64,6 +64,12 @@ struct role_ops {
 	void (*renew)(void *ctx, const int *fds, unsigned fds_len);
 	/** take_sink() - CHANNEL_SINK: a descriptor, taken over, for a sink of the binding log; NULL if there is none */
 	void (*take_sink)(void *ctx, const char *name, int fd);
+	/**
+	 * save() - CHANNEL_STOP with a file: write there what the next start is to find, before stop(); NULL if there is nothing
+	 *
+	 * Return: 0; -errno if the file is of no use.
+	 */
+	int (*save)(void *ctx, int fd);
 	/** stop() - free everything; called exactly once if start() succeeded */
 	void (*stop)(void *ctx);
 

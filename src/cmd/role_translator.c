@@ -4,7 +4,8 @@
  *
  * The packet threads run in dataplane/worker.c; this file is the control side of the process. It never
  * touches a table itself: it asks the worker to copy some rows between two packets (worker_call()) and
- * formats the copies here.
+ * formats the copies here. Only before the workers run and after they have ended it has the tables to itself: then sessions
+ * are restored, and saved (translator_state.c), and packets wait in the queues.
  */
 #include "cmd/clat_config.h"
 #include "cmd/lent_memory.h"
@@ -13,6 +14,7 @@
 #include "cmd/show_trace.h"
 #include "cmd/show_translator.h"
 #include "cmd/translator_log.h"
+#include "cmd/translator_state.h"
 
 #include "base/log.h"
 #include "ctl/reply.h"
@@ -124,8 +126,10 @@ static int translator_start(const struct role_start *all, void **ret_ctx, struct
 {
 	struct role_start rest;
 	const struct role_start *s = &rest;
+	struct role_start most;
 	struct lent46 lent = { 0 };
-	int err = lent_memory_take(all, &rest, &lent, fault);
+	int saved = translator_saved_take(all, &most);
+	int err = lent_memory_take(&most, &rest, &lent, fault);
 
 	if (err < 0)
 		return err;
@@ -145,6 +149,7 @@ static int translator_start(const struct role_start *all, void **ret_ctx, struct
 	t->since = clock_now();
 	t->workers_len = queues;
 	t->lent = lent;
+	t->saved = saved;
 	err = translator_prepare(t, s);
 
 	if (err < 0) {
@@ -176,7 +181,11 @@ static int translator_serve(void *ctx, struct role_fault *fault)
 
 	for (unsigned i = 0; i < t->workers_len; i++)
 		crew_watch(t->crew, i, translator_log_watch(t, i));
-	err = crew_start(t->crew, &failed);
+	err = crew_make(t->crew, &failed);
+	if (err == 0) {
+		translator_restore(t);
+		err = crew_start(t->crew, &failed);
+	}
 	if (err < 0) {
 		snprintf(fault->text, sizeof(fault->text), "worker %u cannot start: %s", failed,
 			strerror(-err));
@@ -184,6 +193,8 @@ static int translator_serve(void *ctx, struct role_fault *fault)
 	}
 	for (unsigned i = 0; i < t->workers_len; i++)
 		t->workers[i] = crew_worker(t->crew, i);
+	if (t->restored)
+		translator_log_restored(t);
 	return pool_watch_new(t, &t->pools);
 }
 
@@ -209,6 +220,7 @@ static void translator_stop(void *ctx)
 	crew_free(t->crew);
 	translator_log_stop(t);
 	discovery_free(t->discovery);
+	free(t->restored);
 	free(t->mappings);
 	free(t->config);
 	free(t);
@@ -232,6 +244,7 @@ static const struct role_ops ops = {
 	.serve = translator_serve,
 	.reload = translator_reload,
 	.take_sink = translator_log_take,
+	.save = translator_save,
 	.stop = translator_stop,
 	.commands = commands,
 };

@@ -3,6 +3,7 @@
 
 #include "cmd/pool_watch.h"
 #include "cmd/translator_log.h"
+#include "cmd/translator_state.h"
 #include "ctl/reply.h"
 
 #include <string.h>
@@ -108,7 +109,7 @@ void show_status(void *ctx, const json_t *args, int fd)
 		return;
 	reply_row(
 		r, json_pack("{s:s, s:I, s:f, s:I, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
-			     "s:I, s:o, s:o}",
+			     "s:I, s:o, s:o, s:o}",
 			   "role", "translator", "pid", (json_int_t)getpid(), "uptime_s",
 			   show_seconds(clock_now() - t->since), "workers", (json_int_t)t->workers_len,
 			   "sessions", by_proto(sums.stats.sessions), "bindings",
@@ -120,7 +121,7 @@ void show_status(void *ctx, const json_t *args, int fd)
 			   "bytes_46", (json_int_t)sum_bytes(c, DIR_46), "dropped", (json_int_t)sum_drops(c),
 			   "memory_bytes", (json_int_t)sums.stats.bytes_of_memory, "clat",
 			   t->discovery ? discovery_row(t->discovery) : json_null(), "pools",
-			   pool_watch_rows(t->pools)));
+			   pool_watch_rows(t->pools), "restored", translator_restored_row(t)));
 	reply_end(r);
 }
 
@@ -279,5 +280,6 @@ void show_counters(void *ctx, const json_t *args, int fd)
 	for (enum drop_reason reason = DROP_NONE + 1; reason < DROP_COUNT; reason++)
 		drop_row(r, &sums.counters, reason);
 	translator_log_rows(t, r);
+	translator_restored_rows(t, r);
 	reply_end(r);
 }

@@ -13,6 +13,7 @@
 
 struct translator_log; /* opaque */
 struct pool_watch;     /* opaque */
+struct restored;       /* translator_state.h */
 
 /* The control side of the translator's process. */
 struct translator {
@@ -26,6 +27,9 @@ struct translator {
 	struct nat64_config *config; /* what the workers have: that of @conf, and what was found; owned */
 	struct eam *mappings;	     /* of @config, for clat; owned */
 	struct lent46 lent;	     /* of DNS46, if it is on */
+	int saved;		     /* descriptor of saved sessions; -1: there is none */
+	struct restored
+		*restored; /* what came of it; owned; NULL before that, and if nothing had been saved */
 	struct translator_log *log;  /* NULL: the binding log is off */
 	struct pool_watch *pools;    /* once the workers run */
 };

@@ -216,6 +216,27 @@ static void print_pools(const json_t *pools)
 	}
 }
 
+/* print_restored() - what came of the sessions that had been saved before this start */
+static void print_restored(const json_t *r)
+{
+	char a[FIGURE_TEXT], b[FIGURE_TEXT], gap[FIGURE_TEXT];
+
+	if (!json_is_object(r))
+		return;
+	if (row_text(r, "fault")[0]) {
+		printf(LABEL "nothing: %s\n", "restored", row_text(r, "fault"));
+		return;
+	}
+	printf(LABEL "%s session%s at the start, after a break of %s", "restored",
+		figure_count(row_count(r, "sessions"), a), row_count(r, "sessions") == 1 ? "" : "s",
+		figure_duration(row_real(r, "break_s"), gap));
+	if (row_count(r, "refused") > 0)
+		printf("; %s refused", figure_count(row_count(r, "refused"), b));
+	if (row_count(r, "chunks_refused") > 0 || !json_is_true(json_object_get(r, "whole")))
+		printf("; the file was damaged");
+	printf("\n");
+}
+
 static void print_translator(const json_t *t)
 {
 	char a[FIGURE_TEXT], b[FIGURE_TEXT], c[FIGURE_TEXT];
@@ -234,6 +255,7 @@ static void print_translator(const json_t *t)
 	print_direction(t, "IPv6 to 4", "pkts_64", "bytes_64");
 	print_direction(t, "IPv4 to 6", "pkts_46", "bytes_46");
 	print_pools(json_object_get(t, "pools"));
+	print_restored(json_object_get(t, "restored"));
 	printf(LABEL "%s packets (see `isthmus counters`)\n", "dropped",
 		figure_count(row_count(t, "dropped"), a));
 	printf(LABEL "%s for tables, %llu worker%s\n", "memory",

@@ -9,14 +9,14 @@
  * until the end or the first failure, and then what went up goes down in reverse; so an error at any point,
  * and a normal stop, leave the host as it was. Between up and down runs one event loop.
  *
- *	configuration -> log -> loop -> signals -> control socket -> DNS46 -> host -> XDP -> sockets -> roles
+ *	configuration -> log -> loop -> signals -> control socket -> DNS46 -> host -> XDP -> sockets -> saved sessions -> roles
  *
  * The control socket comes before the host is touched, because it is also what tells a second `isthmus run`
  * that one is running already.
  *
  * Life cycle. Starting, until every role has said CHANNEL_READY (the service manager is told then); serving;
  * stopping, after SIGTERM or SIGINT: the roles are asked to finish, those that have not within STOP_PATIENCE
- * are killed. A role that dies before it was ever ready stops the whole start-up with status 1: the log has
+ * are killed (the translator, which saves its sessions then, within SAVE_PATIENCE); a second signal kills all at once. A role that dies before it was ever ready stops the whole start-up with status 1: the log has
  * its reason.
  *
  * Events. SIGCHLD: reap and restart (process.c). SIGHUP and `isthmus reload`: reload.c. Requests: control.c.
@@ -45,6 +45,7 @@
 #include <unistd.h>
 
 #define STOP_PATIENCE (3 * NSEC)
+#define SAVE_PATIENCE (20 * NSEC) /* for tens of millions of sessions, or a slow disk */
 #define RESOLV_CONF "/etc/resolv.conf"
 #define NO_QUEUE_PROGRAM "ISTHMUS_NO_QUEUE_PROGRAM" /* in the environment; docs/host.md */
 
@@ -141,24 +142,37 @@ static void begin_stop(struct supervisor *s)
 	s->is_stopping = true;
 	notify_send("STOPPING=1");
 	loop_timer_set(s->patience, STOP_PATIENCE);
+	int saving = state_file_begin(s);
+
 	for (unsigned i = 0; i < ROLE_COUNT; i++) {
 		if (s->roles[i])
-			process_stop(s->roles[i]);
+			process_stop(s->roles[i], i == ROLE_TRANSLATOR ? saving : -1);
 	}
+	if (saving >= 0)
+		close(saving);
 }
 
-static void kill_roles(struct supervisor *s)
+/* Those that run, but for @spared (ROLE_COUNT: nobody). */
+static void kill_roles(struct supervisor *s, enum role_id spared)
 {
 	for (unsigned i = 0; i < ROLE_COUNT; i++) {
-		if (s->roles[i])
+		if (s->roles[i] && i != spared)
 			process_kill(s->roles[i]);
 	}
 }
 
 static void on_patience_over(void *ctx)
 {
+	struct supervisor *s = ctx;
+
+	if (s->saving[0] && !s->is_saving_late) {
+		s->is_saving_late = true;
+		loop_timer_set(s->patience, SAVE_PATIENCE - STOP_PATIENCE);
+		kill_roles(s, ROLE_TRANSLATOR);
+		return;
+	}
 	log_warning("some role does not stop; killing it");
-	kill_roles(ctx);
+	kill_roles(s, ROLE_COUNT);
 }
 
 static void on_stop_signal(void *ctx, int signo)
@@ -166,7 +180,7 @@ static void on_stop_signal(void *ctx, int signo)
 	struct supervisor *s = ctx;
 
 	if (s->is_stopping) {
-		kill_roles(s);
+		kill_roles(s, ROLE_COUNT);
 		return;
 	}
 	log_info("stopping, because of SIG%s", sigabbrev_np(signo));
@@ -433,10 +447,12 @@ static void on_role_changed(void *ctx)
 	struct supervisor *s = ctx;
 
 	if (s->is_stopping) {
+		state_file_end(s);
 		if (roles_are(s, PROCESS_STOPPED))
 			loop_stop(s->loop);
 		return;
 	}
+	state_file_taken(s);
 	reload_changed(s);
 	fastdns_settle(s);
 	if (s->clat)
@@ -544,6 +560,7 @@ static const struct {
 	{ "DNS sockets", sockets_up, dns_sockets_close },
 	{ "metrics socket", metrics_up, metrics_socket_close },
 	{ "binding log", binding_log_check, binding_log_down },
+	{ "saved sessions", state_file_up, state_file_down },
 	{ "roles", roles_up, roles_down },
 };
 

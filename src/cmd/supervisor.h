@@ -41,6 +41,10 @@ struct supervisor {
 	int certificates[DNS_SECURE_PARTS]; /* memory files, in force */
 	unsigned certificates_len;
 	int lent_table; /* memory file of DNS46; 0: it is off */
+	int saved; /* descriptor of the saved sessions that the translator begins with, or of /dev/null; 0: none */
+	bool has_saved;		    /* it is not /dev/null */
+	bool is_saving_late;	    /* all other roles have been given up */
+	char saving[CONF_LOG_PATH]; /* at the end: where the translator saves its sessions; "": nowhere */
 	bool has_metrics_socket;
 	int metrics_socket;		      /* if there is one */
 	int fds[ROLE_COUNT][CHANNEL_FDS_MAX]; /* what each role is given; owned by host and sockets */
@@ -165,6 +169,21 @@ void fastdns_settle(struct supervisor *s);
 
 /** fastdns_row() - for `status` (docs/control.md); NULL without memory */
 json_t *fastdns_row(const struct supervisor *s);
+
+/* --- state_file.c: sessions over a restart (nat64.state-file) --- */
+
+/** state_file_up() - take the file of saved sessions for the translator, which is given it; what is wrong with it is logged */
+MUST_CHECK int state_file_up(struct supervisor *s);
+void state_file_down(struct supervisor *s);
+
+/** state_file_taken() - if the translator is ready, it has read the file; whoever is started after it begins with none */
+void state_file_taken(struct supervisor *s);
+
+/** state_file_begin() - the daemon stops: a descriptor to save sessions to, the caller's, or -1 if there is nothing to save */
+MUST_CHECK int state_file_begin(struct supervisor *s);
+
+/** state_file_end() - the translator has stopped: keep what it has saved, if it ended well */
+void state_file_end(struct supervisor *s);
 
 /* --- binding_log.c --- */
 

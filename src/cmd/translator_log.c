@@ -3,6 +3,9 @@
  *
  * When the file is opened anew, it begins without the blocks that were lent before. So the workers tell them again, some
  * at a time between two packets, and each file answers for itself, however long ago a block was lent.
+ *
+ * After a restart with saved sessions the same is done, and their bindings and sessions are told too, if those are logged: the
+ * log's `start` has ended all that was told before.
  */
 #include "cmd/translator_log.h"
 
@@ -10,6 +13,7 @@
 #include "bindlog/bindlog.h"
 #include "ctl/channel.h"
 #include "ctl/reply.h"
+#include "nat64/restore.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -26,6 +30,8 @@ struct translator_log {
 	unsigned worker; /* whose blocks are being told */
 	uint32_t from;	 /* where that goes on */
 	bool is_telling;
+	bool is_past_blocks; /* of this worker bindings and sessions are told now */
+	nsec restored;	     /* bindings and sessions that began before are told, too; 0: they are not */
 };
 
 /* On the logging thread. One that cannot be asked now is asked again by the log. */
@@ -68,7 +74,7 @@ static struct bindlog_config config_of(const struct translator *t)
 
 struct step {
 	uint32_t from;
-	nsec now;
+	nsec now, restored;
 };
 
 static void tell_step(void *ctx, struct nat64 *n)
@@ -78,21 +84,36 @@ static void tell_step(void *ctx, struct nat64 *n)
 	s->from = nat64_tell_held(n, s->from, s->now);
 }
 
+static void tell_adopted_step(void *ctx, struct nat64 *n)
+{
+	struct step *s = ctx;
+
+	s->from = nat64_tell_adopted(n, s->from, s->restored, s->now);
+}
+
+/* The next worker, or what of this one comes after the blocks. */
+static void tell_next(struct translator_log *l)
+{
+	l->from = 0;
+	l->is_past_blocks = l->restored > 0 && !l->is_past_blocks;
+	l->worker += !l->is_past_blocks;
+}
+
 static void on_telling(void *ctx)
 {
 	struct translator *t = ctx;
 	struct translator_log *l = t->log;
-	struct step s = { .from = l->from, .now = clock_now() };
+	struct step s = { .from = l->from, .now = clock_now(), .restored = l->restored };
 
-	worker_call(t->workers[l->worker], tell_step, &s);
+	worker_call(t->workers[l->worker], l->is_past_blocks ? tell_adopted_step : tell_step, &s);
 	l->from = s.from;
-	if (l->from == STATE_END) {
-		l->from = 0;
-		l->worker++;
-	}
+	if (l->from == STATE_END)
+		tell_next(l);
 	l->is_telling = l->worker < t->workers_len;
 	if (l->is_telling)
 		loop_timer_set(l->telling, TELL_PAUSE);
+	else
+		l->restored = 0;
 }
 
 /* Whatever had been told was told to the file before. */
@@ -100,8 +121,17 @@ static void tell_all(struct translator_log *l)
 {
 	l->worker = 0;
 	l->from = 0;
+	l->is_past_blocks = false;
 	l->is_telling = true;
 	loop_timer_set(l->telling, TELL_PAUSE);
+}
+
+void translator_log_restored(struct translator *t)
+{
+	if (!t->log)
+		return;
+	t->log->restored = clock_now();
+	tell_all(t->log);
 }
 
 void translator_log_take(void *ctx, const char *name, int fd)

@@ -15,6 +15,9 @@ MUST_CHECK int translator_log_start(struct translator *t);
 /** translator_log_watch() - whom the tables of a worker tell; nobody if the log is off */
 struct state_watch translator_log_watch(const struct translator *t, unsigned worker);
 
+/** translator_log_restored() - tell of the sessions that were restored, some at a time; after the workers have been started */
+void translator_log_restored(struct translator *t);
+
 /** translator_log_take() - see role_ops.take_sink */
 void translator_log_take(void *ctx, const char *name, int fd);
 

@@ -39,7 +39,8 @@ struct conf_control {
 	struct conf_metrics metrics;
 };
 
-#define CONF_LOG_PATH 256 /* bytes of the path of a log, the terminating zero included */
+#define CONF_LOG_PATH                                                                                        \
+	256 /* bytes of the path of a log, or of saved sessions, the terminating zero included */
 #define CONF_SOCKET_PATH 108 /* of a unix socket; the size of sun_path */
 
 /* The binding log (docs/binding-log.md); its detail is in nat64.state.watch, whose business it is. */
@@ -149,6 +150,7 @@ struct conf {
 	struct eam *mappings;				       /* owned; nat64.siit.mappings points here */
 	unsigned workers;				       /* 0: auto */
 	struct conf_flowpath flowpath;
+	char state_file[CONF_LOG_PATH]; /* sessions over a restart; "": they end */
 	bool udp_gro;	      /* the interfaces may join datagrams */
 	unsigned gro_wait_us; /* how long they may hold packets for that; 0: as they did before */
 	struct dns64_config dns64;

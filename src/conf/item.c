@@ -638,6 +638,23 @@ static bool read_log_path(const char *text, void *to, char why[static ITEM_WHY])
 	return read_path(text, "/var/log/isthmus/bindings.log", to, CONF_LOG_PATH, why);
 }
 
+#define STATE_NONE "none"
+
+static bool read_state_path(const char *text, void *to, char why[static ITEM_WHY])
+{
+	if (strcmp(text, STATE_NONE) != 0)
+		return read_path(text, "/var/lib/isthmus/sessions, or none", to, CONF_LOG_PATH, why);
+	text_copy(to, CONF_LOG_PATH, "");
+	return true;
+}
+
+static void write_state_path(const void *from, char text[static ITEM_TEXT])
+{
+	const char *path = from;
+
+	text_copy(text, ITEM_TEXT, path[0] ? path : STATE_NONE);
+}
+
 static bool read_pem_path(const char *text, void *to, char why[static ITEM_WHY])
 {
 	return read_path(text, "/etc/isthmus/certificate.pem", to, DNS64_FILE_MAX, why);
@@ -686,6 +703,7 @@ const struct conf_item item_socket = { sizeof(((struct conf_control *)0)->socket
 const struct conf_item item_url_path = { DNS64_URL_PATH_MAX, read_url_path, write_text };
 const struct conf_item item_pem_path = { DNS64_FILE_MAX, read_pem_path, write_text };
 const struct conf_item item_log_path = { CONF_LOG_PATH, read_log_path, write_text };
+const struct conf_item item_state_path = { CONF_LOG_PATH, read_state_path, write_state_path };
 const struct conf_item item_syslog_path = { CONF_SOCKET_PATH, read_syslog_path, write_text };
 const struct conf_item item_dnstap_path = { CONF_SOCKET_PATH, read_dnstap_path, write_text };
 const struct conf_item item_collector = { sizeof(struct conf_metrics), read_collector, write_collector };

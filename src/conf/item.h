@@ -44,6 +44,7 @@ struct conf_protocol {
 extern const struct conf_item item_url_path;	/* char[DNS64_URL_PATH_MAX] */
 extern const struct conf_item item_pem_path;	/* char[DNS64_FILE_MAX], an absolute path */
 extern const struct conf_item item_log_path;	/* char[CONF_LOG_PATH], an absolute path */
+extern const struct conf_item item_state_path;	/* the same, or none, which is "" */
 extern const struct conf_item item_syslog_path; /* char[CONF_SOCKET_PATH], an absolute path */
 extern const struct conf_item item_dnstap_path; /* the same */
 extern const struct conf_item item_collector;	/* struct conf_metrics: an endpoint, or none */

@@ -361,6 +361,13 @@ static const struct conf_key nat64_rows[] = {
 		.change = CONF_CHANGE_RESTART,
 		.help = "How many threads translate; auto is one for each processor. A pool of few port "
 			"blocks gets fewer." },
+	{ .path = "nat64.state-file",
+		.shape = &shape_item,
+		.at = AT(state_file),
+		.of = &item_state_path,
+		.standard = "/var/lib/isthmus/sessions",
+		.help = "Where sessions are kept over a restart: the file that they are written to at a stop "
+			"and read from at the next start; none: they end." },
 	{ .path = "nat64.fastpath",
 		.shape = &shape_choice,
 		.at = AT(flowpath.fastpath),

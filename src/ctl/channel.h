@@ -26,7 +26,8 @@ enum channel_type {
 	 * listening sockets of dns64.tls.listen and dns64.https.listen, per address and thread, and, for each of the two that has any, a memory file with certificate and key (PEM); last, if dns64.fastpath is not
 	 * off in that configuration, the three descriptors of dataplane/fastdns.h; for the monitor: the
 	 * listening socket of control.metrics. With the section dns46 the translator and the resolver get the memory
-	 * file of addr/lent46.h after everything else.
+	 * file of addr/lent46.h after that. With the section nat64 the translator's last one is the file of saved sessions, or
+	 * /dev/null.
 	 */
 	CHANNEL_START,
 	CHANNEL_READY,	/* role to supervisor: sandboxed and serving */
@@ -35,8 +36,9 @@ enum channel_type {
 	CHANNEL_RELOADED, /* role to supervisor: payload empty if taken, else why not (text) */
 	CHANNEL_REQUEST,  /* supervisor to role: payload is the client's JSON line, fds[0] the client's
 			     connection; the monitor sends the supervisor the same, as a client would ask */
-	CHANNEL_STOP,	  /* supervisor to role: finish and exit 0 */
-	CHANNEL_SINK,	  /* translator to supervisor: payload names a sink of the binding log that it wants a
+	CHANNEL_STOP, /* supervisor to role: finish and exit 0; to the translator fds[0] may be a file: save the
+			     sessions there first */
+	CHANNEL_SINK, /* translator to supervisor: payload names a sink of the binding log that it wants a
 			     descriptor for; back: the same payload, fds[0] is the descriptor */
 	CHANNEL_TYPE_COUNT
 };

@@ -39,6 +39,7 @@ struct crew {
 	struct worker_peers peers[OWNERS_MAX];
 	struct state_watch watches[OWNERS_MAX];
 	struct worker *workers[OWNERS_MAX];
+	struct nat64 *tables[OWNERS_MAX]; /* theirs */
 };
 
 /* --- the table --- */
@@ -189,12 +190,12 @@ void crew_watch(struct crew *k, unsigned i, struct state_watch watch)
 	k->watches[i] = watch;
 }
 
-int crew_start(struct crew *k, unsigned *ret_failed)
+int crew_make(struct crew *k, unsigned *ret_failed)
 {
 	for (unsigned i = 0; i < k->len; i++) {
 		k->cfg.state.worker = i;
 		k->cfg.state.watch = k->watches[i];
-		int r = worker_start(&k->cfg, k->queues[i], &k->peers[i], &k->workers[i]);
+		int r = worker_new(&k->cfg, k->queues[i], &k->peers[i], &k->workers[i]);
 
 		if (r < 0) {
 			*ret_failed = i;
@@ -204,12 +205,38 @@ int crew_start(struct crew *k, unsigned *ret_failed)
 	return 0;
 }
 
+struct nat64 *const *crew_tables(struct crew *k)
+{
+	for (unsigned i = 0; i < k->len; i++)
+		k->tables[i] = worker_nat64(k->workers[i]);
+	return k->tables;
+}
+
+int crew_start(struct crew *k, unsigned *ret_failed)
+{
+	for (unsigned i = 0; i < k->len; i++) {
+		int r = worker_start(k->workers[i]);
+
+		if (r < 0) {
+			*ret_failed = i;
+			return r;
+		}
+	}
+	return 0;
+}
+
+void crew_halt(struct crew *k)
+{
+	for (unsigned i = 0; i < k->len; i++)
+		worker_halt(k->workers[i]);
+}
+
 void crew_free(struct crew *k)
 {
 	if (!k)
 		return;
 	for (unsigned i = 0; i < k->len; i++)
-		worker_stop(k->workers[i]);
+		worker_free(k->workers[i]);
 	for (unsigned from = 0; from < k->len; from++) {
 		for (unsigned to = 0; to < k->len; to++)
 			ring_free(k->rings[from][to]);

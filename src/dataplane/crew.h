@@ -13,7 +13,7 @@ struct crew; /* opaque */
 
 /**
  * crew_new() - prepare @len workers
- * @c:		borrowed until crew_start() has returned
+ * @c:		borrowed until crew_make() has returned
  * @queues:	a TUN queue for each; the caller's, open as long as the crew lives
  * @table:	of more than one worker: the memory that they share with the kernel's program (dataplane/queue.h), or -1
  *		for memory of their own; may be closed afterwards
@@ -24,11 +24,20 @@ struct crew; /* opaque */
 MUST_CHECK int crew_new(
 	const struct nat64_config *c, const int *queues, unsigned len, int table, struct crew **ret);
 
-/** crew_watch() - whom worker number @i tells of what happens in its tables; before crew_start() */
+/** crew_watch() - whom worker number @i tells of what happens in its tables; before crew_make() */
 void crew_watch(struct crew *k, unsigned i, struct state_watch watch);
+
+/** crew_make() - make the tables; 0, or -errno as worker_new() with *ret_failed the worker's number */
+MUST_CHECK int crew_make(struct crew *k, unsigned *ret_failed);
+
+/** crew_tables() - the translators of all workers, whose tables the caller may touch before crew_start() and after crew_halt() */
+struct nat64 *const *crew_tables(struct crew *k);
 
 /** crew_start() - start the threads, which inherit the sandbox; 0, or -errno as worker_start() with *ret_failed its number */
 MUST_CHECK int crew_start(struct crew *k, unsigned *ret_failed);
+
+/** crew_halt() - end the threads; the tables stay, and what comes waits in the queues */
+void crew_halt(struct crew *k);
 
 /** crew_free() - end the threads and free everything; NULL is fine */
 void crew_free(struct crew *k);

@@ -278,8 +278,7 @@ static void advise_huge(void *ctx, void *table, size_t bytes)
 		(void)madvise(table, bytes & ~(size_t)(HUGE_BYTES - 1), MADV_HUGEPAGE);
 }
 
-int worker_start(
-	const struct nat64_config *c, int queue, const struct worker_peers *peers, struct worker **ret)
+int worker_new(const struct nat64_config *c, int queue, const struct worker_peers *peers, struct worker **ret)
 {
 	uint8_t seed[32];
 	struct worker *w = calloc(1, sizeof(*w));
@@ -293,17 +292,21 @@ int worker_start(
 
 	if (r == 0)
 		r = nat64_new(c, seed, clock_now(), &w->nat64);
-	if (r == 0) {
-		state_each_table(nat64_state(w->nat64), advise_huge, NULL);
-		r = -pthread_create(&w->thread, NULL, run, w);
-	}
 	if (r < 0) {
-		worker_stop(w);
+		worker_free(w);
 		return r;
 	}
-	w->has_thread = true;
+	state_each_table(nat64_state(w->nat64), advise_huge, NULL);
 	*ret = w;
 	return 0;
+}
+
+int worker_start(struct worker *w)
+{
+	int r = -pthread_create(&w->thread, NULL, run, w);
+
+	w->has_thread = r == 0;
+	return r;
 }
 
 void worker_call(struct worker *w, void (*fn)(void *ctx, struct nat64 *n), void *ctx)
@@ -331,14 +334,26 @@ static void stop(void *ctx, struct nat64 *n)
 	w->is_stopping = true;
 }
 
-void worker_stop(struct worker *w)
+void worker_halt(struct worker *w)
+{
+	if (!w->has_thread)
+		return;
+	worker_call(w, stop, w);
+	pthread_join(w->thread, NULL);
+	w->has_thread = false;
+}
+
+struct nat64 *worker_nat64(const struct worker *w)
+{
+	ASSERT(!w->has_thread);
+	return w->nat64;
+}
+
+void worker_free(struct worker *w)
 {
 	if (!w)
 		return;
-	if (w->has_thread) {
-		worker_call(w, stop, w);
-		pthread_join(w->thread, NULL);
-	}
+	worker_halt(w);
 	nat64_free(w->nat64);
 	pthread_mutex_destroy(&w->callers);
 	free(w);

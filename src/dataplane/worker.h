@@ -22,19 +22,31 @@ struct worker_peers {
 };
 
 /**
- * worker_start() - make a translator and run it on its own thread
- * @queue:	a TUN queue, owned by the caller, open as long as the worker runs
+ * worker_new() - make a translator, with empty tables and no thread yet
+ * @queue:	a TUN queue, owned by the caller, open as long as the worker lives
  * @peers:	copied; what it points at lives until all workers have ended
  *
  * Return: 0; -ENOMEM, -EINVAL (see nat64_new()), or another -errno.
+ */
+MUST_CHECK int worker_new(
+	const struct nat64_config *c, int queue, const struct worker_peers *peers, struct worker **ret);
+
+/**
+ * worker_start() - run it on its own thread; 0 or -errno
+ *
  * Context: start-up. The thread may be started before sandbox_enter() only if the filter is then set on all threads;
  * so start workers after it.
  */
-MUST_CHECK int worker_start(
-	const struct nat64_config *c, int queue, const struct worker_peers *peers, struct worker **ret);
+MUST_CHECK int worker_start(struct worker *w);
 
-/** worker_stop() - finish the packet at hand, join the thread, free everything; NULL is fine */
-void worker_stop(struct worker *w);
+/** worker_halt() - finish the packet at hand and join the thread, if there is one; the tables stay */
+void worker_halt(struct worker *w);
+
+/** worker_free() - halt it, and free everything; NULL is fine */
+void worker_free(struct worker *w);
+
+/** worker_nat64() - its translator, whose tables the caller may touch as long as there is no thread */
+struct nat64 *worker_nat64(const struct worker *w);
 
 /**
  * worker_call() - run @fn on the worker's thread between two packets, and wait for it

@@ -16,6 +16,7 @@ must "the lab stands" lab_up
 default_gateway() {
 	ip netns exec "$GW_NS" sh -c '
 		mount -t tmpfs none /run || exit
+		mkdir -p /var/lib/isthmus && mount -t tmpfs none /var/lib/isthmus || exit
 		[ ! -d /etc/isthmus ] || mount -t tmpfs none /etc/isthmus || exit
 		exec "$0" run --built-in' "$ISTHMUS" >>"$LAB_DIR/gateway.log" 2>&1 &
 	GATEWAY_PID=$!

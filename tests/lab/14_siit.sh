@@ -227,6 +227,7 @@ step "nobody is answered for any more" prints '^0$' bash -c "ip -n $GW_NS neigh 
 
 section "Beside a pool, under one prefix"
 siit_config "nat64:
+  state-file: none
   prefixes: [64:ff9b::/96]
   allow-non-global: true
   pool: [{ address: $POOL4, ports: 1024-65535 }]"

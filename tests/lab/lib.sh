@@ -276,7 +276,8 @@ lab_web_server() {
 # The gateway
 #
 
-# Writes $LAB_DIR/isthmus.yaml; the addresses of documentation count as not global.
+# Writes $LAB_DIR/isthmus.yaml; the addresses of documentation count as not global. Sessions end with the daemon, unless
+# LAB_STATE_FILE says where they are kept.
 lab_config() {
 	local pool
 	case $1 in
@@ -286,6 +287,7 @@ lab_config() {
 	cat >"$LAB_DIR/isthmus.yaml" <<-END
 		nat64:
 		  workers: ${LAB_WORKERS:-auto}
+		  state-file: ${LAB_STATE_FILE:-none}
 		  max-sessions: 100000
 		  prefixes: [64:ff9b::/96]
 		  allow-non-global: true

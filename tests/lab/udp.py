@@ -12,6 +12,8 @@
                                               as fast as possible; DF is 1 or 0
     udp.py volley ADDRESS PORT SIZE COUNT DF  ask for that, with as many datagrams as shall come; each must come with the
                                               right content
+    udp.py mirror PORT ADDRESS                answer every datagram with the address and port that it came from, forever
+    udp.py mirrored ADDRESS PORT FROM-PORT    print what the mirror says of a datagram from this port; what is lost is sent again
     udp.py refused ADDRESS PORT               succeed if the kernel reports "connection refused" for a datagram
     udp.py unreachable ADDRESS PORT           succeed if it reports that host or network is unreachable
 """
@@ -205,6 +207,30 @@ def volley(address, port, size, count, df):
     return 1
 
 
+def mirror(port, address):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind((address, int(port)))
+    print("ready", flush=True)
+    while True:
+        _, peer = s.recvfrom(65536)
+        s.sendto(f"{peer[0]}:{peer[1]}".encode(), peer)
+
+
+def mirrored(address, port, sport):
+    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    s.settimeout(WAIT_SECONDS)
+    s.bind(("::", int(sport)))
+    for _ in range(TRIES):
+        try:
+            s.sendto(b"who am I?", (address, int(port)))
+            print(s.recv(65536).decode())
+            return 0
+        except (socket.timeout, OSError):
+            continue
+    print("no answer")
+    return 1
+
+
 def fails_with(address, port, numbers):
     s = connected(address, port)
     for _ in range(TRIES):
@@ -229,6 +255,8 @@ COMMANDS = {
     "backwards": backwards,
     "volleys": volleys,
     "volley": volley,
+    "mirror": mirror,
+    "mirrored": mirrored,
     "refused": lambda a, p: fails_with(a, p, (errno.ECONNREFUSED,)),
     "unreachable": lambda a, p: fails_with(a, p, (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES)),
 }

@@ -66,6 +66,10 @@ static void describe(const struct history *h, char *to, size_t room)
 	}
 }
 
+#define RESTART                                                                                              \
+	"00:00 start detail=block\n01:00 block-lent " SUB7 "\n03:00 stop\n04:00 start detail=block\n"        \
+	"05:00 block-held " SUB7 "\n09:00 block-returned " SUB7
+
 static const struct {
 	const char *name, *log, *at, *want;
 } cases[] = {
@@ -104,6 +108,14 @@ static const struct {
 		"2001:db8:0:7:: 01:00-     ~" },
 	{ "an end without a beginning: it began before the log", "05:00 alive\n09:00 block-returned " SUB7,
 		"06:00", "2001:db8:0:7::      -09:00." },
+	{ "restored after a restart", RESTART, "06:00", "2001:db8:0:7:: 04:00-09:00." },
+	{ "before the restart", RESTART, "02:00", "2001:db8:0:7:: 01:00-03:00." },
+	{ "while it was down", RESTART, "03:30", "" },
+	{ "at the start, before it was told", RESTART, "04:00", "2001:db8:0:7:: 04:00-09:00." },
+	{ "restored after a crash, of which nobody knows when",
+		"00:00 start detail=block\n01:00 block-lent " SUB7
+		"\n04:00 start detail=block\n05:00 block-held " SUB7,
+		"02:00", "2001:db8:0:7:: 01:00-01:00!" },
 	{ "held when the file began", "05:00 block-held " SUB7 "\n09:00 block-returned " SUB7, "06:00",
 		"2001:db8:0:7::      -09:00." },
 	{ "told again in the next file",

@@ -266,7 +266,7 @@ TEST(a_role_becomes_ready_and_stops_when_told)
 	CHECK(i.pid > 0 && kill(i.pid, 0) == 0);
 	CHECK_INT(i.restarts, 0);
 	CHECK_TEXT(i.name, "good");
-	process_stop(t.p);
+	process_stop(t.p, -1);
 	run_until(&t, PROCESS_STOPPED);
 	CHECK(kill(i.pid, 0) < 0);
 	bench_fini(&t);
@@ -281,7 +281,7 @@ TEST(a_role_inherits_the_channel_and_an_empty_stdin_only)
 	bench_init(&t, "curious");
 	process_start(t.p);
 	run_until(&t, PROCESS_READY);
-	process_stop(t.p);
+	process_stop(t.p, -1);
 	run_until(&t, PROCESS_STOPPED);
 	bench_fini(&t);
 	close(secret);
@@ -371,7 +371,7 @@ TEST(a_role_that_does_not_stop_can_be_killed)
 	bench_init(&t, "deaf");
 	process_start(t.p);
 	run_until(&t, PROCESS_READY);
-	process_stop(t.p);
+	process_stop(t.p, -1);
 	CHECK_INT(state_of(t.p), PROCESS_STOPPING);
 	process_kill(t.p);
 	run_until(&t, PROCESS_STOPPED);
@@ -477,7 +477,7 @@ TEST(a_process_that_waits_stops_at_once)
 	struct bench t;
 
 	bench_init(&t, "good");
-	process_stop(t.p);
+	process_stop(t.p, -1);
 	CHECK_INT(state_of(t.p), PROCESS_STOPPED);
 	bench_fini(&t);
 }

@@ -94,7 +94,8 @@ static inline bool same_nat64(const struct conf *a, const struct conf *b)
 	return x->prefixes_len == y->prefixes_len && x->deny_len == y->deny_len &&
 	       x->allow_non_global == y->allow_non_global && x->lowest_ipv6_mtu == y->lowest_ipv6_mtu &&
 	       x->udp_zero == y->udp_zero && same_pool(a, b) && same_state(&x->state, &y->state) &&
-	       a->workers == b->workers && x->ftp_alg == y->ftp_alg && same_flowpath(a, b);
+	       a->workers == b->workers && strcmp(a->state_file, b->state_file) == 0 &&
+	       x->ftp_alg == y->ftp_alg && same_flowpath(a, b);
 }
 
 static inline bool same_prefixes4(const struct prefix4 *a, const struct prefix4 *b, unsigned len)

@@ -183,6 +183,9 @@ static const struct fault_case nat64_cases[] = {
 		"as eth0, of at most 15 characters" },
 	{ "no flows", "nat64:\n  fastpath-flows: 0\n",
 		"f.yaml:2: nat64.fastpath-flows: \"0\" is no number from 1 to 4194304, write 1 or auto" },
+	{ "state file", "nat64:\n  state-file: off\n",
+		"f.yaml:2: nat64.state-file: \"off\" is no absolute path, write one such as "
+		"/var/lib/isthmus/sessions, or none" },
 	{ "ftp-alg", "nat64:\n  ftp-alg: on\n",
 		"f.yaml:2: nat64.ftp-alg: \"on\" is neither true nor false, write one of them" },
 	{ "flag", "nat64:\n  allow-non-global: yes\n",

@@ -161,6 +161,8 @@ static void make_nat64(struct maker *m)
 		say(m, "  allow-non-global: %s\n  ftp-alg: %s\n", PICK(m, "true", "false"),
 			PICK(m, "true", "false"));
 	if (below(m, 2))
+		say(m, "  state-file: %s\n", PICK(m, "none", "/s", "\"/var/lib/two words\""));
+	if (below(m, 2))
 		say(m, "  workers: %s\n  fastpath: %s\n", PICK(m, "auto", "1", "7"),
 			PICK(m, "auto", "off", "tc", "xdp"));
 	if (below(m, 2))

@@ -69,6 +69,7 @@ static void check_default_nat64(const struct conf *c)
 	check_prefix4(c->nat64.deny[4], "240.0.0.0/4");
 	CHECK(!c->nat64.allow_non_global && c->nat64.ftp_alg);
 	CHECK_INT(c->workers, 0);
+	CHECK_TEXT(c->state_file, "/var/lib/isthmus/sessions");
 	/* The two modules that know the contract's values have to agree. */
 	state_config_default(&standard);
 	CHECK(same_state(s, &standard));

@@ -1,0 +1,296 @@
+/*
+ * translator_state.c - see translator_state.h
+ *
+ * Both happen while no worker runs, so nothing is locked and nothing changes meanwhile; what comes waits in the TUN queues, as
+ * far as they go (1000 packets each, by default), and TCP repeats the rest. So both are made to be short: one pass over the
+ * tables, large reads and writes, one sync to the disk at the end.
+ *
+ * The file is read by small pieces into fixed memory, and is as little to be trusted as a packet: see state/save.h.
+ */
+#include "cmd/translator_state.h"
+
+#include "base/log.h"
+#include "ctl/reply.h"
+#include "nat64/restore.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+struct restored {
+	const char *fault; /* why nothing was read; NULL */
+	bool is_whole, is_clock_odd;
+	uint64_t adopted[ADOPTION_COUNT];
+	uint64_t chunks_refused, missing; /* of the latter, records */
+	nsec elapsed, took;
+};
+
+#define REASONS_TEXT 256
+
+static uint64_t unix_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+int translator_saved_take(const struct role_start *s, struct role_start *ret_rest)
+{
+	*ret_rest = *s;
+	if (!s->conf->has_nat64 || s->fds_len == 0)
+		return -1;
+	return s->fds[--ret_rest->fds_len];
+}
+
+/* --- restoring --- */
+
+/* Its memory is needed at the start and at the end only. */
+struct reading {
+	struct save_reader reader;
+	struct state_record records[SAVE_CHUNK_RECORDS];
+};
+
+static long read_some(void *ctx, uint8_t *to, size_t len)
+{
+	const int *fd = ctx;
+	ssize_t n;
+
+	do {
+		n = read(*fd, to, len);
+	} while (n < 0 && errno == EINTR);
+	return n;
+}
+
+static void adopt_all(
+	struct translator *t, struct reading *in, const struct save_head *h, struct restored *ret)
+{
+	struct nat64_restoring r;
+	enum save_step step;
+	nsec now = clock_now();
+	unsigned len = 0;
+
+	nat64_restore_begin(&r, crew_tables(t->crew), t->workers_len, h, unix_now_ms());
+	do {
+		step = save_next(&in->reader, h, in->records, &len);
+		for (unsigned i = 0; step == SAVE_RECORDS && i < len; i++)
+			ret->adopted[nat64_restore(&r, &in->records[i], now)]++;
+	} while (step == SAVE_RECORDS || step == SAVE_REFUSED);
+	ret->is_whole = step == SAVE_WHOLE;
+	ret->is_clock_odd = r.is_clock_odd;
+	ret->elapsed = r.elapsed;
+	ret->chunks_refused = in->reader.chunks_refused;
+	if (in->reader.records_written > in->reader.records)
+		ret->missing = in->reader.records_written - in->reader.records;
+}
+
+static uint64_t sum_refused(const struct restored *r)
+{
+	uint64_t sum = 0;
+
+	for (enum adoption a = ADOPTION_DONE + 1; a < ADOPTION_COUNT; a++)
+		sum += r->adopted[a];
+	return sum;
+}
+
+/* reasons_text() - such as ", 3 refused: pool 2, limit 1"; "" if nothing was refused */
+static const char *reasons_text(const struct restored *r, char buf[static REASONS_TEXT])
+{
+	uint64_t sum = sum_refused(r);
+	size_t len = 0;
+
+	buf[0] = '\0';
+	if (sum == 0)
+		return buf;
+	len = (size_t)snprintf(buf, REASONS_TEXT, ", %llu refused:", (unsigned long long)sum);
+	for (enum adoption a = ADOPTION_DONE + 1; a < ADOPTION_COUNT && len < REASONS_TEXT; a++) {
+		if (r->adopted[a] > 0)
+			len += (size_t)snprintf(buf + len, REASONS_TEXT - len, " %s %llu", adoption_name(a),
+				(unsigned long long)r->adopted[a]);
+	}
+	return buf;
+}
+
+static void tell_restored(const struct restored *r)
+{
+	char reasons[REASONS_TEXT];
+
+	if (r->fault) {
+		log_warning("saved sessions: %s; none is restored", r->fault);
+		return;
+	}
+	log_info("saved sessions: %llu restored in %llu ms, after a break of %llu.%llu s%s",
+		(unsigned long long)r->adopted[ADOPTION_DONE], (unsigned long long)(r->took / MSEC),
+		(unsigned long long)(r->elapsed / NSEC), (unsigned long long)(r->elapsed / (100 * MSEC) % 10),
+		reasons_text(r, reasons));
+	if (r->is_clock_odd)
+		log_warning("saved sessions: the clock has gone back, so nobody knows how long the break "
+			    "was; they "
+			    "last as if they were opening");
+	if (r->missing > 0)
+		log_warning("saved sessions: the file is damaged: %llu sessions in %llu chunks are lost",
+			(unsigned long long)r->missing, (unsigned long long)r->chunks_refused);
+	else if (!r->is_whole)
+		log_warning(
+			"saved sessions: the file is damaged: its end is missing, and nobody knows how many "
+			"sessions with it");
+}
+
+static const char *const head_faults[] = {
+	[SAVE_FOUND] = NULL,
+	[SAVE_NOTHING] = NULL,
+	[SAVE_FOREIGN] = "the file is damaged at its beginning, or is none of ours",
+	[SAVE_VERSION] = "the file is of another version of isthmus",
+};
+
+void translator_restore(struct translator *t)
+{
+	struct reading *in = t->saved >= 0 ? calloc(1, sizeof(*in)) : NULL;
+	struct restored *r = in ? calloc(1, sizeof(*r)) : NULL;
+	nsec begin = clock_now();
+	struct save_head h;
+
+	if (r) {
+		in->reader.read = read_some;
+		in->reader.ctx = &t->saved;
+		enum save_find find = save_open(&in->reader, &h);
+
+		r->fault = head_faults[find];
+		if (find == SAVE_FOUND)
+			adopt_all(t, in, &h, r);
+		r->took = clock_now() - begin;
+		if (find != SAVE_NOTHING) {
+			tell_restored(r);
+			t->restored = r;
+			r = NULL;
+		}
+	}
+	free(r);
+	free(in);
+}
+
+/* --- saving --- */
+
+struct writing {
+	struct save_writer writer;
+	struct state_record records[SAVE_CHUNK_RECORDS];
+};
+
+static int write_all(void *ctx, const uint8_t *bytes, size_t len)
+{
+	const int *fd = ctx;
+
+	while (len > 0) {
+		ssize_t n = write(*fd, bytes, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		bytes += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int save_worker(struct writing *out, struct nat64 *n, nsec now, uint64_t *left_out)
+{
+	struct nat64_saving at = { .next = 0 };
+	int err = 0;
+
+	while (err == 0 && at.next != STATE_END) {
+		unsigned len = nat64_save(n, &at, now, out->records);
+
+		for (unsigned i = 0; err == 0 && i < len; i++)
+			err = save_put(&out->writer, &out->records[i]);
+	}
+	*left_out += at.left_out;
+	return err;
+}
+
+static int save_all(struct translator *t, struct writing *out, uint64_t *left_out)
+{
+	struct nat64 *const *all = crew_tables(t->crew);
+	const struct save_head h = nat64_save_head(all[0], unix_now_ms());
+	nsec now = clock_now();
+	int err = save_begin(&out->writer, &h);
+
+	for (unsigned i = 0; err == 0 && i < t->workers_len; i++)
+		err = save_worker(out, all[i], now, left_out);
+	return err == 0 ? save_end(&out->writer) : err;
+}
+
+int translator_save(void *ctx, int fd)
+{
+	struct translator *t = ctx;
+	struct writing *out = calloc(1, sizeof(*out));
+	nsec begin = clock_now();
+	uint64_t left_out = 0;
+
+	if (!out)
+		return -ENOMEM;
+	crew_halt(t->crew);
+	out->writer.write = write_all;
+	out->writer.ctx = &fd;
+	int err = save_all(t, out, &left_out);
+	nsec written = clock_now();
+
+	if (err == 0 && fsync(fd) < 0)
+		err = -errno;
+	if (err < 0)
+		log_error("saved sessions: the file cannot be written: %s", strerror(-err));
+	else
+		log_info("saved sessions: %llu written in %llu ms, and on the disk after %llu ms",
+			(unsigned long long)out->writer.records,
+			(unsigned long long)((written - begin) / MSEC),
+			(unsigned long long)((clock_now() - begin) / MSEC));
+	if (left_out > 0)
+		log_warning(
+			"saved sessions: %llu FTP control connections are left out, as their commands were "
+			"changed on the way",
+			(unsigned long long)left_out);
+	free(out);
+	return err;
+}
+
+/* --- figures --- */
+
+json_t *translator_restored_row(const struct translator *t)
+{
+	const struct restored *r = t->restored;
+
+	if (!r)
+		return json_null();
+	return json_pack("{s:I, s:I, s:f, s:f, s:b, s:I, s:I, s:s}", "sessions",
+		(json_int_t)r->adopted[ADOPTION_DONE], "refused", (json_int_t)sum_refused(r), "break_s",
+		show_seconds(r->elapsed), "took_s", show_seconds(r->took), "whole", (int)r->is_whole,
+		"chunks_refused", (json_int_t)r->chunks_refused, "missing", (json_int_t)r->missing, "fault",
+		r->fault ? r->fault : "");
+}
+
+static void add_row(struct reply *r, const char *name, uint64_t value, const char *text, const char *spec)
+{
+	reply_row(r, json_pack("{s:s, s:s, s:I, s:s, s:s}", "group", "restored", "name", name, "value",
+			     (json_int_t)value, "text", text, "spec", spec));
+}
+
+void translator_restored_rows(const struct translator *t, struct reply *r)
+{
+	static const struct restored nothing;
+	const struct restored *s = t->restored ? t->restored : &nothing;
+	char name[32], text[160];
+
+	if (!t->conf->has_nat64)
+		return;
+	add_row(r, "sessions", s->adopted[ADOPTION_DONE], "sessions restored at the start", "RFC 6888 REQ-8");
+	for (enum adoption a = ADOPTION_DONE + 1; a < ADOPTION_COUNT; a++) {
+		snprintf(name, sizeof(name), "refused_%s", adoption_name(a));
+		snprintf(text, sizeof(text), "saved sessions that were not: %s", adoption_text(a));
+		add_row(r, name, s->adopted[a], text, "");
+	}
+	add_row(r, "chunks_refused", s->chunks_refused, "damaged parts of the file of saved sessions", "");
+	add_row(r, "missing", s->missing, "saved sessions in them, or behind them", "");
+}
