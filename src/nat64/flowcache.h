@@ -77,6 +77,7 @@ enum flow_leave {
 /* One worker's. */
 struct flowcache_counters {
 	uint64_t entered;
+	uint64_t adopted; /* of a translator before this one */
 	uint64_t left[FLOW_LEAVE_COUNT];
 	uint64_t full; /* flows that found no place; they try again */
 	uint64_t pairs_entered, pairs_left, pairs_full;
@@ -96,9 +97,10 @@ struct flow_left {
 	struct addr4 out;
 	uint16_t out_port;
 	struct addr4 remote;
-	uint16_t remote_port;			       /* of ICMP 0 */
-	nsec used;				       /* when a packet last passed; 0: none did */
-	uint64_t pkts_64, bytes_64, pkts_46, bytes_46; /* since it was entered */
+	uint16_t remote_port; /* of ICMP 0 */
+	nsec used;	      /* when a packet last passed; 0: none did */
+	/* Since it was entered; whoever takes the flow adds them. */
+	uint64_t pkts_64, bytes_64, pkts_46, bytes_46;
 };
 
 enum flow_adopt {
@@ -127,7 +129,12 @@ void nat64_leave_flows(struct nat64 *n);
 /** nat64_flowcache_counters() - of this worker's part of the tables; zeros without */
 struct flowcache_counters nat64_flowcache_counters(const struct nat64 *n);
 
-/** nat64_session_is_cached() - whether the kernel's programs translate this session's packets now */
-bool nat64_session_is_cached(const struct nat64 *n, const struct session *e);
+/**
+ * nat64_session_now() - a session of the tables as if all of its packets had come to us
+ * @ret:	@e with what the programs have counted since it was entered, and with its life by their last packet
+ *
+ * Return: whether the programs translate its packets now.
+ */
+bool nat64_session_now(const struct nat64 *n, const struct session *e, nsec now, struct session *ret);
 
 #endif

@@ -44,6 +44,7 @@
  * Standards: RFC 6146, RFC 7915, RFC 6052 s3.1, RFC 5508, RFC 4443 s2.4, RFC 1812 s4.3.2.
  */
 #include "nat64/drops.h"
+#include "nat64/flowworker.h"
 #include "nat64/fragments.h"
 #include "nat64/ftp.h"
 #include "nat64/held_syn.h"
@@ -115,6 +116,8 @@ void nat64_config_change(struct nat64 *n, const struct nat64_config *c)
 	config_take(n, c);
 	n->cfg.state.owners = owners;
 	n->cfg.state.worker = worker;
+	if (n->flows)
+		flowcache_change(n->flows);
 }
 
 int nat64_new(const struct nat64_config *c, const uint8_t seed[32], nsec now, struct nat64 **ret)
@@ -142,6 +145,8 @@ int nat64_new(const struct nat64_config *c, const uint8_t seed[32], nsec now, st
 	}
 	if (r == 0)
 		r = ftp_new(&key, &n->ftp);
+	if (r == 0 && c->flows)
+		r = flowcache_new(n, c->flows, now);
 	if (r < 0) {
 		nat64_free(n);
 		return r;
@@ -154,6 +159,7 @@ void nat64_free(struct nat64 *n)
 {
 	if (!n)
 		return;
+	flowcache_free(n->flows);
 	free(n->recorder);
 	held_syns_free(n->held_syns);
 	fragments_free(n->fragments);
@@ -242,9 +248,11 @@ nsec nat64_tick(struct nat64 *n, nsec now, const struct nat64_out *out)
 	lend_ask(n, now, out);
 	nsec syns = held_syns_expire(n, now, out);
 	nsec ftp = ftp_expire(n, now);
+	nsec flows = n->flows ? flowcache_tick(n->flows, now) : state;
 	nsec next = fragments < state ? fragments : state;
 
 	next = syns < next ? syns : next;
+	next = flows < next ? flows : next;
 	return ftp < next ? ftp : next;
 }
 
@@ -275,7 +283,8 @@ const struct state *nat64_state(const struct nat64 *n)
 
 bool nat64_validate(const struct nat64 *n)
 {
-	return state_validate(n->state) && fragments_validate(n->fragments) && ftp_validate(n->ftp);
+	return state_validate(n->state) && fragments_validate(n->fragments) && ftp_validate(n->ftp) &&
+	       flowcache_validate(n->flows);
 }
 
 unsigned train_segments(const struct pkt *p)

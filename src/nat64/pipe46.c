@@ -1,4 +1,5 @@
 /* pipe46.c - an IPv4 packet becomes an IPv6 packet: RFC 6146 s3.4 to s3.7 */
+#include "nat64/flowworker.h"
 #include "nat64/fragments.h"
 #include "nat64/ftp.h"
 #include "nat64/held_syn.h"
@@ -169,6 +170,8 @@ static enum verdict flow_46(struct job *j)
 	m.session->bytes_46 += bytes;
 	n->count.pkts[DIR_46][f.proto] += segments;
 	n->count.bytes[DIR_46][f.proto] += bytes;
+	if (UNLIKELY(n->flows != NULL) && !j->datagram)
+		flowcache_see(n->flows, &m, j->now);
 
 	struct xlat_to6 to = {
 		.outer = {

@@ -1,4 +1,5 @@
 /* pipe64.c - an IPv6 packet becomes an IPv4 packet: RFC 6146 s3.4 to s3.8 */
+#include "nat64/flowworker.h"
 #include "nat64/ftp.h"
 #include "nat64/recorder.h"
 #include "nat64/stateless.h"
@@ -119,6 +120,8 @@ static enum verdict flow_64(struct job *j, struct flow64 *f)
 	m.session->bytes_64 += bytes;
 	n->count.pkts[DIR_64][f->proto] += segments;
 	n->count.bytes[DIR_64][f->proto] += bytes;
+	if (UNLIKELY(n->flows != NULL) && !j->datagram)
+		flowcache_see(n->flows, &m, j->now);
 
 	struct xlat_to4 to = {
 		.outer = {

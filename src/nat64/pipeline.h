@@ -14,6 +14,7 @@ struct fragments;
 struct held_syns;
 struct ftp;
 struct recorder;
+struct flowcache;
 struct trace;
 struct datagram;
 
@@ -34,6 +35,7 @@ struct nat64 {
 	nsec icmp_at;	      /* when the bucket was last filled */
 	uint64_t icmp_tokens; /* thousandths of a token, so that filling needs no rounding */
 	struct eam_table eam; /* cfg.siit.mappings, which is NULL here */
+	struct flowcache *flows; /* NULL: every packet comes to us (flowworker.h) */
 };
 
 /* One packet on its way through; lives on the stack of nat64_packet(). */

@@ -44,6 +44,7 @@
 
 #include "addr/embed.h"
 #include "nat64/drops.h"
+#include "nat64/flowworker.h"
 #include "nat64/recorder.h"
 #include "nat64/siit.h"
 
@@ -154,6 +155,22 @@ COLD static void tell_64(const struct job *j, const struct ends64 *e)
 		});
 }
 
+/* Its packets may pass without us: see flowpairs.c. */
+static bool may_pair(const struct job *j, enum siit_rule host)
+{
+	const struct view *v = &j->p->v;
+
+	return (v->kind == L4_TCP || v->kind == L4_UDP || v->kind == L4_ICMP_QUERY) && !v->is_fragment &&
+	       !is_lent(host) && !j->is_hairpin;
+}
+
+/* What is turned around goes another way than all packets to that address. */
+static bool may_pair_64(const struct job *j, const struct ends64 *e)
+{
+	return may_pair(j, e->host.rule) && !state_pool_has_address(j->n->state, e->peer.addr) &&
+	       (j->n->eam.len == 0 || !eam_find4(&j->n->eam, e->peer.addr));
+}
+
 static enum verdict translate_64(struct job *j, const struct ends64 *e)
 {
 	const struct view *v = &j->p->v, *in = &j->p->in;
@@ -171,6 +188,9 @@ static enum verdict translate_64(struct job *j, const struct ends64 *e)
 		tell_64(j, e);
 	j->is_by_mapping = e->peer.rule == SIIT_EAM;
 	count(j, DIR_64);
+	if (UNLIKELY(j->n->flows != NULL) && may_pair_64(j, e))
+		flowpairs_see64(j->n->flows, v->src6, v->dst6,
+			(struct tuple4){ .src = e->host.addr, .dst = e->peer.addr }, j->now);
 	return job_finish64(j, &to);
 }
 
@@ -291,6 +311,11 @@ COLD static void tell_46(const struct job *j, const struct ends46 *e)
 		});
 }
 
+static bool may_pair_46(const struct job *j, const struct ends46 *e)
+{
+	return may_pair(j, e->host.rule);
+}
+
 static enum verdict translate_46(struct job *j, const struct ends46 *e)
 {
 	struct view *v = &j->p->v, *in = &j->p->in;
@@ -311,6 +336,9 @@ static enum verdict translate_46(struct job *j, const struct ends46 *e)
 	if (j->is_hairpin)
 		v->hop_limit++; /* it was taken down on the way to IPv4, so this undoes the second time */
 	count(j, DIR_46);
+	if (UNLIKELY(j->n->flows != NULL) && may_pair_46(j, e))
+		flowpairs_see46(j->n->flows, v->src4, v->dst4,
+			(struct tuple6){ .src = e->peer.addr, .dst = e->host.addr }, j->now);
 	return job_finish46(j, &to);
 }
 

@@ -21,6 +21,7 @@
  */
 #include "nat64/trace.h"
 
+#include "nat64/flowworker.h"
 #include "nat64/recorder.h"
 
 #include <errno.h>
@@ -55,6 +56,8 @@ int nat64_trace(struct nat64 *n, struct trace *t)
 	if (n->traces_len == ARRAY_LEN(n->traces))
 		return -EBUSY;
 	n->traces[n->traces_len++] = t;
+	if (n->flows)
+		flowcache_unveil(n->flows);
 	return 0;
 }
 

@@ -25,12 +25,23 @@ static void ask(const struct state *s, uint32_t id, const struct prober *pr)
 		pr->probe(pr->ctx, &p);
 }
 
+/* Packets have passed that the tables were not told of, and the session lives on by them. */
+static bool was_used(struct state *s, uint32_t id, nsec now)
+{
+	state_session_used(s, id, s->cache.ask(s->cache.ctx, id, now));
+	return s->sessions.at[id].expires > now;
+}
+
 /* The session is out of the wheel; it goes back or away. */
 static void look_at(struct state *s, uint32_t id, nsec now, const struct prober *pr)
 {
 	struct session *e = &s->sessions.at[id];
 
 	if (e->expires > now) {
+		wheel_put(&s->wheel, id, e->expires);
+		return;
+	}
+	if (UNLIKELY(e->cached == SESSION_IS_CACHED) && was_used(s, id, now)) {
 		wheel_put(&s->wheel, id, e->expires);
 		return;
 	}

@@ -40,6 +40,16 @@ const struct session *state_session(const struct state *s, uint32_t id)
 	return slots_is_live(&s->sessions.slots, id) ? &s->sessions.at[id] : NULL;
 }
 
+uint32_t state_session_number(const struct state *s, const struct session *e)
+{
+	return (uint32_t)(e - s->sessions.at);
+}
+
+struct session *state_session_at(struct state *s, uint32_t id)
+{
+	return &s->sessions.at[id];
+}
+
 _Static_assert(STATE_END == NONE, "the end of a walk is the number that no element has");
 
 uint32_t state_next_binding(const struct state *s, uint32_t from, uint32_t *ret_next)

@@ -227,16 +227,50 @@ static void set_lifetime(struct state *s, uint32_t id, unsigned life, nsec now)
 	}
 }
 
+void state_cache_set(struct state *s, const struct state_cache *c)
+{
+	s->cache = *c;
+}
+
+nsec state_session_life(const struct state *s, const struct session *e, nsec when)
+{
+	static const uint8_t by_tcp[TCP_STATE_COUNT] = {
+		[TCP_ESTABLISHED] = LIFETIME_TCP_ESTABLISHED,
+		[TCP_V4_FIN] = LIFETIME_TCP_ESTABLISHED,
+		[TCP_V6_FIN] = LIFETIME_TCP_ESTABLISHED,
+	};
+	enum proto proto = s->bindings.at[e->binding].b.proto;
+	bool has_say = proto != PROTO_TCP || by_tcp[e->tcp] == LIFETIME_TCP_ESTABLISHED;
+
+	if (!has_say || when == 0)
+		return 0;
+	return when + s->config.lifetime[proto == PROTO_TCP ? by_tcp[e->tcp] : proto_lifetime[proto]];
+}
+
+/* A later time is left for the wheel to find out. */
+void state_session_used(struct state *s, uint32_t id, nsec when)
+{
+	struct session *e = &s->sessions.at[id];
+	nsec life = state_session_life(s, e, when);
+
+	if (life > e->expires)
+		e->expires = life;
+}
+
 void state_session_step(struct state *s, uint32_t id, struct tcp_step step, nsec now)
 {
 	struct session *e = &s->sessions.at[id];
 
 	if (step.next != e->tcp) {
+		bool leaves = e->cached == SESSION_IS_CACHED && step.next != TCP_ESTABLISHED;
+
 		if (UNLIKELY(s->bindings.at[e->binding].b.guard != GUARD_NONE))
 			state_guard_step(s, id, step);
 		s->by_tcp[e->tcp]--;
 		s->by_tcp[step.next]++;
 		e->tcp = (enum tcp_state)step.next;
+		if (UNLIKELY(leaves))
+			s->cache.moves(s->cache.ctx, id, now);
 	}
 	if (step.life != TCP_KEEP)
 		set_lifetime(s, id, step.life, now);
@@ -265,6 +299,8 @@ void state_session_drop(struct state *s, uint32_t id)
 	uint32_t bid = e->binding;
 	struct binding *b = &s->bindings.at[bid].b;
 
+	if (UNLIKELY(e->cached == SESSION_IS_CACHED))
+		s->cache.ends(s->cache.ctx, id, s->watch.now);
 	watch_session(&s->watch, STATE_SESSION_ENDED, b, e);
 	s->filtered -= e->is_filtered;
 	s->by_proto[b->proto]--;

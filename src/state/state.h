@@ -149,11 +149,14 @@ struct binding {
 	uint32_t sessions;  /* how many sessions use it */
 };
 
+#define SESSION_IS_CACHED 255
+
 struct session {
 	uint32_t binding;     /* id, see state_binding() */
 	struct addr4 remote;  /* Z */
 	uint16_t remote_port; /* z; of ICMP (RFC 6146 s3.5.3 has a 3-tuple) and of PROTO_OTHER 0 */
 	bool is_filtered;     /* V4 INIT by a SYN that filtering holds back; see state_take46() */
+	uint8_t cached; /* SESSION_IS_CACHED: struct state_cache knows more of it; else its owner's (nat64/flowcache.c) */
 	enum tcp_state tcp;
 	nsec expires; /* absolute */
 	nsec created;
@@ -257,6 +260,39 @@ void state_change_free(struct state_change *ch);
 
 /** state_update() - prepare, commit and free in one; for whoever has no packets to keep waiting. As state_prepare(). */
 MUST_CHECK int state_update(struct state *s, const struct state_config *c);
+
+/*
+ * Whoever lets packets of sessions pass without telling the tables of each, and has marked these sessions SESSION_IS_CACHED.
+ * The functions are called for marked sessions only, with the session's number; they must not call the state but for
+ * state_session_at() and what only looks.
+ */
+struct state_cache {
+	/** ask() - when such a packet last passed; 0: none did. Asked when the session is due. */
+	nsec (*ask)(void *ctx, uint32_t session, nsec now);
+	/** moves() - the connection is not established any more: it just got another state */
+	void (*moves)(void *ctx, uint32_t session, nsec now);
+	/** ends() - the session is going to be removed */
+	void (*ends)(void *ctx, uint32_t session, nsec now);
+	void *ctx;
+};
+
+/** state_cache_set() - from now on; before the first session is marked */
+void state_cache_set(struct state *s, const struct state_cache *c);
+
+/** state_session_number(), state_session_at() - the number of a session of the tables, and back; it must be live */
+uint32_t state_session_number(const struct state *s, const struct session *e);
+struct session *state_session_at(struct state *s, uint32_t id);
+
+/**
+ * state_session_used() - a packet of the session passed at @when, which the tables were not told
+ *
+ * If the session's state has a lifetime that every packet begins anew (RFC 6146 s3.5.2.2, s3.5.1, s3.5.3), it lasts at least as
+ * long as that packet made it; it never ends sooner.
+ */
+void state_session_used(struct state *s, uint32_t id, nsec when);
+
+/** state_session_life() - when the session ends if a packet passed at @when and none since; 0: it has no say in that */
+nsec state_session_life(const struct state *s, const struct session *e, nsec when);
 
 /**
  * state_take64() - account for an IPv6 packet: find or make its binding and session, run the TCP machine

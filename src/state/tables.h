@@ -21,6 +21,7 @@ struct state {
 	struct lender lender;
 	struct rng rng;
 	struct memory memory;
+	struct state_cache cache; /* functions NULL: no session is marked */
 	struct session
 		loose;	  /* what a TCP segment that matches a binding but no session is given; in no table */
 	struct static_binding *statics_at; /* all of the configuration, config.statics_len of them; owned */

@@ -30,6 +30,12 @@ static inline csum csum_sub16(csum s, uint16_t v)
 	return s + (uint16_t)~v;
 }
 
+/** csum_less() - what to add to a sum so that @gone leaves it */
+static inline csum csum_less(csum gone)
+{
+	return (uint16_t)~csum_fold(gone);
+}
+
 static inline csum csum_addr4(struct addr4 a)
 {
 	return (csum)(a.v >> 16) + (a.v & 0xffff);

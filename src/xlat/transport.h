@@ -13,12 +13,6 @@ struct transport_change {
 	csum pseudo;	       /* sum of the new pseudo-header, less the old one */
 };
 
-/** csum_less() - what to add to a sum so that @gone leaves it */
-static inline csum csum_less(csum gone)
-{
-	return (uint16_t)~csum_fold(gone);
-}
-
 /**
  * transport_pseudo_64(), transport_pseudo_46() - how the pseudo-header's sum changes
  * @v:		view of the packet before translation

@@ -1,0 +1,565 @@
+/*
+ * flowcache.c - which flows the kernel's programs translate without us, and what becomes of their sessions meanwhile
+ *
+ * Purpose. See docs/fastpath.md. The pipeline decides; what it has decided for a flow is written into two slots, one for each
+ * direction, and from then on bpf/flow.bpf.c does the same to its packets where they come in. The session stays: its timer, its
+ * counters and its end are ours.
+ *
+ * Structure. One @flowcache for each worker, with a @flow_entry for each session number. flowtable.c has the slots, which all
+ * workers share.
+ *
+ *	a packet of a session -> @flowcache_see -> its turn? -> @flowcache_consider -> may it? -> enter
+ *	session ends, or its TCP machine moves (state/) -> @flowcache_leave -> FLOW_GRACE_MS -> harvest
+ *
+ * Life of an entry.
+ *
+ *	NONE --enter--> LIVE --leave--> ENDING --harvest, after FLOW_GRACE_MS--> NONE
+ *
+ * Session.cached is all that a packet of any other flow looks at: SESSION_IS_CACHED while the entry is not NONE, else how many packets
+ * to wait until it is tried (again).
+ *
+ * What may be entered: TCP that is established, UDP and echo, after ENTER_PKTS packets, at least one in each direction. Not a
+ * protocol without ports, not what the FTP ALG reads, not a session that was let in by an announcement, not what the stateless
+ * half turns around (or may take over, when DNS46 lends its host an address), and not what a trace looks at.
+ *
+ * What ends it: see enum flow_leave. A packet that comes to us of a flow that is entered (a fragment, one with options) ends
+ * nothing.
+ *
+ * Counting. The programs count in the slots. When a flow has left, its numbers are added to the session once, after the
+ * grace; if the session ends, at once, and the few packets that were on their way are in the totals only. Whoever shows a
+ * session meanwhile asks nat64_session_now().
+ *
+ * Time. The session's own timer runs on. When it is due, state/ asks when the slots were used, and gives the session its life from
+ * then on; so a session lives as long as if its packets had come to us, but for CLOCK_SLACK_MS (flowtable.c).
+ *
+ * Another configuration. All slots are void at once, by the epoch. Their entries are taken out little by little, by @sweep.
+ *
+ * Limits. A set that is full takes no more; the flow goes on through us, and tries again every FULL_PAUSE packets. Of a worker's own
+ * flows in the set one that was idle for IDLE_MS is taken out for it.
+ *
+ * Deliberately not done. Flows in a full set of other workers are not touched, however idle: theirs is the session.
+ *
+ * Standards: RFC 6146 s3.5, s3.8, s4; RFC 1624.
+ */
+#include "nat64/flowworker.h"
+
+#include "addr/embed.h"
+#include "nat64/ftp.h"
+#include "nat64/recorder.h"
+#include "nat64/siit.h"
+#include "xlat/checksum.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define ENTER_PKTS 4	/* a question and its answer are over before it would pay */
+#define FULL_PAUSE 64	/* packets until a flow that found no room tries again */
+#define SOON_PAUSE 16	/* the same if it will be possible in a moment */
+#define NEVER_PAUSE 250 /* the same if nothing but another configuration would change it */
+#define IDLE_MS 10000
+#define SWEEP_BUDGET 4096  /* entries that one tick looks at */
+#define HARVEST_BUDGET 512 /* entries that one tick takes the numbers of */
+
+_Static_assert(FULL_PAUSE < SESSION_IS_CACHED && NEVER_PAUSE < SESSION_IS_CACHED, "a pause is no mark");
+
+/* --- what the slots say --- */
+
+static const uint8_t number_of[PROTO_COUNT] = {
+	[PROTO_TCP] = IPPROTO_TCP_NR,
+	[PROTO_UDP] = IPPROTO_UDP_NR,
+	[PROTO_ICMP] = IPPROTO4_ICMP,
+};
+
+static uint16_t wire16(uint16_t v)
+{
+	uint8_t bytes[2];
+	uint16_t w;
+
+	be16_put(bytes, v);
+	bytes_copy(&w, bytes, sizeof(w));
+	return w;
+}
+
+static uint32_t wire32(struct addr4 a)
+{
+	uint8_t bytes[4];
+	uint32_t w;
+
+	addr4_put(bytes, a);
+	bytes_copy(&w, bytes, sizeof(w));
+	return w;
+}
+
+/* A change as abi.h wants it, and the change back. */
+struct change {
+	uint16_t there, back;
+};
+
+static struct change change_of(csum from, csum to)
+{
+	return (struct change){ wire16(csum_fold(to + csum_less(from))),
+		wire16(csum_fold(from + csum_less(to))) };
+}
+
+/* RFC 4443 s2.3: the sum of ICMPv6 has a pseudo-header, that of ICMPv4 has none. */
+static struct change addresses_change(const struct session *e, const struct binding *b, struct addr6 remote6)
+{
+	csum v6 = csum_addr6(b->in) + csum_addr6(remote6);
+	csum v4 = csum_addr4(b->out) + csum_addr4(e->remote);
+
+	return b->proto == PROTO_ICMP ? change_of(v6 + IPPROTO6_ICMP, 0) : change_of(v6, v4);
+}
+
+/* RFC 6146 s3.8 */
+static bool is_hairpin(const struct nat64 *n, const struct session *e, const struct binding *b)
+{
+	uint16_t port = b->proto == PROTO_ICMP ? b->out_port : e->remote_port;
+
+	return state_pool_find(n->state, e->remote, port) >= 0;
+}
+
+void flow_slots_of(const struct nat64 *n, const struct session *e, const struct binding *b, uint16_t epoch,
+	struct flow64_slot *ret64, struct flow46_slot *ret46)
+{
+	struct addr6 remote6 = embed_addr(n->cfg.prefixes[b->prefix], e->remote);
+	struct change addrs = addresses_change(e, b, remote6), ports = change_of(b->in_port, b->out_port);
+	bool is_echo = b->proto == PROTO_ICMP;
+	struct flow64_slot s = {
+		.epoch = epoch,
+		.flags = is_hairpin(n, e, b) ? FLOW_HAIRPIN : 0,
+		.dst = wire32(e->remote),
+		.sport = wire16(b->in_port),
+		.dport = wire16(is_echo ? b->in_port : e->remote_port),
+		.proto = number_of[b->proto],
+		.prefix = b->prefix,
+		.out_port = wire16(b->out_port),
+		.out = wire32(b->out),
+		.sum_addrs = addrs.there,
+		.sum_ports = ports.there,
+	};
+	struct flow46_slot t = {
+		.epoch = epoch,
+		.remote = s.dst,
+		.out = s.out,
+		.remote_port = wire16(is_echo ? b->out_port : e->remote_port),
+		.out_port = s.out_port,
+		.proto = s.proto,
+		.prefix = s.prefix,
+		.in_port = s.sport,
+		.sum_addrs = addrs.back,
+		.sum_ports = ports.back,
+	};
+
+	addr6_put(s.in, b->in);
+	addr6_put(t.in, b->in);
+	*ret64 = s;
+	*ret46 = t;
+}
+
+static struct flow_head head_of(const struct nat64 *n)
+{
+	const struct nat64_config *c = &n->cfg;
+	unsigned mtu = c->lowest_ipv6_mtu > IP6_MIN_MTU ? c->lowest_ipv6_mtu : IP6_MIN_MTU;
+	unsigned other = c->siit.lowest_ipv6_mtu > IP6_MIN_MTU ? c->siit.lowest_ipv6_mtu : IP6_MIN_MTU;
+	struct flow_head h = { .lowest_ipv6_mtu = siit_is_on(&c->siit) && other < mtu ? other : mtu };
+	uint32_t first = c->state.pool_len > 0 ? c->state.pool[0].prefix.addr.v : UINT32_MAX;
+	uint32_t mask = UINT32_MAX;
+
+	for (unsigned i = 0; i < c->prefixes_len; i++) {
+		if (c->prefixes[i].len > 96)
+			continue; /* a number that no prefix has now (reload.c) */
+		addr6_put(h.prefixes[i].addr, c->prefixes[i].addr);
+		h.prefixes[i].len = c->prefixes[i].len;
+	}
+	for (unsigned i = 0; i < c->state.pool_len; i++) {
+		const struct prefix4 *p = &c->state.pool[i].prefix;
+		uint32_t fixed = p->len > 0 ? UINT32_MAX << (32 - p->len) : 0;
+
+		mask &= fixed & ~(p->addr.v ^ first);
+	}
+	h.pool = wire32((struct addr4){ first & mask });
+	h.pool_mask = wire32((struct addr4){ mask });
+	return h;
+}
+
+/* --- entries --- */
+
+static uint32_t now_ms(nsec now)
+{
+	return (uint32_t)(now / MSEC);
+}
+
+static struct flow_entry *entry_of(const struct flowcache *f, uint32_t session)
+{
+	return &f->entries[session];
+}
+
+static const struct flow64_slot *slot64_of(const struct flowcache *f, const struct flow_entry *e)
+{
+	return &f->maps->flows64[e->slot64 / FLOW_WAYS].way[e->slot64 % FLOW_WAYS];
+}
+
+static const struct flow46_slot *slot46_of(const struct flowcache *f, const struct flow_entry *e)
+{
+	return &f->maps->flows46[e->slot46 / FLOW_WAYS].way[e->slot46 % FLOW_WAYS];
+}
+
+static uint64_t noted(const __u64 *at)
+{
+	return __atomic_load_n(at, __ATOMIC_RELAXED);
+}
+
+nsec flow_used_at(const struct flowcache *f, uint32_t session, nsec now)
+{
+	const struct flow_entry *e = entry_of(f, session);
+	nsec a = flow_seen_at(__atomic_load_n(&slot64_of(f, e)->seen, __ATOMIC_RELAXED), now);
+	nsec b = flow_seen_at(__atomic_load_n(&slot46_of(f, e)->seen, __ATOMIC_RELAXED), now);
+
+	return a > b ? a : b;
+}
+
+void flow_add_noted(const struct flowcache *f, uint32_t session, struct session *to)
+{
+	const struct flow_entry *e = entry_of(f, session);
+
+	to->pkts_64 += noted(&slot64_of(f, e)->pkts);
+	to->bytes_64 += noted(&slot64_of(f, e)->bytes);
+	to->pkts_46 += noted(&slot46_of(f, e)->pkts);
+	to->bytes_46 += noted(&slot46_of(f, e)->bytes);
+}
+
+static void queue_ending(struct flowcache *f, uint32_t session)
+{
+	entry_of(f, session)->next = STATE_END;
+	if (f->first == STATE_END)
+		f->first = session;
+	else
+		entry_of(f, f->last)->next = session;
+	f->last = session;
+}
+
+void flowcache_leave(struct flowcache *f, uint32_t session, enum flow_leave why, nsec now)
+{
+	struct flow_entry *e = entry_of(f, session);
+
+	flow_table_end(&f->claims->table[FLOW_KIND_64], e->slot64);
+	flow_table_end(&f->claims->table[FLOW_KIND_46], e->slot46);
+	e->stage = FLOW_STAGE_ENDING;
+	e->since_ms = now_ms(now);
+	queue_ending(f, session);
+	f->count.flows--;
+	f->count.left[why]++;
+}
+
+/* The programs have ended that knew the flow: its numbers are final, and its slots may be another's. */
+static void harvest(struct flowcache *f, uint32_t session, nsec now)
+{
+	struct flow_entry *e = entry_of(f, session);
+
+	if (!e->is_orphan) {
+		struct session *s = state_session_at(f->n->state, session);
+
+		state_session_used(f->n->state, session, flow_used_at(f, session, now));
+		flow_add_noted(f, session, s);
+		s->cached = SOON_PAUSE;
+	}
+	flow_table_release(&f->claims->table[FLOW_KIND_64], e->slot64);
+	flow_table_release(&f->claims->table[FLOW_KIND_46], e->slot46);
+	*e = (struct flow_entry){ .stage = FLOW_STAGE_NONE };
+}
+
+/* --- entering --- */
+
+static bool is_idle(const struct flowcache *f, uint32_t session, nsec now)
+{
+	nsec used = flow_used_at(f, session, now);
+
+	return now_ms(now) - entry_of(f, session)->since_ms >= IDLE_MS &&
+	       (used == 0 || now - used >= IDLE_MS * MSEC);
+}
+
+/* The place itself is free only after the grace, so this is for whoever tries again. */
+static void evict_idle(struct flowcache *f, enum flow_kind kind, uint64_t hash, nsec now)
+{
+	const struct flow_table *t = &f->claims->table[kind];
+
+	for (uint32_t slot = flow_set(t, hash), end = slot + FLOW_WAYS; slot < end; slot++) {
+		uint64_t owner = flow_owner_at(t, slot);
+		uint32_t session = (uint32_t)owner;
+
+		if (!flow_owner_is(owner, f->worker) || entry_of(f, session)->stage != FLOW_STAGE_LIVE)
+			continue;
+		if (is_idle(f, session, now)) {
+			flowcache_leave(f, session, FLOW_LEAVE_EVICTED, now);
+			return;
+		}
+	}
+}
+
+static uint32_t claim(struct flowcache *f, enum flow_kind kind, uint64_t hash, uint32_t session, nsec now)
+{
+	struct flow_table *t = &f->claims->table[kind];
+	uint32_t slot = flow_table_claim(t, hash, flow_owner(f->worker, session));
+
+	if (slot == FLOW_NO_SLOT && t->sets > 0)
+		evict_idle(f, kind, hash, now);
+	return slot;
+}
+
+static bool enter(struct flowcache *f, uint32_t session, const struct mapping *m, nsec now)
+{
+	struct flow_entry *e = entry_of(f, session);
+	struct flow_table *t64 = &f->claims->table[FLOW_KIND_64], *t46 = &f->claims->table[FLOW_KIND_46];
+	struct flow64_slot s64;
+	struct flow46_slot s46;
+
+	flow_slots_of(f->n, m->session, m->binding, (uint16_t)f->epoch, &s64, &s46);
+	uint32_t slot64 = claim(f, FLOW_KIND_64, flow64_hash(f->maps->head->key, &s64), session, now);
+
+	if (slot64 == FLOW_NO_SLOT)
+		return false;
+	uint32_t slot46 = claim(f, FLOW_KIND_46, flow46_hash(f->maps->head->key, &s46), session, now);
+
+	if (slot46 == FLOW_NO_SLOT) {
+		flow_table_release(t64, slot64);
+		return false;
+	}
+	*e = (struct flow_entry){ .slot64 = slot64,
+		.slot46 = slot46,
+		.since_ms = now_ms(now),
+		.epoch = (uint16_t)f->epoch,
+		.stage = FLOW_STAGE_LIVE };
+	flow_table_write(t64, slot64, &s64);
+	flow_table_write(t46, slot46, &s46);
+	f->high = session >= f->high ? session + 1 : f->high;
+	f->count.flows++;
+	f->count.entered++;
+	return true;
+}
+
+/* DNS46 may lend the host an address at any time, and then the stateless half takes its packets to such a destination. */
+static bool may_become_stateless(const struct nat64 *n, const struct session *e, const struct binding *b)
+{
+	const struct siit_config *c = &n->cfg.siit;
+
+	if (n->eam.len > 0 && eam_find4(&n->eam, e->remote))
+		return true; /* it is turned around by a mapping: stateless_turns() */
+	return c->lent &&
+	       siit_map6(c, &n->eam, embed_addr(n->cfg.prefixes[b->prefix], e->remote)).rule != SIIT_NONE;
+}
+
+static bool is_looked_at(const struct nat64 *n, const struct session *e, const struct binding *b)
+{
+	/* Of an echo each side has the identifier that it sees, so that is no help. */
+	const struct party p = {
+		.has_client = true,
+		.client = b->in,
+		.client_port = b->in_port,
+		.has_address = true,
+		.address = b->out,
+		.port = b->out_port,
+		.has_remote = true,
+		.remote = e->remote,
+		.remote_port = e->remote_port,
+		.has_ports = b->proto != PROTO_ICMP,
+		.has_proto = true,
+		.proto = b->proto,
+	};
+
+	for (unsigned i = 0; i < n->traces_len; i++) {
+		if (trace_may_match(n->traces[i], &p))
+			return true;
+	}
+	return false;
+}
+
+bool flow_may_be_cached(const struct nat64 *n, const struct session *e, const struct binding *b)
+{
+	if (b->proto >= PROTO_COUNT || b->guard != GUARD_NONE || e->is_filtered)
+		return false;
+	if (b->proto == PROTO_TCP && e->remote_port == FTP_PORT && n->cfg.ftp_alg)
+		return false;
+	return !may_become_stateless(n, e, b);
+}
+
+/* How many packets to wait until it is worth while to ask again; 0: it is now. */
+static uint8_t pause_of(const struct flowcache *f, const struct mapping *m, nsec now)
+{
+	const struct session *e = m->session;
+	uint64_t pkts = e->pkts_64 + e->pkts_46;
+
+	if (pkts < ENTER_PKTS)
+		return 1;
+	if (e->pkts_64 == 0 || e->pkts_46 == 0)
+		return pkts < FULL_PAUSE ? 1 : FULL_PAUSE;
+	if ((m->binding->proto == PROTO_TCP && e->tcp != TCP_ESTABLISHED) || now < f->begins)
+		return SOON_PAUSE;
+	if (!flow_may_be_cached(f->n, e, m->binding))
+		return NEVER_PAUSE;
+	if (UNLIKELY(f->n->traces_len > 0) && is_looked_at(f->n, e, m->binding))
+		return SOON_PAUSE;
+	return 0;
+}
+
+void flowcache_consider(struct flowcache *f, const struct mapping *m, nsec now)
+{
+	struct session *e = m->session;
+	uint8_t pause = pause_of(f, m, now);
+
+	if (pause > 0) {
+		e->cached = (uint8_t)(pause - 1);
+		return;
+	}
+	uint32_t session = state_session_number(f->n->state, e);
+
+	/* A session before this one had its number, and is not done with. */
+	if (session >= f->max || entry_of(f, session)->stage != FLOW_STAGE_NONE) {
+		e->cached = SOON_PAUSE;
+		return;
+	}
+	bool is_entered = enter(f, session, m, now);
+
+	e->cached = is_entered ? SESSION_IS_CACHED : FULL_PAUSE;
+	f->count.full += !is_entered;
+}
+
+/* --- what state/ tells and asks --- */
+
+static nsec on_ask(void *ctx, uint32_t session, nsec now)
+{
+	const struct flowcache *f = ctx;
+
+	return flow_used_at(f, session, now);
+}
+
+static void on_move(void *ctx, uint32_t session, nsec now)
+{
+	struct flowcache *f = ctx;
+
+	if (entry_of(f, session)->stage == FLOW_STAGE_LIVE)
+		flowcache_leave(f, session, FLOW_LEAVE_TCP, now);
+}
+
+static void on_end(void *ctx, uint32_t session, nsec now)
+{
+	struct flowcache *f = ctx;
+	struct flow_entry *e = entry_of(f, session);
+
+	if (e->stage == FLOW_STAGE_LIVE)
+		flowcache_leave(f, session, FLOW_LEAVE_END, now);
+	flow_add_noted(f, session, state_session_at(f->n->state, session));
+	e->is_orphan = true;
+}
+
+/* --- work that can wait --- */
+
+static bool is_to_leave(const struct flowcache *f, uint32_t session, enum flow_leave *ret)
+{
+	const struct flow_entry *e = entry_of(f, session);
+	const struct session *s = state_session(f->n->state, session);
+
+	*ret = e->epoch == f->epoch ? FLOW_LEAVE_TRACE : FLOW_LEAVE_CONFIG;
+	return e->epoch != f->epoch || is_looked_at(f->n, s, state_binding(f->n->state, s->binding));
+}
+
+static void sweep(struct flowcache *f, uint32_t budget, nsec now)
+{
+	enum flow_leave why;
+
+	for (; f->sweep < f->high && budget > 0; f->sweep++, budget--) {
+		if (entry_of(f, f->sweep)->stage == FLOW_STAGE_LIVE && is_to_leave(f, f->sweep, &why))
+			flowcache_leave(f, f->sweep, why, now);
+	}
+	if (f->sweep >= f->high)
+		f->sweep = STATE_END;
+}
+
+static bool is_over(const struct flow_entry *e, nsec now)
+{
+	return now_ms(now) - e->since_ms > FLOW_GRACE_MS;
+}
+
+static void harvest_due(struct flowcache *f, nsec now)
+{
+	for (unsigned i = 0; i < HARVEST_BUDGET && f->first != STATE_END; i++) {
+		uint32_t session = f->first;
+
+		if (!is_over(entry_of(f, session), now))
+			return;
+		f->first = entry_of(f, session)->next;
+		harvest(f, session, now);
+	}
+}
+
+nsec flowcache_tick(struct flowcache *f, nsec now)
+{
+	harvest_due(f, now);
+	flowpairs_tick(f, now);
+	if (f->sweep != STATE_END)
+		sweep(f, SWEEP_BUDGET, now);
+	if (f->sweep != STATE_END)
+		return now;
+	if (f->first == STATE_END)
+		return now + NSEC;
+	return is_over(entry_of(f, f->first), now) ? now : now + MSEC * (FLOW_GRACE_MS + 1);
+}
+
+void flowcache_change(struct flowcache *f)
+{
+	struct flow_head h = head_of(f->n);
+
+	f->epoch = flow_epoch_next(f->epoch);
+	flow_publish(f->maps, &h, f->epoch);
+	f->sweep = 0;
+}
+
+void flowcache_unveil(struct flowcache *f)
+{
+	f->sweep = 0;
+}
+
+/* --- start and end --- */
+
+int flowcache_new(struct nat64 *n, const struct flow_maps *m, nsec now)
+{
+	struct flowcache *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return -ENOMEM;
+	n->flows = f;
+	*f = (struct flowcache){
+		.maps = m,
+		.claims = m->claims,
+		.n = n,
+		.max = n->cfg.state.max_sessions,
+		.first = STATE_END,
+		.sweep = STATE_END,
+		.worker = n->cfg.state.worker,
+		.begins = now + (FLOW_GRACE_MS + 1) * MSEC,
+	};
+	f->entries = calloc(f->max, sizeof(*f->entries));
+	if (!f->entries || flowpairs_init(f) < 0)
+		return -ENOMEM;
+	struct flow_head h = head_of(n);
+	const struct state_cache cache = { .ask = on_ask, .moves = on_move, .ends = on_end, .ctx = f };
+
+	f->epoch = flow_start_epoch(m, &h);
+	flow_publish(m, &h, f->epoch);
+	state_cache_set(n->state, &cache);
+	return 0;
+}
+
+void flowcache_free(struct flowcache *f)
+{
+	if (!f)
+		return;
+	for (uint32_t i = 0; f->entries && !f->is_left && i < f->high; i++) {
+		if (entry_of(f, i)->stage == FLOW_STAGE_LIVE) {
+			flow_table_end(&f->claims->table[FLOW_KIND_64], entry_of(f, i)->slot64);
+			flow_table_end(&f->claims->table[FLOW_KIND_46], entry_of(f, i)->slot46);
+		}
+	}
+	flowpairs_fini(f);
+	free(f->entries);
+	free(f);
+}

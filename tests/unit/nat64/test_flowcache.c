@@ -1,0 +1,718 @@
+/* test_flowcache.c - which flows are entered into the tables of the kernel's programs, what ends them, and what becomes of sessions */
+#include "flowmodel.h"
+
+#include "nat64/trace.h"
+
+#define SETS 64
+
+struct fast {
+	struct bench *b;
+	struct flowmodel *m;
+};
+
+static struct fast fast_with(struct bench *b, uint32_t sets)
+{
+	struct fast f = { b, flowmodel_new(sets, sets) };
+
+	b->cfg.flows = &f.m->maps;
+	bench_start(b);
+	b->now += NSEC; /* slots that were emptied at the start may be used now */
+	return f;
+}
+
+static struct fast fast_new(void)
+{
+	return fast_with(bench_config(), SETS);
+}
+
+static void fast_free(struct fast f)
+{
+	bench_free(f.b);
+	flowmodel_free(f.m);
+}
+
+static void tick(struct fast f)
+{
+	struct nat64_out out = { .send = capture, .ctx = f.b };
+
+	f.b->sent = 0;
+	(void)nat64_tick(f.b->n, f.b->now, &out);
+	REQUIRE(nat64_validate(f.b->n));
+}
+
+static void pass(struct fast f, nsec time)
+{
+	for (nsec end = f.b->now + time; f.b->now < end;) {
+		f.b->now += end - f.b->now < NSEC / 2 ? end - f.b->now : NSEC / 2;
+		tick(f);
+	}
+}
+
+static struct flowcache_counters count(struct fast f)
+{
+	return nat64_flowcache_counters(f.b->n);
+}
+
+/* Whether the programs took it. */
+static bool sends(struct fast f)
+{
+	uint64_t hits = f.m->hits;
+
+	CHECK_INT(flowmodel_send(f.m, f.b), VERDICT_SEND);
+	REQUIRE(f.b->sent >= 1);
+	CHECK(all_checksums_ok(f.b));
+	return f.m->hits > hits;
+}
+
+static uint16_t port_of_udp(struct fast f)
+{
+	craft_udp(&f.b->in, &to_server, 40000, 53, 20);
+	(void)sends(f);
+	return f.b->v[0].sport;
+}
+
+static bool udp_out(struct fast f)
+{
+	craft_udp(&f.b->in, &to_server, 40000, 53, 20);
+	return sends(f);
+}
+
+static bool udp_in(struct fast f, uint16_t port)
+{
+	craft_udp(&f.b->in, &to_pool, 53, port, 30);
+	return sends(f);
+}
+
+/* A UDP flow that is entered; returns its port. */
+static uint16_t udp_entered(struct fast f)
+{
+	uint16_t port = port_of_udp(f);
+
+	CHECK(!udp_in(f, port));
+	CHECK(!udp_out(f));
+	CHECK(!udp_in(f, port));
+	CHECK(udp_out(f));
+	CHECK(udp_in(f, port));
+	CHECK_INT(count(f).flows, 1);
+	return port;
+}
+
+static bool tcp_out(struct fast f, uint8_t flags)
+{
+	craft_tcp(&f.b->in, &to_server, 50000, 80, flags, 10);
+	return sends(f);
+}
+
+static bool tcp_in(struct fast f, uint16_t port, uint8_t flags)
+{
+	craft_tcp(&f.b->in, &to_pool, 80, port, flags, 10);
+	return sends(f);
+}
+
+static uint16_t tcp_entered(struct fast f)
+{
+	CHECK(!tcp_out(f, TCP_SYN));
+	uint16_t port = f.b->v[0].sport;
+
+	CHECK(!tcp_in(f, port, TCP_SYN | TCP_ACK));
+	CHECK(!tcp_out(f, TCP_ACK));
+	CHECK(!tcp_out(f, TCP_ACK));
+	CHECK(tcp_in(f, port, TCP_ACK));
+	CHECK(tcp_out(f, TCP_ACK));
+	CHECK_INT(count(f).flows, 1);
+	return port;
+}
+
+static const struct session *only_session(struct fast f, bool *ret_cached, struct session *ret)
+{
+	uint32_t next, id = state_next_session(nat64_state(f.b->n), 0, &next);
+	const struct session *e = id == STATE_END ? NULL : state_session(nat64_state(f.b->n), id);
+
+	if (!e)
+		return NULL;
+	*ret_cached = nat64_session_now(f.b->n, e, f.b->now, ret);
+	return e;
+}
+
+static uint32_t sessions(struct fast f)
+{
+	struct state_stats s;
+
+	state_stats(nat64_state(f.b->n), &s);
+	return s.sessions[PROTO_TCP] + s.sessions[PROTO_UDP] + s.sessions[PROTO_ICMP];
+}
+
+TEST(udp_is_entered_when_packets_went_both_ways)
+{
+	struct fast f = fast_new();
+
+	(void)udp_entered(f);
+	CHECK_INT(count(f).entered, 1);
+	fast_free(f);
+}
+
+TEST(udp_that_nobody_answers_is_never_entered)
+{
+	struct fast f = fast_new();
+
+	for (unsigned i = 0; i < 500; i++)
+		CHECK(!udp_out(f));
+	CHECK_INT(count(f).entered, 0);
+	fast_free(f);
+}
+
+TEST(echo_is_entered_by_its_identifiers)
+{
+	struct fast f = fast_new();
+	uint16_t id = 0;
+
+	for (unsigned i = 0; i < 6; i++) {
+		craft_echo(&f.b->in, &to_server, false, 4711, (uint16_t)i, 56);
+		CHECK_INT(sends(f), i >= 2);
+		id = f.b->v[0].sport;
+		CHECK_INT(f.b->v[0].icmp_type, 8);
+		craft_echo(&f.b->in, &to_pool, true, id, (uint16_t)i, 56);
+		CHECK_INT(sends(f), i >= 2);
+		CHECK_INT(f.b->v[0].icmp_type, 129);
+		CHECK_INT(f.b->v[0].sport, 4711);
+	}
+	CHECK_INT(count(f).flows, 1);
+	fast_free(f);
+}
+
+TEST(tcp_is_entered_when_established_and_leaves_with_a_fin_rfc6146_s3_5_2_2)
+{
+	struct fast f = fast_new();
+	uint16_t port = tcp_entered(f);
+	struct session s;
+	bool cached;
+
+	CHECK(!tcp_out(f, TCP_FIN | TCP_ACK));
+	CHECK_INT(count(f).flows, 0);
+	CHECK_INT(count(f).left[FLOW_LEAVE_TCP], 1);
+	CHECK(!tcp_in(f, port, TCP_ACK));
+	pass(f, NSEC);
+	REQUIRE(only_session(f, &cached, &s));
+	CHECK(!cached);
+	CHECK_INT(s.tcp, TCP_V6_FIN);
+	CHECK_INT(s.pkts_64, 1 + 2 + 1 + 1);
+	CHECK_INT(s.pkts_46, 1 + 1 + 1);
+	fast_free(f);
+}
+
+TEST(a_reset_takes_the_flow_out_and_its_four_minutes_run)
+{
+	struct fast f = fast_new();
+	uint16_t port = tcp_entered(f);
+	struct session s;
+	bool cached;
+
+	for (unsigned i = 0; i < 10; i++) {
+		pass(f, 3600 * NSEC);
+		CHECK(tcp_in(f, port, TCP_ACK));
+	}
+	CHECK(!tcp_in(f, port, TCP_RST));
+	CHECK_INT(count(f).flows, 0);
+	pass(f, NSEC);
+	REQUIRE(only_session(f, &cached, &s));
+	CHECK_INT(s.tcp, TCP_TRANS);
+	CHECK_INT(s.expires, f.b->now - NSEC + 240 * NSEC);
+	pass(f, 238 * NSEC);
+	CHECK_INT(sessions(f), 1);
+	pass(f, 2 * NSEC);
+	CHECK_INT(sessions(f), 0);
+	fast_free(f);
+}
+
+TEST(a_session_lives_by_what_passes_without_us_and_dies_a_lifetime_after)
+{
+	struct fast f = fast_new();
+	uint16_t port = udp_entered(f);
+	nsec used = 0;
+	struct session s;
+	bool cached;
+
+	for (unsigned i = 0; i < 20; i++) {
+		pass(f, 100 * NSEC);
+		CHECK(i % 2 ? udp_out(f) : udp_in(f, port));
+		used = f.b->now;
+	}
+	REQUIRE(only_session(f, &cached, &s));
+	CHECK(cached);
+	CHECK(s.expires >= used + 300 * NSEC && s.expires <= used + 301 * NSEC);
+	pass(f, 299 * NSEC + NSEC / 2);
+	CHECK_INT(sessions(f), 1);
+	pass(f, 2 * NSEC);
+	CHECK_INT(sessions(f), 0);
+	CHECK_INT(count(f).flows, 0);
+	CHECK_INT(count(f).left[FLOW_LEAVE_END], 1);
+	CHECK(!udp_out(f)); /* a new session */
+	fast_free(f);
+}
+
+TEST(no_probe_is_sent_while_the_programs_translate_and_one_when_they_do_not)
+{
+	struct fast f = fast_new();
+	uint16_t port = tcp_entered(f);
+
+	for (unsigned i = 0; i < 5; i++) {
+		pass(f, 5000 * NSEC);
+		CHECK(tcp_in(f, port, TCP_ACK));
+	}
+	CHECK_INT(nat64_counters(f.b->n)->probes, 0);
+	pass(f, 7440 * NSEC + NSEC / 2);
+	CHECK_INT(nat64_counters(f.b->n)->probes, 1);
+	CHECK_INT(count(f).flows, 0); /* so that the answer comes to us (RFC 6146 s3.5.2.2, TRANS) */
+	CHECK(!tcp_out(f, TCP_ACK));
+	pass(f, 241 * NSEC);
+	CHECK_INT(sessions(f), 1);
+	fast_free(f);
+}
+
+TEST(packets_are_counted_once_whichever_way_they_went)
+{
+	struct fast f = fast_new();
+	uint16_t port = udp_entered(f);
+	struct flow_tallies t;
+	struct session s;
+	bool cached;
+
+	for (unsigned i = 0; i < 100; i++)
+		CHECK(udp_in(f, port));
+	REQUIRE(only_session(f, &cached, &s));
+	CHECK(cached);
+	CHECK_INT(s.pkts_46, 103);
+	CHECK_INT(s.bytes_46, 103 * 58);
+	CHECK_INT(s.pkts_64, 3);
+	CHECK_INT(s.bytes_64, 3 * 68);
+	flow_totals(&f.m->maps, &t);
+	CHECK_INT(t.pkts[FLOW_46][FLOW_UDP] + nat64_counters(f.b->n)->pkts[DIR_46][PROTO_UDP], 103);
+	CHECK_INT(nat64_update(f.b->n, &f.b->cfg), 0);
+	pass(f, 2 * NSEC);
+	REQUIRE(only_session(f, &cached, &s));
+	CHECK(!cached);
+	CHECK_INT(s.pkts_46, 103);
+	CHECK_INT(state_session(nat64_state(f.b->n), 0)->pkts_46, 103);
+	fast_free(f);
+}
+
+TEST(totals_begin_at_zero_with_the_process_and_the_tables_remember)
+{
+	struct flowmodel *m = flowmodel_new(SETS, 0);
+	struct flow_tallies t;
+
+	flow_claims_free(&m->maps);
+	m->tallies[0].redirected = 5;
+	m->tallies[1].redirected = 6;
+	REQUIRE(flow_claims_new(&m->maps, FLOW_START_EMPTY) == 0);
+	flow_totals(&m->maps, &t);
+	CHECK_INT(t.redirected, 0);
+	m->tallies[1].redirected++;
+	flow_totals(&m->maps, &t);
+	CHECK_INT(t.redirected, 1);
+	flow_totals_ever(&m->maps, &t);
+	CHECK_INT(t.redirected, 12);
+	flowmodel_free(m);
+}
+
+TEST(another_configuration_voids_all_and_flows_come_back)
+{
+	struct fast f = fast_new();
+	uint16_t port = udp_entered(f);
+	uint32_t epoch = f.m->head.epoch;
+
+	CHECK_INT(nat64_update(f.b->n, &f.b->cfg), 0);
+	CHECK_INT(f.m->head.epoch, epoch + 1);
+	CHECK(!udp_in(f, port));
+	tick(f);
+	CHECK_INT(count(f).left[FLOW_LEAVE_CONFIG], 1);
+	CHECK(!udp_in(f, port));
+	pass(f, NSEC);
+	for (unsigned i = 0; i < 20 && !udp_in(f, port); i++)
+		;
+	CHECK(udp_in(f, port));
+	CHECK_INT(count(f).entered, 2);
+	fast_free(f);
+}
+
+TEST(what_the_new_configuration_denies_is_not_translated_by_anybody)
+{
+	struct fast f = fast_new();
+	uint16_t port = udp_entered(f);
+
+	REQUIRE(prefix4_parse(SERVER, &f.b->cfg.deny[0]) == 0);
+	f.b->cfg.deny_len = 1;
+	CHECK_INT(nat64_update(f.b->n, &f.b->cfg), 0);
+	craft_udp(&f.b->in, &to_server, 40000, 53, 20);
+	CHECK(flowmodel_send(f.m, f.b) != VERDICT_SEND);
+	CHECK(!udp_in(f, port)); /* as it was before */
+	fast_free(f);
+}
+
+TEST(epochs_go_round_and_are_never_zero)
+{
+	struct fast f = fast_new();
+
+	(void)udp_entered(f);
+	for (unsigned i = 0; i < 65540; i++) {
+		CHECK_INT(nat64_update(f.b->n, &f.b->cfg), 0);
+		REQUIRE(f.m->head.epoch >= 1 && f.m->head.epoch <= 65535);
+	}
+	tick(f);
+	fast_free(f);
+}
+
+TEST(what_a_trace_looks_at_comes_to_us_and_only_that)
+{
+	struct fast f = fast_new();
+	const struct craft_ip other = { .src = "2001:db8:2::9", .dst = SERVER6 };
+	struct trace_filter filter = { .has_client = true };
+	struct trace *t = NULL;
+	uint16_t port = udp_entered(f);
+
+	for (unsigned i = 0; i < 6; i++) {
+		craft_udp(&f.b->in, &other, 40000, 53, 20);
+		(void)sends(f);
+		craft_udp(&f.b->in, &to_pool, 53, f.b->v[0].version == 4 ? f.b->v[0].sport : 0, 20);
+		(void)sends(f);
+	}
+	CHECK_INT(count(f).flows, 2);
+	REQUIRE(prefix6_parse(CLIENT, &filter.client) == 0);
+	REQUIRE(trace_new(&filter, &t) == 0);
+	REQUIRE(nat64_trace(f.b->n, t) == 0);
+	tick(f);
+	CHECK_INT(count(f).flows, 1);
+	CHECK_INT(count(f).left[FLOW_LEAVE_TRACE], 1);
+	pass(f, NSEC);
+	for (unsigned i = 0; i < 100; i++)
+		CHECK(!udp_in(f, port));
+	craft_udp(&f.b->in, &other, 40000, 53, 20);
+	CHECK(sends(f));
+	nat64_trace_end(f.b->n, t);
+	trace_free(t);
+	for (unsigned i = 0; i < 20; i++)
+		(void)udp_in(f, port);
+	CHECK(udp_in(f, port));
+	fast_free(f);
+}
+
+TEST(what_the_ftp_alg_reads_is_not_entered_rfc6384)
+{
+	struct bench *b = bench_config();
+
+	b->cfg.ftp_alg = true;
+	struct fast f = fast_with(b, SETS);
+
+	craft_tcp(&b->in, &to_server, 50000, 21, TCP_SYN, 0);
+	CHECK(!sends(f));
+	uint16_t port = b->v[0].sport;
+
+	craft_tcp(&b->in, &to_pool, 21, port, TCP_SYN | TCP_ACK, 0);
+	CHECK(!sends(f));
+	for (unsigned i = 0; i < 600; i++) {
+		craft_tcp(&b->in, &to_server, 50000, 21, TCP_ACK, 0);
+		CHECK(!sends(f));
+	}
+	CHECK_INT(count(f).entered, 0);
+	fast_free(f);
+}
+
+TEST(a_full_set_takes_no_more_and_an_idle_flow_makes_room)
+{
+	struct fast f = fast_with(bench_config(), 1);
+	uint16_t port[FLOW_WAYS + 1];
+
+	for (unsigned i = 0; i <= FLOW_WAYS; i++) {
+		for (unsigned k = 0; k < 3; k++) {
+			craft_udp(&f.b->in, &to_server, (uint16_t)(40000 + i), 53, 20);
+			(void)sends(f);
+			port[i] = f.b->v[0].sport;
+			craft_udp(&f.b->in, &to_pool, 53, port[i], 20);
+			(void)sends(f);
+		}
+	}
+	CHECK_INT(count(f).flows, FLOW_WAYS);
+	CHECK_INT(count(f).full, 1);
+	REQUIRE(nat64_validate(f.b->n));
+	for (unsigned round = 0; round < 30; round++) {
+		pass(f, NSEC);
+		for (unsigned i = 0; i <= FLOW_WAYS; i++) {
+			/* Flow 2 is silent; the last one has packets enough to try often. */
+			for (unsigned k = 0; k < (i == FLOW_WAYS ? 65u : i == 2 ? 0u : 1u); k++) {
+				craft_udp(&f.b->in, &to_pool, 53, port[i], 20);
+				(void)sends(f);
+			}
+		}
+	}
+	CHECK_INT(count(f).left[FLOW_LEAVE_EVICTED], 1);
+	CHECK_INT(count(f).flows, FLOW_WAYS);
+	craft_udp(&f.b->in, &to_pool, 53, port[FLOW_WAYS], 20);
+	CHECK(sends(f));
+	craft_udp(&f.b->in, &to_pool, 53, port[2], 20);
+	CHECK(!sends(f));
+	craft_udp(&f.b->in, &to_pool, 53, port[1], 20);
+	CHECK(sends(f));
+	fast_free(f);
+}
+
+TEST(a_slot_is_not_given_to_another_flow_before_the_grace_is_over)
+{
+	struct fast f = fast_with(bench_config(), 1);
+	uint16_t port = tcp_entered(f);
+	struct flow64_slot *s = &f.m->maps.flows64[0].way[0];
+	struct session e;
+	bool cached;
+
+	CHECK(!tcp_in(f, port, TCP_FIN | TCP_ACK));
+	CHECK_INT(s->epoch, 0);
+	s->pkts += 3; /* a program that had read the slot is done only now */
+	f.b->now += FLOW_GRACE_MS * MSEC;
+	tick(f);
+	REQUIRE(only_session(f, &cached, &e));
+	CHECK_INT(e.pkts_64, 3 + 1 + 3);
+	s->pkts += 2;
+	f.b->now += 2 * MSEC;
+	tick(f);
+	REQUIRE(only_session(f, &cached, &e));
+	CHECK_INT(e.pkts_64, 3 + 1 + 5);
+	CHECK_INT(state_session(nat64_state(f.b->n), 0)->pkts_64, 3 + 1 + 5);
+	s->pkts += 1000; /* nobody's */
+	REQUIRE(only_session(f, &cached, &e));
+	CHECK_INT(e.pkts_64, 3 + 1 + 5);
+	fast_free(f);
+}
+
+TEST(a_hairpin_passes_when_both_halves_are_there_rfc6146_s3_8)
+{
+	struct fast f = fast_new();
+	const struct craft_ip a_to_b = { .src = "2001:db8:1::2", .dst = POOL6 };
+	const struct craft_ip b_to_a = { .src = "2001:db8:2::2", .dst = POOL6 };
+	const struct craft_ip b_out = { .src = "2001:db8:2::2", .dst = SERVER6 };
+
+	craft_udp(&f.b->in, &b_out, 7000, 53, 20);
+	(void)sends(f);
+	uint16_t port_b = f.b->v[0].sport, port_a;
+
+	craft_udp(&f.b->in, &a_to_b, 6000, port_b, 20);
+	CHECK(!sends(f));
+	CHECK_INT(f.b->v[0].version, 6);
+	port_a = f.b->v[0].sport;
+	for (unsigned i = 0; i < 8; i++) {
+		craft_udp(&f.b->in, &b_to_a, 7000, port_a, 20);
+		CHECK_INT(sends(f), i >= 2);
+		check_addr6(f.b->v[0].dst6, a_to_b.src);
+		CHECK_INT(f.b->v[0].sport, port_b);
+		CHECK_INT(f.b->v[0].dport, 6000);
+		craft_udp(&f.b->in, &a_to_b, 6000, port_b, 20);
+		CHECK_INT(sends(f), i >= 1);
+		check_addr6(f.b->v[0].dst6, b_to_a.src);
+		check_addr6(f.b->v[0].src6, POOL6);
+	}
+	CHECK_INT(f.m->tallies[0].hairpins + nat64_counters(f.b->n)->hairpins, 17);
+	CHECK_INT(count(f).flows, 2);
+	fast_free(f);
+}
+
+TEST(fragments_and_odd_packets_come_to_us_and_end_nothing)
+{
+	struct fast f = fast_new();
+	uint16_t port = udp_entered(f);
+	const struct craft_ip tired = { .src = SERVER, .dst = POOL, .hop_limit = 1 };
+
+	craft_udp(&f.b->in, &tired, 53, port, 20);
+	CHECK_INT(flowmodel_send(f.m, f.b), VERDICT_ICMP);
+	CHECK(udp_in(f, port));
+	CHECK_INT(count(f).flows, 1);
+	fast_free(f);
+}
+
+TEST(freeing_takes_everything_out_and_leaving_does_not)
+{
+	struct fast f = fast_new();
+
+	(void)udp_entered(f);
+	nat64_free(f.b->n);
+	craft_udp(&f.b->in, &to_server, 40000, 53, 20);
+	struct pkt p = { .head = f.b->in.memory,
+		.data = craft_data(&f.b->in),
+		.len = (uint32_t)f.b->in.len,
+		.end = f.b->in.memory + sizeof(f.b->in.memory) };
+	REQUIRE(pkt_parse(&p) == DROP_NONE);
+	CHECK(!flowmodel_take(f.m, &p, f.b->now));
+	CHECK(f.m->head.epoch != 0);
+	flow_claims_free(&f.m->maps);
+	CHECK_INT(f.m->head.epoch, 0);
+	free(f.b);
+	flowmodel_free(f.m);
+}
+
+/* --- adopting --- */
+
+struct adopter {
+	struct fast f;
+	unsigned asked;
+	enum flow_adopt says;
+	struct flow_left last;
+};
+
+/* Makes the session by a packet of it, as good as any other way. */
+static enum flow_adopt adopt(void *ctx, const struct flow_left *l, uint32_t *ret)
+{
+	struct adopter *a = ctx;
+	uint32_t next;
+
+	a->asked++;
+	a->last = *l;
+	if (a->says != FLOW_ADOPT_TAKEN)
+		return a->says;
+	craft_udp(&a->f.b->in, &to_server, l->in_port, l->remote_port, 20);
+	CHECK_INT(send_plain(a->f.b), VERDICT_SEND);
+	*ret = state_next_session(nat64_state(a->f.b->n), 0, &next);
+	return FLOW_ADOPT_TAKEN;
+}
+
+/* A translator is gone and has left a flow; another one begins with the tables. */
+static struct adopter restarted(enum flow_adopt says, const struct nat64_config *other)
+{
+	struct adopter a = { .f = fast_new(), .says = says };
+	struct bench *b = a.f.b;
+	uint8_t seed[32] = { 1, 2, 3 };
+
+	(void)udp_entered(a.f);
+	nat64_leave_flows(b->n);
+	nat64_free(b->n);
+	flow_claims_free(&a.f.m->maps);
+	CHECK(udp_out((struct fast){ b, a.f.m })); /* nobody lives, and packets pass */
+	REQUIRE(flow_claims_new(&a.f.m->maps, FLOW_START_ADOPT) == 0);
+	if (other) {
+		b->cfg = *other;
+		b->cfg.flows = &a.f.m->maps;
+	}
+	REQUIRE(nat64_new(&b->cfg, seed, b->now, &b->n) == 0);
+	nat64_adopt_flows(b->n, b->now, adopt, &a);
+	flow_claims_settle(&a.f.m->maps);
+	b->now += NSEC;
+	tick(a.f);
+	return a;
+}
+
+TEST(a_flow_that_was_left_is_adopted_and_counted_on)
+{
+	struct adopter a = restarted(FLOW_ADOPT_TAKEN, NULL);
+	struct session s;
+	bool cached;
+
+	CHECK_INT(a.asked, 1);
+	CHECK_INT(a.last.proto, PROTO_UDP);
+	CHECK_INT(a.last.in_port, 40000);
+	CHECK_INT(a.last.remote_port, 53);
+	check_addr6(a.last.in, CLIENT);
+	check_addr4(a.last.out, POOL);
+	check_addr4(a.last.remote, SERVER);
+	CHECK_INT(a.last.pkts_64, 2);
+	CHECK_INT(a.last.pkts_46, 1);
+	CHECK(a.last.used > 0 && a.last.used <= a.f.b->now);
+	CHECK_INT(count(a.f).adopted, 1);
+	CHECK_INT(count(a.f).flows, 1);
+	CHECK(udp_out(a.f));
+	REQUIRE(only_session(a.f, &cached, &s));
+	CHECK(cached);
+	CHECK_INT(s.pkts_64, 1 + 1); /* one made it, one passed; the two before are the adopter's to add */
+	fast_free(a.f);
+}
+
+TEST(a_flow_that_is_refused_ends)
+{
+	struct adopter a = restarted(FLOW_ADOPT_REFUSED, NULL);
+
+	CHECK_INT(a.asked, 1);
+	CHECK_INT(count(a.f).flows, 0);
+	CHECK(!udp_out(a.f));
+	fast_free(a.f);
+}
+
+TEST(a_flow_that_nobody_takes_ends_when_all_have_looked)
+{
+	struct adopter a = restarted(FLOW_ADOPT_FOREIGN, NULL);
+
+	CHECK_INT(a.asked, 1);
+	CHECK(!udp_out(a.f));
+	fast_free(a.f);
+}
+
+TEST(with_other_prefixes_the_slots_count_no_more_but_are_told)
+{
+	struct bench *b = bench_config();
+	struct nat64_config c = b->cfg;
+
+	free(b);
+	c.prefixes[1] = c.prefixes[0];
+	REQUIRE(prefix6_parse("2001:db8:64::/96", &c.prefixes[0]) == 0);
+	c.prefixes_len = 2;
+	struct adopter a = restarted(FLOW_ADOPT_TAKEN, &c);
+
+	CHECK_INT(a.asked, 1);
+	CHECK_INT(a.last.prefix, 1);
+	CHECK_INT(count(a.f).flows, 0);
+	CHECK(!udp_out(a.f));
+	fast_free(a.f);
+}
+
+TEST(an_odd_sequence_is_made_even_at_the_start)
+{
+	struct flowmodel *m = flowmodel_new(SETS, SETS);
+
+	flow_claims_free(&m->maps);
+	m->maps.flows64[3].way[1].sequence = 7;
+	m->maps.flows64[3].way[1].epoch = 5;
+	m->maps.flows46[SETS - 1].way[3].sequence = 1;
+	m->maps.pairs[0].way[0].sequence = UINT32_MAX;
+	REQUIRE(flow_claims_new(&m->maps, FLOW_START_EMPTY) == 0);
+	CHECK_INT(m->maps.flows64[3].way[1].sequence, 8);
+	CHECK_INT(m->maps.flows64[3].way[1].epoch, 0);
+	CHECK_INT(m->maps.flows46[SETS - 1].way[3].sequence, 2);
+	CHECK_INT(m->maps.pairs[0].way[0].sequence, 0);
+	flowmodel_free(m);
+}
+
+TEST(a_number_of_sets_that_is_no_power_of_two_is_refused)
+{
+	struct flowmodel *m = flowmodel_new(4, 4);
+
+	flow_claims_free(&m->maps);
+	m->maps.sets46 = 3;
+	CHECK_INT(flow_claims_new(&m->maps, FLOW_START_EMPTY), -EINVAL);
+	m->maps.sets46 = 4;
+	flowmodel_free(m);
+}
+
+TEST(without_room_for_any_flow_everything_works)
+{
+	struct fast f = fast_with(bench_config(), 0);
+	uint16_t port = port_of_udp(f);
+
+	for (unsigned i = 0; i < 200; i++)
+		CHECK(!udp_in(f, port));
+	CHECK(count(f).full > 0);
+	tick(f);
+	fast_free(f);
+}
+
+TEST(the_head_says_what_the_translator_does)
+{
+	struct bench *b = bench_config();
+
+	REQUIRE(prefix4_parse("192.0.2.128/25", &b->cfg.state.pool[1].prefix) == 0);
+	b->cfg.state.pool[1].lo = 1024;
+	b->cfg.state.pool[1].hi = 65535;
+	b->cfg.state.pool_len = 2;
+	b->cfg.lowest_ipv6_mtu = 1400;
+	struct fast f = fast_with(b, SETS);
+
+	CHECK_INT(f.m->head.lowest_ipv6_mtu, 1400);
+	CHECK_INT(f.m->head.prefixes[0].len, 96);
+	CHECK_INT(f.m->head.prefixes[1].len, 0);
+	CHECK_INT(be32_at((uint8_t *)&f.m->head.pool_mask), 0xffffff00u);
+	CHECK_INT(be32_at((uint8_t *)&f.m->head.pool), 0xc0000200u);
+	fast_free(f);
+}
