@@ -22,6 +22,7 @@
 #pragma GCC diagnostic ignored "-Wsign-conversion"
 #pragma GCC diagnostic ignored "-Wcast-align"
 #include "flow.skel.h"
+#include "verified.skel.h"
 #pragma GCC diagnostic pop
 
 #define SETS 64 /* of each table; a power of two */
@@ -31,14 +32,17 @@
 
 /* Where a packet meets a program, and where it goes then. */
 enum stand {
-	STAND_TC_ROUTE, /* tc, in at the TUN device */
-	STAND_TC_OUT,	/* tc, out at the interface of the route */
+	STAND_TC_ROUTE,	   /* tc, in at the TUN device; nothing is known of the packet's checksum */
+	STAND_TC_VERIFIED, /* the same, and it was verified (CHECKSUM_UNNECESSARY) */
+	STAND_TC_SUMMED, /* the same, and the whole packet was summed up (CHECKSUM_COMPLETE); the kernel compares afterwards */
+	STAND_TC_OUT, /* tc, out at the interface of the route */
 	STAND_XDP,
 	STAND_COUNT
 };
 
 struct box {
 	struct flow_bpf *bpf;
+	struct verified_bpf *verified; /* with STAND_TC_VERIFIED */
 	struct flow64_set *flows64;
 	struct flow46_set *flows46;
 	struct flow_pair_set *pairs;
@@ -88,7 +92,7 @@ void frame_of(struct frame *f, const uint8_t *ip, size_t len);
  * box_stand() - what box_run() does from now on
  *
  * The ways out need a network of our own: this makes one, with routes to everything by way of one interface whose neighbour
- * has the MAC address next_mac; the case is skipped if that cannot be had.
+ * has the MAC address next_mac. The case is skipped if what is needed cannot be had.
  */
 void box_stand(struct box *b, enum stand at);
 
@@ -100,6 +104,9 @@ extern const uint8_t next_mac[6], out_mac[6];
  * Return: true if it was sent, with the right verdict for that; false if it goes on, with the right verdict for that.
  */
 bool box_run(struct box *b, struct frame *f);
+
+/** box_is_routed() - whether what is translated is to go in at the TUN device */
+bool box_is_routed(const struct box *b);
 
 /** box_counts_ups() - whether the program that stands there counts what goes up */
 bool box_counts_ups(const struct box *b);

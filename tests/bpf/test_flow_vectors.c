@@ -113,7 +113,7 @@ static void check_ethernet(const struct box *b, const struct frame *f)
 {
 	static const uint8_t types[2][2] = { { 0x08, 0x00 }, { 0x86, 0xdd } };
 
-	if (b->stand == STAND_TC_ROUTE) /* the kernel takes that header off */
+	if (box_is_routed(b)) /* the kernel takes that header off */
 		return;
 	if (b->stand == STAND_TC_OUT && memcmp(f->bytes, next_mac, 6) != 0) {
 		by_kernel++;
@@ -133,8 +133,8 @@ static void check_translated(struct box *b, const struct frame *f)
 	CHECK_BYTES(f->bytes + ETHERNET, f->len - ETHERNET, want, len);
 	check_ethernet(b, f);
 	CHECK_INT(box_ups(b), 0);
-	CHECK_INT(box_tally(b, offsetof(struct flow_tallies, routed)), b->stand == STAND_TC_ROUTE);
-	CHECK_INT(box_tally(b, offsetof(struct flow_tallies, redirected)), b->stand != STAND_TC_ROUTE);
+	CHECK_INT(box_tally(b, offsetof(struct flow_tallies, routed)), box_is_routed(b));
+	CHECK_INT(box_tally(b, offsetof(struct flow_tallies, redirected)), !box_is_routed(b));
 }
 
 static void check_left_alone(struct box *b, const struct frame *got, const struct frame *was)
@@ -222,29 +222,36 @@ static void run_files(struct box *b)
 	CHECK(by_kernel < translated / 2);
 }
 
-TEST(every_vector_comes_out_of_tc_as_it_says_or_unchanged)
+static void stand_and_run(enum stand at)
 {
 	struct box *b = box_new();
 
-	box_stand(b, STAND_TC_ROUTE);
+	box_stand(b, at);
 	run_files(b);
 	box_free(b);
+}
+
+TEST(every_vector_comes_out_of_tc_as_it_says_or_unchanged)
+{
+	stand_and_run(STAND_TC_ROUTE);
+}
+
+TEST(every_vector_whose_checksum_was_verified_comes_out_of_tc_the_same)
+{
+	stand_and_run(STAND_TC_VERIFIED);
+}
+
+TEST(every_vector_that_was_summed_up_comes_out_of_tc_with_the_right_sum)
+{
+	stand_and_run(STAND_TC_SUMMED);
 }
 
 TEST(every_vector_is_sent_out_by_tc_as_it_says_or_unchanged)
 {
-	struct box *b = box_new();
-
-	box_stand(b, STAND_TC_OUT);
-	run_files(b);
-	box_free(b);
+	stand_and_run(STAND_TC_OUT);
 }
 
 TEST(every_vector_is_sent_out_by_xdp_as_it_says_or_unchanged)
 {
-	struct box *b = box_new();
-
-	box_stand(b, STAND_XDP);
-	run_files(b);
-	box_free(b);
+	stand_and_run(STAND_XDP);
 }
