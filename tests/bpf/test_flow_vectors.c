@@ -6,6 +6,7 @@
  * and trains of segments are in test_flow_live.c, as BPF_PROG_TEST_RUN makes none. Skipped where the programs cannot be loaded.
  */
 #include "flow_box.h"
+#include "flow_expect.h"
 
 #include "slow_sum.h"
 #include "vector.h"
@@ -54,26 +55,6 @@ static bool is_flow(const struct ends *e)
 	return is_64 ? memcmp(e->dport6, e->dport4, 2) == 0 : memcmp(e->sport6, e->sport4, 2) == 0;
 }
 
-static bool is_plain_transport(const struct pkt *p)
-{
-	const struct view *v = &p->v;
-
-	if (v->kind == L4_TCP)
-		return !(v->tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST));
-	if (v->kind == L4_UDP)
-		return be16_at(p->data + v->l4_off + UDP_CSUM_AT) != 0;
-	return v->kind == L4_ICMP_QUERY;
-}
-
-/* Of a plain packet that parsing has refused. */
-static bool is_echo(const struct pkt *p)
-{
-	if (p->data[0] >> 4 == 6)
-		return p->data[6] == IPPROTO6_ICMP && p->data[IP6_HDR_LEN] >= 128 &&
-		       p->data[IP6_HDR_LEN] <= 129;
-	return p->data[9] == IPPROTO4_ICMP && (p->data[IP4_HDR_LEN] == 0 || p->data[IP4_HDR_LEN] == 8);
-}
-
 /* What docs/fastpath.md says about what goes up. */
 static enum expectation expected(struct pkt *p)
 {
@@ -84,15 +65,9 @@ static enum expectation expected(struct pkt *p)
 		return STAYS_WRONG;
 	if (why != DROP_NONE || vector.drop != DROP_NONE)
 		return LEFT_ALONE;
-	if (v->l4_off != (v->version == 6 ? IP6_HDR_LEN : IP4_HDR_LEN) || v->is_fragment || v->hop_limit < 2)
-		return LEFT_ALONE;
-	if (!is_plain_transport(p))
-		return LEFT_ALONE;
 	if (vector.direction == VECTOR_64 && v->kind == L4_ICMP_QUERY && vector.to4.outer.sport == 0)
 		return LEFT_ALONE; /* it may be one of nothing but zeros */
-	if (v->version == 4 && !v->df && v->l4_len + IP6_HDR_LEN > IP6_MIN_MTU)
-		return LEFT_ALONE;
-	return TRANSLATED;
+	return is_plain(p) ? TRANSLATED : LEFT_ALONE;
 }
 
 /* The identification is the program's own choice; all else of the header is not. */
