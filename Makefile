@@ -68,6 +68,7 @@ install: all
 bench: deps-lab all
 	@ISTHMUS=$(ISTHMUS) bench/run
 	@ISTHMUS=$(ISTHMUS) bench/forward
+	@ISTHMUS=$(ISTHMUS) bench/connections
 	@$(BUILD)/bench/pipeline
 
 bench-dns: deps-lab all

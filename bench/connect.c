@@ -1,0 +1,194 @@
+/*
+ * connect.c - open, use and close TCP connections without a TCP, and print how many there were
+ *
+ *	connect INTERFACE FIRST-HOST ADDRESS PORT ADDRESS-MAC NETNS SERVER-INTERFACE HOSTS PORTS
+ *
+ * For bench/connections: HOSTS times PORTS connections from one end of the gateway to the other, which is in a namespace of
+ * /run/netns. On standard input come lines "open", "data" and "close"; each is answered when all connections have gone through that phase, by
+ * "PHASE SENT ARRIVED NANOSECONDS". A window full is on its way at a time, so that none is lost for want of room; a phase that
+ * loses some ends early.
+ */
+#include "connect.h"
+
+#include "base/bytes.h"
+#include "base/compiler.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_link.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wcast-align"
+#include "connect.skel.h"
+#pragma GCC diagnostic pop
+
+#define BATCH 32
+#define WINDOW 96 /* on the way at once; the rings of a veth hold 256, and each is three segments */
+#define PATIENCE (1000 * 1000 * 1000L) /* ns; then what is missing is lost, and the phase is over */
+
+static _Noreturn void die(const char *what)
+{
+	fprintf(stderr, "connect: %s: %s\n", what, strerror(errno));
+	exit(EXIT_FAILURE);
+}
+
+/* A whole number from 1 to @max, or the end. */
+static unsigned number_of(const char *text, unsigned long max)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	errno = EINVAL;
+	if (*end != '\0' || n == 0 || n > max)
+		die(text);
+	return (unsigned)n;
+}
+
+static void own_mac(const char *interface, uint8_t *ret)
+{
+	struct ifreq r = { .ifr_ifindex = 0 };
+	int fd = socket(AF_INET6, SOCK_DGRAM, 0);
+
+	text_copy(r.ifr_name, sizeof(r.ifr_name), interface);
+	if (fd < 0 || ioctl(fd, SIOCGIFHWADDR, &r) < 0)
+		die(interface);
+	close(fd);
+	memcpy(ret, r.ifr_hwaddr.sa_data, 6);
+}
+
+static void first_frame(char *const argv[], uint8_t f[static CONNECT_FRAME])
+{
+	memset(f, 0, CONNECT_FRAME);
+	if (sscanf(argv[5], "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", f, f + 1, f + 2, f + 3, f + 4, f + 5) != 6)
+		die("the hardware address");
+	own_mac(argv[1], f + 6);
+	be16_put(f + 12, 0x86dd);
+	f[14] = 0x60;
+	be16_put(f + 18, CONNECT_FRAME - 54);
+	f[20] = IPPROTO_TCP;
+	f[21] = 64;
+	if (inet_pton(AF_INET6, argv[2], f + 22) != 1 || inet_pton(AF_INET6, argv[3], f + 38) != 1)
+		die("an address");
+	be16_put(f + 56, (uint16_t)number_of(argv[4], UINT16_MAX));
+	f[66] = 5 << 4;
+	be16_put(f + 68, UINT16_MAX);
+}
+
+static int64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000L + t.tv_nsec;
+}
+
+static struct connect_bpf *load(char *const argv[])
+{
+	struct connect_bpf *b = connect_bpf__open();
+
+	if (!b)
+		die("the programs");
+	first_frame(argv, b->bss->first.bytes);
+	b->rodata->hosts = number_of(argv[8], CONNECT_HOSTS_MAX);
+	b->rodata->ports = number_of(argv[9], CONNECT_PORTS_MAX);
+	b->rodata->port = htons((uint16_t)number_of(argv[4], UINT16_MAX));
+	if (connect_bpf__load(b) < 0)
+		die("loading the programs");
+	return b;
+}
+
+static int attach(const struct bpf_program *p, const char *interface)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, options, .flags = XDP_FLAGS_DRV_MODE);
+	unsigned index = if_nametoindex(interface);
+	int link = index == 0 ? -1 : bpf_link_create(bpf_program__fd(p), (int)index, BPF_XDP, &options);
+
+	if (link < 0)
+		die(interface);
+	return link;
+}
+
+static void enter(int netns)
+{
+	if (netns < 0 || setns(netns, CLONE_NEWNET) < 0)
+		die("a network namespace");
+}
+
+/* Runs one phase for all connections. */
+static void run(struct connect_bpf *b, unsigned index, enum connect_phase phase, const char *name)
+{
+	const volatile __u64 *count = phase == CONNECT_OPEN    ? &b->bss->opened
+				      : phase == CONNECT_CLOSE ? &b->bss->closed
+							       : &b->bss->arrived;
+	unsigned long long all = (unsigned long long)b->rodata->hosts * b->rodata->ports, sent = 0,
+			   before = *count;
+	uint8_t f[CONNECT_FRAME] = { 0 };
+	struct xdp_md at = { .data_end = CONNECT_FRAME, .ingress_ifindex = index };
+	LIBBPF_OPTS(bpf_test_run_opts, go, .data_in = f, .data_size_in = CONNECT_FRAME, .ctx_in = &at,
+		.ctx_size_in = sizeof(at), .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = BATCH);
+	int64_t begin = now();
+
+	b->bss->phase = phase;
+	b->bss->next = 0;
+	while (sent < all && *count - before == sent) {
+		go.repeat = all - sent < WINDOW ? (int)(all - sent) : WINDOW;
+		if (bpf_prog_test_run_opts(bpf_program__fd(b->progs.connect_send), &go) < 0)
+			die("sending");
+		sent += (unsigned)go.repeat;
+		int64_t end = now() + PATIENCE;
+
+		while (*count - before < sent && now() < end)
+			sched_yield();
+	}
+	printf("%s %llu %llu %lld\n", name, sent, (unsigned long long)(*count - before),
+		(long long)(now() - begin));
+	fflush(stdout);
+}
+
+int main(int argc, char *argv[])
+{
+	static const char *const phases[] = {
+		[CONNECT_OPEN] = "open", [CONNECT_DATA] = "data", [CONNECT_CLOSE] = "close"
+	};
+	char line[16], path[128];
+
+	if (argc != 10) {
+		fprintf(stderr, "connect INTERFACE FIRST-HOST ADDRESS PORT ADDRESS-MAC NETNS "
+				"SERVER-INTERFACE HOSTS PORTS\n");
+		return 2;
+	}
+	struct connect_bpf *b = load(argv);
+	int client = attach(b->progs.connect_client, argv[1]);
+	unsigned index = if_nametoindex(argv[1]);
+	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	snprintf(path, sizeof(path), "/run/netns/%s", argv[6]);
+	enter(open(path, O_RDONLY | O_CLOEXEC));
+	int server = attach(b->progs.connect_server, argv[7]);
+
+	enter(home);
+	printf("ready\n");
+	fflush(stdout);
+	while (fgets(line, sizeof(line), stdin)) {
+		line[strcspn(line, "\n")] = '\0';
+		for (unsigned i = 0; i < ARRAY_LEN(phases); i++)
+			if (strcmp(line, phases[i]) == 0)
+				run(b, index, (enum connect_phase)i, phases[i]);
+	}
+	close(client);
+	close(server);
+	connect_bpf__destroy(b);
+	return EXIT_SUCCESS;
+}
