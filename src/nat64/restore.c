@@ -22,8 +22,12 @@ unsigned nat64_save(struct nat64 *n, struct nat64_saving *at, nsec now,
 	for (unsigned looks = 0; looks < LOOKS && len < SAVE_CHUNK_RECORDS && at->next != STATE_END;
 		looks++) {
 		uint32_t id = state_next_session(n->state, at->next, &at->next);
+		struct session e;
 
-		if (id == STATE_END || !state_record_of(n->state, id, now, &ret[len]))
+		if (id == STATE_END)
+			continue;
+		(void)nat64_session_now(n, state_session(n->state, id), now, &e);
+		if (!state_record_of(n->state, &e, now, &ret[len]))
 			continue;
 		if (ftp_is_changed(n->ftp, &ret[len]))
 			at->left_out++;
@@ -93,6 +97,72 @@ enum adoption nat64_restore(const struct nat64_restoring *r, const struct state_
 	if (!nat64_admits(r->first, to.in, to.prefix, to.remote))
 		return ADOPTION_ADDRESS;
 	return state_adopt_among(r->states, r->len, &to, now);
+}
+
+/* --- flows that were left to the kernel's programs --- */
+
+/* Of which nothing is known but that packets passed: as long as its last packet gives it, but for TCP an established one's. */
+static struct state_record record_of_left(const struct nat64_adopting *a, const struct flow_left *f)
+{
+	static const enum lifetime of_proto[PROTO_COUNT] = {
+		[PROTO_TCP] = LIFETIME_TCP_ESTABLISHED,
+		[PROTO_UDP] = LIFETIME_UDP,
+		[PROTO_ICMP] = LIFETIME_ICMP,
+	};
+	nsec life = a->first->cfg.state.lifetime[of_proto[f->proto]];
+	nsec silent = f->used > 0 && f->used < a->now ? a->now - f->used : 0;
+
+	return (struct state_record){
+		.proto = f->proto,
+		.prefix = f->prefix,
+		.tcp = f->proto == PROTO_TCP ? TCP_ESTABLISHED : TCP_NONE,
+		.in = f->in,
+		.in_port = f->in_port,
+		.out = f->out,
+		.out_port = f->out_port,
+		.remote = f->remote,
+		.remote_port = f->remote_port,
+		.left = life > silent ? life - silent : 0,
+		.pkts_64 = f->pkts_64,
+		.pkts_46 = f->pkts_46,
+		.bytes_64 = f->bytes_64,
+		.bytes_46 = f->bytes_46,
+	};
+}
+
+static enum adoption adopt_flow(struct nat64_adopting *a, const struct state_record *r)
+{
+	if (!nat64_admits(a->first, r->in, r->prefix, r->remote))
+		return ADOPTION_ADDRESS;
+	if (state_record_session(a->states[a->worker], r) != STATE_END)
+		return ADOPTION_DONE;
+	return state_adopt_among(a->states, a->len, r, a->now);
+}
+
+enum flow_adopt nat64_adopt_flow(void *ctx, const struct flow_left *f, uint32_t *ret_session)
+{
+	struct nat64_adopting *a = ctx;
+	const struct owners *o = a->first->cfg.state.owners;
+	struct state_record r = record_of_left(a, f);
+
+	if (o && owner_of_subscriber(o, r.in) != a->worker)
+		return FLOW_ADOPT_FOREIGN;
+	enum adoption what = adopt_flow(a, &r);
+
+	a->adopted[what]++;
+	if (what != ADOPTION_DONE)
+		return FLOW_ADOPT_REFUSED;
+	*ret_session = state_record_session(a->states[a->worker], &r);
+	return FLOW_ADOPT_TAKEN;
+}
+
+void nat64_adopt_left(struct nat64_adopting *a, struct nat64 *const *all, unsigned len, nsec now)
+{
+	*a = (struct nat64_adopting){ .first = all[0], .len = len, .now = now };
+	for (unsigned i = 0; i < len; i++)
+		a->states[i] = all[i]->state;
+	for (; a->worker < len; a->worker++)
+		nat64_adopt_flows(all[a->worker], now, nat64_adopt_flow, a);
 }
 
 uint32_t nat64_tell_adopted(struct nat64 *n, uint32_t from, nsec before, nsec now)

@@ -2,7 +2,7 @@
 #ifndef ISTHMUS_NAT64_RESTORE_H
 #define ISTHMUS_NAT64_RESTORE_H
 
-#include "nat64/nat64.h"
+#include "nat64/flowcache.h"
 #include "state/owner.h"
 #include "state/save.h"
 
@@ -49,6 +49,29 @@ void nat64_restore_begin(struct nat64_restoring *r, struct nat64 *const *all, un
 /** nat64_restore() - adopt a record of save_next(), as state_adopt_among() */
 MUST_CHECK enum adoption nat64_restore(
 	const struct nat64_restoring *r, const struct state_record *record, nsec now);
+
+/* The workers of a gateway before any of them runs, and what came of the flows that another translator had left. */
+struct nat64_adopting {
+	const struct nat64 *first;
+	struct state *states[OWNERS_MAX];
+	unsigned len;
+	unsigned worker; /* the one at work */
+	nsec now;
+	uint64_t adopted[ADOPTION_COUNT];
+};
+
+/**
+ * nat64_adopt_left() - adopt the flows that a translator has left to the kernel's programs when it was killed
+ *
+ * All of them know their port and their peer, and when a packet passed last; their connections are established. What the
+ * programs had not taken over is lost. A session that is there already (it was saved, too) keeps its figures.
+ *
+ * Cost: one walk over the tables for each worker.
+ */
+void nat64_adopt_left(struct nat64_adopting *a, struct nat64 *const *all, unsigned len, nsec now);
+
+/** nat64_adopt_flow() - the same with one of them: a flow_adopt_fn, whose @ctx is a struct nat64_adopting */
+enum flow_adopt nat64_adopt_flow(void *ctx, const struct flow_left *f, uint32_t *ret_session);
 
 /** nat64_tell_adopted() - as state_tell_adopted() */
 uint32_t nat64_tell_adopted(struct nat64 *n, uint32_t from, nsec before, nsec now);

@@ -71,9 +71,8 @@ bool state_record_validate(const struct state_record *r)
 	return r->tcp > TCP_CLOSED && r->tcp < TCP_STATE_COUNT && (!is_waiting(r) || r->tcp == TCP_V4_INIT);
 }
 
-bool state_record_of(const struct state *s, uint32_t id, nsec now, struct state_record *ret)
+bool state_record_of(const struct state *s, const struct session *e, nsec now, struct state_record *ret)
 {
-	const struct session *e = &s->sessions.at[id];
 	const struct binding *b = &s->bindings.at[e->binding].b;
 
 	if (e->is_filtered || e->expires <= now)

@@ -46,11 +46,11 @@ bool state_record_validate(const struct state_record *r);
 
 /**
  * state_record_of() - the record of a session
- * @id:		as state_next_session() gives it
+ * @e:		of the tables, or a copy of it with later figures
  *
  * Return: true; false with *ret untouched if it is not to outlive its tables: it is due, or filtering holds it back.
  */
-bool state_record_of(const struct state *s, uint32_t id, nsec now, struct state_record *ret);
+bool state_record_of(const struct state *s, const struct session *e, nsec now, struct state_record *ret);
 
 /**
  * state_adopt() - enter a session, and its binding if that is not there yet, as if packets had made them

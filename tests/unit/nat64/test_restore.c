@@ -204,3 +204,85 @@ TEST(an_ftp_control_connection_goes_on_unless_its_numbers_differ)
 	CHECK_INT(left_out, 1);
 	ftp_lab_free(l);
 }
+
+/* --- flows that were left to the kernel's programs --- */
+
+static struct nat64_adopting adopting_by(struct bench *b)
+{
+	struct nat64 *all[1] = { b->n };
+	struct nat64_adopting a;
+
+	nat64_adopt_left(&a, all, 1, b->now); /* there are no tables */
+	a.worker = 0;
+	return a;
+}
+
+static struct flow_left left_of_test(const struct bench *b)
+{
+	struct flow_left f = { .proto = PROTO_TCP,
+		.in_port = 40000,
+		.out_port = 2000,
+		.remote_port = 443,
+		.used = b->now - 100 * NSEC,
+		.pkts_64 = 7 };
+
+	REQUIRE(addr6_parse(CLIENT, &f.in) && addr4_parse(POOL, &f.out) && addr4_parse(SERVER, &f.remote));
+	return f;
+}
+
+TEST(a_connection_that_was_left_to_the_programs_goes_on_as_established)
+{
+	struct bench *b = bench_new();
+	struct nat64_adopting a = adopting_by(b);
+	struct flow_left f = left_of_test(b);
+	uint32_t id = 4711;
+
+	CHECK_INT(nat64_adopt_flow(&a, &f, &id), FLOW_ADOPT_TAKEN);
+	CHECK_INT(a.adopted[ADOPTION_DONE], 1);
+	const struct session *e = state_session(nat64_state(b->n), id);
+
+	REQUIRE(e != NULL);
+	CHECK_INT(e->tcp, TCP_ESTABLISHED);
+	CHECK_INT(e->pkts_64, 7);
+	CHECK_INT(e->expires, f.used + b->cfg.state.lifetime[LIFETIME_TCP_ESTABLISHED]);
+	craft_tcp(&b->in, &to_pool, 443, 2000, TCP_ACK, 0);
+	CHECK_INT(send_plain(b), VERDICT_SEND);
+	REQUIRE(b->sent == 1);
+	CHECK_INT(b->v[0].dport, 40000);
+	bench_free(b);
+}
+
+TEST(a_flow_of_a_saved_session_keeps_its_figures)
+{
+	struct bench *b = bench_new();
+	struct nat64_adopting a = adopting_by(b);
+	struct flow_left f = left_of_test(b);
+	uint32_t first = 4711, second = 4712;
+
+	CHECK_INT(nat64_adopt_flow(&a, &f, &first), FLOW_ADOPT_TAKEN);
+	CHECK_INT(nat64_adopt_flow(&a, &f, &second), FLOW_ADOPT_TAKEN);
+	CHECK_INT(first, second);
+	CHECK_INT(state_session(nat64_state(b->n), first)->pkts_64, 7);
+	bench_free(b);
+}
+
+TEST(a_flow_that_is_not_allowed_any_more_is_refused_and_counted)
+{
+	struct bench *b = bench_new();
+	struct nat64_adopting a = adopting_by(b);
+	struct flow_left old = left_of_test(b), stranger = old, denied = old;
+	uint32_t id = 4711;
+
+	old.proto = PROTO_UDP;
+	old.used = b->now - 301 * NSEC;
+	CHECK_INT(nat64_adopt_flow(&a, &old, &id), FLOW_ADOPT_REFUSED);
+	CHECK_INT(a.adopted[ADOPTION_EXPIRED], 1);
+	stranger.out.v++;
+	CHECK_INT(nat64_adopt_flow(&a, &stranger, &id), FLOW_ADOPT_REFUSED);
+	CHECK_INT(a.adopted[ADOPTION_POOL], 1);
+	REQUIRE(addr6_parse(SERVER6, &denied.in));
+	CHECK_INT(nat64_adopt_flow(&a, &denied, &id), FLOW_ADOPT_REFUSED);
+	CHECK_INT(a.adopted[ADOPTION_ADDRESS], 1);
+	CHECK_INT(id, 4711);
+	bench_free(b);
+}

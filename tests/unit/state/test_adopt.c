@@ -20,7 +20,7 @@ static unsigned records_of(const struct state *s, nsec now)
 		uint32_t id = state_next_session(s, next, &next);
 
 		REQUIRE(len < RECORDS_MAX);
-		if (id != STATE_END && state_record_of(s, id, now, &records[len]))
+		if (id != STATE_END && state_record_of(s, state_session(s, id), now, &records[len]))
 			len++;
 	}
 	return len;
