@@ -294,7 +294,7 @@ static __always_inline int take_4(
 
 	if (l4 > f->end || ip->version != 4)
 		return NOT_OURS;
-	if ((ip->daddr & head->pool_mask) != head->pool && !head->has_pairs)
+	if ((ip->daddr ^ head->pool) & head->pool_mask && !head->has_pairs)
 		return NOT_OURS;
 	if (ip->ihl != IP4_BYTES / 4)
 		return ip->ihl < IP4_BYTES / 4 ? FLOW_UP_MALFORMED : FLOW_UP_OPTIONS;
