@@ -160,6 +160,7 @@ static void finish(struct reload *r)
 		clat_follow_look(s->clat);
 	narrow_host(s);
 	fastdns_settle(s);
+	flowpath_settle(s);
 	reload_free(r);
 }
 
@@ -252,6 +253,9 @@ void reload_begin(struct supervisor *s, struct reply *asker)
 	if (!c)
 		return;
 	const char *key = conf_changes_needing_restart(s->conf, c);
+
+	if (!key)
+		key = flowpath_needs_restart(s, c);
 	if (key) {
 		refuse(asker, "%s cannot be changed while running: restart isthmus for that", key);
 		conf_free(c);

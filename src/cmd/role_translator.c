@@ -122,17 +122,35 @@ static int translator_prepare(struct translator *t, const struct role_start *s)
 	return crew_new(t->config, s->fds, queues, queues > 1 ? s->fds[words_at(queues) - 1] : -1, &t->crew);
 }
 
-static int translator_start(const struct role_start *all, void **ret_ctx, struct role_fault *fault)
+/* The descriptors end with the tables of the flow programs, if there are any: that is the supervisor's to find out. */
+static int flows_take(
+	const struct role_start *s, struct role_start *rest, struct flowmemory *ret, struct role_fault *fault)
 {
-	struct role_start rest;
-	const struct role_start *s = &rest;
-	struct role_start most;
-	struct lent46 lent = { 0 };
-	int saved = translator_saved_take(all, &most);
-	int err = lent_memory_take(&most, &rest, &lent, fault);
+	*rest = *s;
+	if (s->fds_len < FLOWPATH_FDS || !flowmemory_is(s->fds[s->fds_len - FLOWPATH_FDS]))
+		return 0;
+	rest->fds_len -= FLOWPATH_FDS;
+	int err = flowmemory_map(s->fds + rest->fds_len, ret);
 
 	if (err < 0)
-		return err;
+		snprintf(fault->text, sizeof(fault->text), "the tables of the fast path cannot be mapped: %s",
+			strerror(-err));
+	return err;
+}
+
+static int translator_start(const struct role_start *all, void **ret_ctx, struct role_fault *fault)
+{
+	struct role_start nearly_all, most, rest;
+	const struct role_start *s = &rest;
+	struct flowmemory flows = { 0 };
+	struct lent46 lent = { 0 };
+	int err = flows_take(all, &nearly_all, &flows, fault);
+	int saved = translator_saved_take(&nearly_all, &most);
+
+	if (err == 0)
+		err = lent_memory_take(&most, &rest, &lent, fault);
+	if (err < 0)
+		return err; /* the process ends, and its memory with it */
 	unsigned queues = queues_in(s), sockets = s->conf->has_clat ? CLAT_SOCKETS : 0;
 
 	if (queues < 1 || queues > TRANSLATOR_WORKERS_MAX || s->fds_len < words_at(queues) + sockets) {
@@ -150,6 +168,7 @@ static int translator_start(const struct role_start *all, void **ret_ctx, struct
 	t->workers_len = queues;
 	t->lent = lent;
 	t->saved = saved;
+	t->flows = flows;
 	err = translator_prepare(t, s);
 
 	if (err < 0) {
@@ -221,6 +240,7 @@ static void translator_stop(void *ctx)
 	translator_log_stop(t);
 	discovery_free(t->discovery);
 	free(t->restored);
+	flowmemory_unmap(&t->flows);
 	free(t->mappings);
 	free(t->config);
 	free(t);

@@ -5,6 +5,7 @@
 #include "cmd/discovery.h"
 #include "conf/conf.h"
 #include "dataplane/crew.h"
+#include "dataplane/flowmemory.h"
 #include "loop/loop.h"
 
 #include <jansson.h>
@@ -30,6 +31,7 @@ struct translator {
 	int saved;		     /* descriptor of saved sessions; -1: there is none */
 	struct restored
 		*restored; /* what came of it; owned; NULL before that, and if nothing had been saved */
+	struct flowmemory flows;     /* the tables of the flow programs, if there are any */
 	struct translator_log *log;  /* NULL: the binding log is off */
 	struct pool_watch *pools;    /* once the workers run */
 };

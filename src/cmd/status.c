@@ -64,6 +64,42 @@ static void print_fastpath(const json_t *f)
 	printf("\n");
 }
 
+static void print_flow_interfaces(const json_t *interfaces)
+{
+	for (size_t i = 0; i < json_array_size(interfaces); i++) {
+		const json_t *n = json_array_get(interfaces, i);
+		bool is_none = strcmp(row_text(n, "mode"), "none") == 0;
+
+		printf(LABEL "%s: %s%s%s\n", i == 0 ? "fast path" : "", row_text(n, "name"),
+			is_none ? "none" : row_text(n, "mode"),
+			!row_text(n, "why")[0] ? ""
+			: is_none	       ? ", "
+					       : ", no XDP: ",
+			row_text(n, "why"));
+	}
+}
+
+/* print_flowpath() - where packets of known flows are translated, and how they go on; or why not */
+static void print_flowpath(const json_t *f)
+{
+	char a[FIGURE_TEXT];
+
+	if (!json_is_object(f))
+		return;
+	if (!json_is_true(json_object_get(f, "on"))) {
+		printf(LABEL "off: %s\n", "fast path", row_text(f, "why_off"));
+		return;
+	}
+	print_flow_interfaces(json_object_get(f, "interfaces"));
+	printf(LABEL "%s: %s\n", "", strcmp(row_text(f, "way"), "route") == 0 ? "routed" : "redirected",
+		row_text(f, "why_way"));
+	printf(LABEL "room for %s flows; ", "", figure_count(row_count(f, "flows_max"), a));
+	if (json_is_true(json_object_get(f, "outlives")))
+		printf("they go on if isthmus is killed\n");
+	else
+		printf("they end if isthmus is killed: %s\n", row_text(f, "why_it_does_not"));
+}
+
 static void print_device(const json_t *d)
 {
 	if (!json_is_object(d))
@@ -135,6 +171,7 @@ static void print_supervisor(const json_t *s)
 	print_fastpath(json_object_get(s, "dns64_fastpath"));
 	print_device(json_object_get(s, "device"));
 	print_queues(json_object_get(s, "device"));
+	print_flowpath(json_object_get(s, "fastpath"));
 	if (row_text(s, "metrics")[0])
 		printf(LABEL "http://%s/ (status page), http://%s/metrics\n", "metrics",
 			row_text(s, "metrics"), row_text(s, "metrics"));

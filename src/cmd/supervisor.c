@@ -9,7 +9,8 @@
  * until the end or the first failure, and then what went up goes down in reverse; so an error at any point,
  * and a normal stop, leave the host as it was. Between up and down runs one event loop.
  *
- *	configuration -> log -> loop -> signals -> control socket -> DNS46 -> host -> XDP -> sockets -> saved sessions -> roles
+ *	configuration -> log -> loop -> signals -> control socket -> DNS46 -> host -> XDP -> sockets -> saved sessions
+ *	-> fast path -> roles
  *
  * The control socket comes before the host is touched, because it is also what tells a second `isthmus run`
  * that one is running already.
@@ -561,6 +562,7 @@ static const struct {
 	{ "metrics socket", metrics_up, metrics_socket_close },
 	{ "binding log", binding_log_check, binding_log_down },
 	{ "saved sessions", state_file_up, state_file_down },
+	{ "fast path", flowpath_up, flowpath_down },
 	{ "roles", roles_up, roles_down },
 };
 

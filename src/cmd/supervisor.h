@@ -33,6 +33,8 @@ struct supervisor {
 	struct host *host;	  /* NULL: nothing to translate */
 	struct fastdns_follow *fastdns; /* NULL: dns64.fastpath is off, or cannot be had */
 	char fastdns_fault[256];	/* why it cannot */
+	struct flowpath_follow *flowpath; /* NULL: nat64.fastpath was off at the start, or cannot be had */
+	char flowpath_fault[256];	  /* why it cannot */
 	unsigned dns_threads;	  /* of the resolver; each has sockets of its own */
 	struct resolver_socket sockets[DNS64_THREADS_MAX * DNS64_LISTEN_MAX];
 	unsigned sockets_len; /* opened so far */
@@ -184,6 +186,23 @@ MUST_CHECK int state_file_begin(struct supervisor *s);
 
 /** state_file_end() - the translator has stopped: keep what it has saved, if it ended well */
 void state_file_end(struct supervisor *s);
+
+/* --- supervisor_flowpath.c: the programs of nat64.fastpath --- */
+
+struct flowpath_follow; /* opaque */
+
+/** flowpath_up() - load and attach them, if the configuration wants it, and have the translator given the tables; 0 */
+MUST_CHECK int flowpath_up(struct supervisor *s);
+void flowpath_down(struct supervisor *s);
+
+/** flowpath_settle() - do what the configuration in force says: after a reload */
+void flowpath_settle(struct supervisor *s);
+
+/** flowpath_needs_restart() - the key whose new value cannot be taken over while running; NULL: none */
+const char *flowpath_needs_restart(const struct supervisor *s, const struct conf *new);
+
+/** flowpath_row() - for `status` (docs/control.md); NULL without memory */
+json_t *flowpath_row(const struct supervisor *s);
 
 /* --- binding_log.c --- */
 

@@ -83,10 +83,11 @@ static json_t *metrics_row(const struct supervisor *s)
 
 json_t *supervisor_status_row(const struct supervisor *s)
 {
-	return json_pack("{s:s, s:s, s:i, s:f, s:s?, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "role",
-		"supervisor", "version", ISTHMUS_VERSION, "pid", (int)getpid(), "uptime_s",
+	return json_pack("{s:s, s:s, s:i, s:f, s:s?, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"role", "supervisor", "version", ISTHMUS_VERSION, "pid", (int)getpid(), "uptime_s",
 		(double)((clock_now() - s->started) / MSEC) / 1000, "config", s->config_path, "ready",
 		s->is_ready, "prefixes", prefixes_rows(s), "siit", siit_row(s), "listen", listen_rows(s),
-		"dns64_fastpath", fastdns_row(s), "metrics", metrics_row(s), "device", device_row(s), "clat",
-		s->clat ? clat_follow_row(s->clat) : json_null(), "roles", roles_rows(s));
+		"dns64_fastpath", fastdns_row(s), "fastpath", flowpath_row(s), "metrics", metrics_row(s),
+		"device", device_row(s), "clat", s->clat ? clat_follow_row(s->clat) : json_null(), "roles",
+		roles_rows(s));
 }

@@ -26,8 +26,8 @@ enum channel_type {
 	 * listening sockets of dns64.tls.listen and dns64.https.listen, per address and thread, and, for each of the two that has any, a memory file with certificate and key (PEM); last, if dns64.fastpath is not
 	 * off in that configuration, the three descriptors of dataplane/fastdns.h; for the monitor: the
 	 * listening socket of control.metrics. With the section dns46 the translator and the resolver get the memory
-	 * file of addr/lent46.h after that. With the section nat64 the translator's last one is the file of saved sessions, or
-	 * /dev/null.
+	 * file of addr/lent46.h after that. With the section nat64 the translator then gets the file of saved sessions, or
+	 * /dev/null. Last, if there is a fast path, it gets the descriptors of dataplane/flowpath.h.
 	 */
 	CHANNEL_START,
 	CHANNEL_READY,	/* role to supervisor: sandboxed and serving */

@@ -28,13 +28,9 @@
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <linux/ethtool.h>
 #include <linux/if_link.h>
-#include <linux/sockios.h>
 #include <net/if_arp.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #pragma GCC diagnostic push
@@ -335,22 +331,6 @@ static int look_addresses(struct fastdns *d)
 
 /* --- interfaces --- */
 
-/* Whether its driver says that it is one end of a virtual pair. */
-static bool is_veth(const char *name)
-{
-	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
-	struct ifreq request = { .ifr_data = (void *)&info };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return false;
-	text_copy(request.ifr_name, sizeof(request.ifr_name), name);
-	int r = ioctl(fd, SIOCETHTOOL, &request);
-
-	close(fd);
-	return r == 0 && strcmp(info.driver, "veth") == 0;
-}
-
 static int seat_try(struct fastdns *d, struct seat *s, unsigned index, enum fastdns_mode mode)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, options,
@@ -380,7 +360,7 @@ static void seat_take(struct fastdns *d, struct seat *s, const struct link *l)
 							: "it is no Ethernet interface");
 		return;
 	}
-	if (d->plan.prefers_native || !is_veth(l->name))
+	if (d->plan.prefers_native || strcmp(l->kind, "veth") != 0)
 		r = seat_try(d, s, l->index, FASTDNS_NATIVE);
 	if (r < 0 && r != -EBUSY && r != -EEXIST)
 		r = seat_try(d, s, l->index, FASTDNS_GENERIC);

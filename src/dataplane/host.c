@@ -38,6 +38,7 @@
 #include "dataplane/clat.h"
 #include "dataplane/coalesce.h"
 #include "dataplane/fault.h"
+#include "dataplane/flowpath.h"
 #include "dataplane/forward.h"
 #include "dataplane/journal.h"
 #include "dataplane/netlink.h"
@@ -71,6 +72,7 @@ struct host {
 	struct netlink *netlink;
 	struct journal *journal;
 	unsigned index; /* of the device; 0 before it exists */
+	bool is_device_used; /* by somebody else, before we had it */
 	int queues[HOST_QUEUES_MAX];
 	unsigned queues_len;
 	int words;		  /* queue.h; -1 with one queue */
@@ -127,11 +129,22 @@ static const char *remedy_of_tun(int error)
 	return strerror(error);
 }
 
+static void on_link_use(void *ctx, const struct link *l)
+{
+	struct host *h = ctx;
+
+	h->is_device_used = h->is_device_used || (strcmp(l->name, h->status.device) == 0 && l->has_carrier);
+}
+
 static int device_open(struct host *h, const struct host_plan *plan, const struct fault *f)
 {
 	unsigned offloads = 0;
-	int r = tun_open(h->status.device, plan->queues, h->queues, &offloads);
+	int r = netlink_links(h->netlink, on_link_use, h);
 
+	if (r == 0 && h->is_device_used) /* a persistent one would take more queues */
+		r = -EBUSY;
+	if (r == 0)
+		r = tun_open(h->status.device, plan->queues, h->queues, &offloads);
 	if (r < 0)
 		return fault_say(
 			f, r, "cannot make the TUN device %s: %s", h->status.device, remedy_of_tun(-r));
@@ -364,10 +377,25 @@ static void changes_undo(struct netlink *n, struct journal *j)
 			onlink_undo(n, &changes[i]);
 		else if (changes[i].kind == CHANGE_CLAT)
 			clat_undo(n, &changes[i]);
-		else
+		else if (changes[i].kind == CHANGE_FLOW)
+			flowpath_undo(n, &changes[i]);
+		else if (changes[i].kind != CHANGE_KEPT)
 			coalesce_undo(&changes[i]);
 	}
-	journal_forget(j);
+}
+
+/* All but the device, which the next gateway takes over: without it, packets would be answered by errors meanwhile. */
+static bool is_no_device(void *ctx, const struct change *c)
+{
+	return c->kind != CHANGE_KEPT;
+}
+
+static bool device_release(void *ctx, const struct change *c)
+{
+	if (c->kind != CHANGE_KEPT)
+		return false;
+	tun_release(c->subject);
+	return true;
 }
 
 static int journal_up(struct host *h, const struct host_plan *plan, const struct fault *f)
@@ -386,6 +414,9 @@ static int journal_up(struct host *h, const struct host_plan *plan, const struct
 	journal_changes(h->journal, &left);
 	if (left > 0) {
 		changes_undo(h->netlink, h->journal);
+		r = journal_forget_some(h->journal, is_no_device, NULL);
+		if (r < 0)
+			return fault_say(f, r, "the journal cannot be rewritten: %s", strerror(-r));
 		log_warning("host: undid %zu changes that a gateway left behind when it was killed", left);
 	}
 	return 0;
@@ -395,8 +426,11 @@ void host_down(struct host *h)
 {
 	if (!h)
 		return;
-	if (h->journal)
+	if (h->journal) {
 		changes_undo(h->netlink, h->journal);
+		(void)!journal_forget_some(h->journal, device_release, NULL);
+		journal_forget(h->journal);
+	}
 	if (h->index > 0) /* matters for a persistent device only */
 		(void)!netlink_link_set(h->netlink, h->index, h->status.mtu > 0 ? h->status.mtu : MTU_MIN,
 			false, LINK_AUTO6_KEEP);
@@ -552,6 +586,23 @@ int host_queue(const struct host *h, unsigned i)
 {
 	ASSERT(i < h->queues_len);
 	return h->queues[i];
+}
+
+int host_keep(struct host *h)
+{
+	char index[16];
+
+	if (h->queues_len == 0 || tun_is_kept(h->queues[0]))
+		return 0;
+	snprintf(index, sizeof(index), "%u", h->index);
+	int r = journal_add(h->journal, CHANGE_KEPT, h->status.device, index, "");
+
+	return r < 0 ? r : tun_keep(h->queues[0]);
+}
+
+struct journal *host_journal(const struct host *h)
+{
+	return h->journal;
 }
 
 int host_words(const struct host *h)

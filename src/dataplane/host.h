@@ -53,7 +53,8 @@ struct host_plan {
 	bool without_queue_program; /* do as if the kernel could not load it; for tests and measurements */
 };
 
-struct host; /* opaque */
+struct host;	/* opaque */
+struct journal; /* journal.h */
 
 /* How a pool entry that is the host's own address gets its packets; for `isthmus status`. */
 struct host_status {
@@ -113,6 +114,18 @@ void host_narrow(struct host *h, const struct host_plan *plan);
 
 /** host_queue() - descriptor of TUN queue @i, owned by @h */
 int host_queue(const struct host *h, unsigned i);
+
+/**
+ * host_keep() - have the TUN device outlive this process, if it is killed
+ *
+ * Packets that lead to it are dropped by it then, instead of being answered by errors. host_down() removes it all the same.
+ *
+ * Return: 0, also for a device that somebody else made persistent; -errno.
+ */
+MUST_CHECK int host_keep(struct host *h);
+
+/** host_journal() - where more changes may be written down, to be undone by host_down(); owned by @h */
+struct journal *host_journal(const struct host *h);
 
 /** host_words() - descriptor of what several workers and the kernel's program share (queue.h), owned by @h; -1: one worker */
 int host_words(const struct host *h);

@@ -37,6 +37,8 @@ static const char *const kind_names[CHANGE_COUNT] = {
 	[CHANGE_FEATURE] = "feature",
 	[CHANGE_NAPI] = "napi",
 	[CHANGE_CLAT] = "clat",
+	[CHANGE_FLOW] = "flow",
+	[CHANGE_KEPT] = "kept",
 };
 
 static void change_free(struct change *c)

@@ -19,6 +19,8 @@ enum change_kind {
 	CHANGE_FEATURE, /* subject: interface; before: its index; after: the offload (ethtool -k) that we switched on */
 	CHANGE_NAPI, /* subject: path below /sys/class/net; before, after: values */
 	CHANGE_CLAT, /* subject: uplink; before: its index; after: the customer-side translator's IPv6 address */
+	CHANGE_FLOW, /* as CHANGE_FILTER: the flow program's filter, where the kernel has no links for tc */
+	CHANGE_KEPT, /* subject: our TUN device, made persistent; before: its index */
 	CHANGE_COUNT
 };
 

@@ -29,14 +29,14 @@ struct netlink {
 	unsigned sequence;
 };
 
-int netlink_open(struct netlink **ret)
+int netlink_open_bus(int bus, struct netlink **ret)
 {
 	struct netlink *n = calloc(1, sizeof(*n));
 	int r = 0;
 
 	if (!n)
 		return -ENOMEM;
-	n->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	n->socket = mnl_socket_open2(bus, SOCK_CLOEXEC);
 	if (!n->socket || mnl_socket_bind(n->socket, 0, MNL_SOCKET_AUTOPID) < 0)
 		r = -errno;
 	if (r < 0) {
@@ -46,6 +46,11 @@ int netlink_open(struct netlink **ret)
 	n->port = mnl_socket_get_portid(n->socket);
 	*ret = n;
 	return 0;
+}
+
+int netlink_open(struct netlink **ret)
+{
+	return netlink_open_bus(NETLINK_ROUTE, ret);
 }
 
 void netlink_close(struct netlink *n)
@@ -192,9 +197,9 @@ const struct nlattr *netlink_attr(const struct nlmsghdr *m, unsigned skip, unsig
 	return s.found;
 }
 
-static const struct nlattr *attr_find_nested(const struct nlattr *outer, unsigned type)
+const struct nlattr *netlink_attr_in(const struct nlattr *outer, unsigned type, size_t need)
 {
-	struct attr_search s = { .type = type };
+	struct attr_search s = { .type = type, .need = need };
 
 	mnl_attr_parse_nested(outer, on_attr, &s);
 	return s.found;
@@ -213,7 +218,7 @@ static void attr_put_addr4(struct nlmsghdr *m, uint16_t type, struct addr4 a)
 	mnl_attr_put(m, type, sizeof(bytes), bytes);
 }
 
-static void attr_text(const struct nlattr *a, char *to, size_t size)
+void netlink_text(const struct nlattr *a, char *to, size_t size)
 {
 	char text[64];
 	size_t len = mnl_attr_get_payload_len(a);
@@ -232,13 +237,16 @@ struct link_walk {
 	void *ctx;
 };
 
-static void slave_kind_get(const struct nlmsghdr *m, struct link *l)
+static void kinds_get(const struct nlmsghdr *m, struct link *l)
 {
 	const struct nlattr *info = netlink_attr(m, sizeof(struct ifinfomsg), IFLA_LINKINFO, 0);
-	const struct nlattr *kind = info ? attr_find_nested(info, IFLA_INFO_SLAVE_KIND) : NULL;
+	const struct nlattr *kind = info ? netlink_attr_in(info, IFLA_INFO_KIND, 1) : NULL;
+	const struct nlattr *slave_kind = info ? netlink_attr_in(info, IFLA_INFO_SLAVE_KIND, 1) : NULL;
 
 	if (kind)
-		attr_text(kind, l->slave_kind, sizeof(l->slave_kind));
+		netlink_text(kind, l->kind, sizeof(l->kind));
+	if (slave_kind)
+		netlink_text(slave_kind, l->slave_kind, sizeof(l->slave_kind));
 }
 
 static void on_link(void *ctx, const struct nlmsghdr *m)
@@ -254,13 +262,16 @@ static void on_link(void *ctx, const struct nlmsghdr *m)
 
 	if (!name)
 		return;
-	attr_text(name, l.name, sizeof(l.name));
+	netlink_text(name, l.name, sizeof(l.name));
 	const struct nlattr *hardware = netlink_attr(m, sizeof(h), IFLA_ADDRESS, 1);
 
 	if (hardware && mnl_attr_get_payload_len(hardware) <= sizeof(l.hardware))
 		bytes_copy(l.hardware, mnl_attr_get_payload(hardware), mnl_attr_get_payload_len(hardware));
 	l.mtu = netlink_u32(netlink_attr(m, sizeof(h), IFLA_MTU, 4), 0);
-	slave_kind_get(m, &l);
+	const struct nlattr *carrier = netlink_attr(m, sizeof(h), IFLA_CARRIER, 1);
+
+	l.has_carrier = carrier && mnl_attr_get_u8(carrier) != 0;
+	kinds_get(m, &l);
 	w->each(w->ctx, &l);
 }
 
@@ -301,6 +312,16 @@ int netlink_link_set(struct netlink *n, unsigned index, unsigned mtu, bool up, e
 		mnl_attr_nest_end(m, spec);
 	}
 	return netlink_ask(n, m);
+}
+
+bool link_hands_to_master(const struct link *l)
+{
+	static const char *const kinds[] = { "bridge", "bond", "team" };
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (strcmp(l->slave_kind, kinds[i]) == 0)
+			return true;
+	return false;
 }
 
 /* --- addresses --- */

@@ -22,9 +22,28 @@ struct link {
 	unsigned flags; /* IFF_* */
 	unsigned mtu;
 	unsigned type;	     /* ARPHRD_* */
+	bool has_carrier;    /* of a TUN device: somebody has a queue of it */
 	uint8_t hardware[8]; /* the link-layer address, zero behind its end; all zero if there is none */
+	char kind[16];	     /* "veth", "vlan", "bridge", "tun", ...; "" of most that are hardware */
 	char slave_kind[16]; /* "bridge", "bond", "vrf", ... if it is enslaved; else "" */
 };
+
+/* What an interface can do with XDP. */
+struct link_xdp {
+	unsigned index;
+	bool is_native; /* its driver runs programs, and they may send to other interfaces */
+	bool takes_frames; /* that a program at another interface sends to it; some need a program of their own for that */
+};
+
+/**
+ * netlink_links_xdp() - call @each once per interface; opens a socket of its own
+ *
+ * Return: 0; -EOPNOTSUPP: this kernel does not tell (before Linux 6.3); another -errno.
+ */
+MUST_CHECK int netlink_links_xdp(void (*each)(void *ctx, const struct link_xdp *x), void *ctx);
+
+/** link_hands_to_master() - whether it is a port of a bridge, bond or team, which gets its packets in their final form */
+bool link_hands_to_master(const struct link *l);
 
 struct link_addr4 {
 	unsigned index;
@@ -118,6 +137,10 @@ MUST_CHECK int netlink_proxy6_has(struct netlink *n, unsigned index, struct addr
 
 /** netlink_watch() - a socket that becomes readable when interfaces, addresses or IPv6 routes change; or -errno */
 MUST_CHECK int netlink_watch(void);
+
+/** netlink_watch_links(), netlink_watch_rules() - the same for interfaces only, and for nftables */
+MUST_CHECK int netlink_watch_links(void);
+MUST_CHECK int netlink_watch_rules(void);
 
 /** netlink_watch_drain() - forget what it has told so far */
 void netlink_watch_drain(int fd);

@@ -10,6 +10,9 @@
 
 typedef void (*netlink_each)(void *ctx, const struct nlmsghdr *m);
 
+/** netlink_open_bus() - a socket for another bus than NETLINK_ROUTE, which netlink_open() is for */
+MUST_CHECK int netlink_open_bus(int bus, struct netlink **ret);
+
 /** netlink_message() - begin a request in @buf with a fixed header of @len bytes */
 struct nlmsghdr *netlink_message(char *buf, uint16_t type, uint16_t flags, const void *header, size_t len);
 
@@ -21,6 +24,12 @@ MUST_CHECK int netlink_dump(struct netlink *n, struct nlmsghdr *m, netlink_each 
 
 /** netlink_attr() - an attribute of at least @need bytes among those behind a fixed header of @skip bytes, or NULL */
 const struct nlattr *netlink_attr(const struct nlmsghdr *m, unsigned skip, unsigned type, size_t need);
+
+/** netlink_attr_in() - the same among those inside an attribute */
+const struct nlattr *netlink_attr_in(const struct nlattr *outer, unsigned type, size_t need);
+
+/** netlink_text() - an attribute's text, cut to @size bytes with the terminating zero */
+void netlink_text(const struct nlattr *a, char *to, size_t size);
 
 /** netlink_route_interface() - the interface of a route: its own, or that of the first of several next hops; 0: none */
 unsigned netlink_route_interface(const struct nlmsghdr *m);

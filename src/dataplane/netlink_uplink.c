@@ -3,6 +3,7 @@
 #include "dataplane/netlink_message.h"
 
 #include <errno.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -82,11 +83,10 @@ int netlink_default_link4(struct netlink *n, const struct default_link4 *want)
 
 /* --- news --- */
 
-int netlink_watch(void)
+static int news_socket(int bus, unsigned groups)
 {
-	struct sockaddr_nl here = { .nl_family = AF_NETLINK,
-		.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE };
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+	struct sockaddr_nl here = { .nl_family = AF_NETLINK, .nl_groups = groups };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, bus);
 
 	if (fd < 0)
 		return -errno;
@@ -97,6 +97,22 @@ int netlink_watch(void)
 		return r;
 	}
 	return fd;
+}
+
+int netlink_watch(void)
+{
+	return news_socket(
+		NETLINK_ROUTE, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE);
+}
+
+int netlink_watch_links(void)
+{
+	return news_socket(NETLINK_ROUTE, RTMGRP_LINK);
+}
+
+int netlink_watch_rules(void)
+{
+	return news_socket(NETLINK_NETFILTER, 1u << (NFNLGRP_NFTABLES - 1));
 }
 
 void netlink_watch_drain(int fd)

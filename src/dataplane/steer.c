@@ -3,17 +3,15 @@
  *
  * The ranges are written into the program's read-only data before it is loaded, so that the verifier throws
  * away the parts that this host does not need. After attaching, the kernel's filter holds the program;
- * nothing of it stays in this process. A filter is known by our priority and handle, so it can be taken off
- * by the next start as well.
+ * nothing of it stays in this process.
  */
 #include "dataplane/steer.h"
 
 #include "abi.h"
+#include "dataplane/tcfilter.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
@@ -25,6 +23,8 @@
 #define LOOPBACK_INDEX 1
 
 _Static_assert(STEER_RANGES_MAX >= 2 * POOL_ENTRIES_MAX, "every pool entry can be a range");
+
+static const struct tcfilter filter = { CHANGE_FILTER, STEER_PRIORITY, STEER_HANDLE };
 
 bool steer_is_needed(const struct state_config *pool)
 {
@@ -73,96 +73,9 @@ static struct steer_bpf *program_load(const struct steer_config *config)
 	return s;
 }
 
-/* --- one interface --- */
-
-/* libbpf refuses structs whose padding is not zero, so they are filled in place. */
-static void hook_init(struct bpf_tc_hook *hook, unsigned index, enum bpf_tc_attach_point point)
-{
-	bytes_zero(hook, sizeof(*hook));
-	hook->sz = sizeof(*hook);
-	hook->ifindex = (int)index;
-	hook->attach_point = point;
-}
-
-static void options_init(struct bpf_tc_opts *options)
-{
-	bytes_zero(options, sizeof(*options));
-	options->sz = sizeof(*options);
-	options->handle = STEER_HANDLE;
-	options->priority = STEER_PRIORITY;
-}
-
-static void qdisc_remove(unsigned index)
-{
-	struct bpf_tc_hook hook;
-
-	hook_init(&hook, index, BPF_TC_INGRESS | BPF_TC_EGRESS);
-	(void)!bpf_tc_hook_destroy(&hook);
-}
-
-static int filter_attach(unsigned index, int program)
-{
-	struct bpf_tc_hook hook;
-	struct bpf_tc_opts options;
-
-	hook_init(&hook, index, BPF_TC_INGRESS);
-	options_init(&options);
-	options.prog_fd = program;
-	options.flags = BPF_TC_F_REPLACE;
-	return bpf_tc_attach(&hook, &options);
-}
-
-static bool is_attached(const struct journal *j, const struct link *l)
-{
-	size_t len;
-	const struct change *changes = journal_changes(j, &len);
-
-	for (size_t i = 0; i < len; i++)
-		if (changes[i].kind == CHANGE_FILTER && strcmp(changes[i].subject, l->name) == 0 &&
-			strtoul(changes[i].before, NULL, 10) == l->index)
-			return true;
-	return false;
-}
-
-/* The qdisc comes first, since only making it tells whether it was there; then the record, then the filter.
- */
-static int interface_attach(struct journal *j, const struct link *l, int program)
-{
-	struct bpf_tc_hook hook;
-	char index[16];
-
-	if (is_attached(j, l))
-		return filter_attach(l->index, program);
-	hook_init(&hook, l->index, BPF_TC_INGRESS);
-	int r = bpf_tc_hook_create(&hook);
-	bool is_new = r == 0;
-
-	if (r < 0 && r != -EEXIST)
-		return r;
-	snprintf(index, sizeof(index), "%u", l->index);
-	r = journal_add(j, CHANGE_FILTER, l->name, index, is_new ? "qdisc" : "");
-	if (r < 0) {
-		if (is_new)
-			qdisc_remove(l->index);
-		return r;
-	}
-	return filter_attach(l->index, program);
-}
-
 void steer_down(struct netlink *n, const struct change *c)
 {
-	unsigned index = (unsigned)strtoul(c->before, NULL, 10);
-	struct bpf_tc_hook hook;
-	struct bpf_tc_opts options;
-
-	if (index == 0 || if_nametoindex(c->subject) != index)
-		return;
-	libbpf_set_print(NULL);
-	hook_init(&hook, index, BPF_TC_INGRESS);
-	options_init(&options);
-	(void)!bpf_tc_detach(&hook, &options);
-	if (strcmp(c->after, "qdisc") == 0 && netlink_tc_filters(n, index) == 0)
-		qdisc_remove(index);
+	tcfilter_detach(&filter, n, c);
 }
 
 /* --- all of them --- */
@@ -175,25 +88,15 @@ struct attach_walk {
 	char failed[IF_NAMESIZE];
 };
 
-static bool hands_to_master(const struct link *l)
-{
-	static const char *const kinds[] = { "bridge", "bond", "team" };
-
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-		if (strcmp(l->slave_kind, kinds[i]) == 0)
-			return true;
-	return false;
-}
-
 static void on_link(void *ctx, const struct link *l)
 {
 	struct attach_walk *w = ctx;
 
 	if (w->error < 0 || (l->flags & IFF_UP) == 0)
 		return;
-	if (l->index == w->request->device || hands_to_master(l))
+	if (l->index == w->request->device || link_hands_to_master(l))
 		return;
-	int r = interface_attach(w->request->journal, l, w->program);
+	int r = tcfilter_attach(&filter, w->request->journal, l, w->program);
 
 	if (r == -ENODEV) /* it went away since the list was made */
 		return;
@@ -266,16 +169,12 @@ int steer_off(const struct steer_request *q)
 int steer_probe(void)
 {
 	struct steer_config config = { .device = LOOPBACK_INDEX, .ranges_len = 1 };
-	struct bpf_tc_hook hook;
 	struct steer_bpf *s = program_load(&config);
 
 	if (!s)
 		return -errno;
-	hook_init(&hook, LOOPBACK_INDEX, BPF_TC_INGRESS);
-	int r = bpf_tc_hook_create(&hook);
+	int r = tcfilter_probe(&filter, bpf_program__fd(s->progs.isthmus_steer));
 
-	if (r == 0)
-		r = filter_attach(LOOPBACK_INDEX, bpf_program__fd(s->progs.isthmus_steer));
 	steer_bpf__destroy(s);
 	return r;
 }

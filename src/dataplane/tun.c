@@ -232,7 +232,7 @@ static int queue_attach(const char *name, int extra_flags, int *ret_fd)
 	return 0;
 }
 
-static bool queue_is_persistent(int fd)
+bool tun_is_kept(int fd)
 {
 	struct ifreq request = { 0 };
 
@@ -248,7 +248,7 @@ static int queue_first(const char *name, int *ret_fd)
 
 	if (r == -EBUSY) {
 		r = queue_attach(name, 0, &fd);
-		if (r == 0 && !queue_is_persistent(fd)) {
+		if (r == 0 && !tun_is_kept(fd)) {
 			close(fd);
 			return -EBUSY;
 		}
@@ -274,4 +274,19 @@ int tun_open(const char name[static IFNAMSIZ], unsigned queues, int *ret_fds, un
 	}
 	*ret_offloads = offloads;
 	return 0;
+}
+
+int tun_keep(int queue)
+{
+	return ioctl(queue, TUNSETPERSIST, 1UL) < 0 ? -errno : 0;
+}
+
+void tun_release(const char *name)
+{
+	int fd = -1;
+
+	if (if_nametoindex(name) == 0 || queue_attach(name, 0, &fd) < 0)
+		return;
+	(void)!ioctl(fd, TUNSETPERSIST, 0UL);
+	close(fd);
 }

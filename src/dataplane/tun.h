@@ -45,4 +45,11 @@ MUST_CHECK int tun_write(int fd, const struct pkt *p);
 MUST_CHECK enum drop_reason tun_header_decode(const uint8_t h[static TUN_HEADER_BYTES], struct offload *ret);
 void tun_header_encode(const struct pkt *p, uint8_t ret_h[static TUN_HEADER_BYTES]);
 
+/** tun_is_kept(), tun_keep() - whether the device stays when its last queue is closed, and have it stay; 0 or -errno */
+bool tun_is_kept(int queue);
+MUST_CHECK int tun_keep(int queue);
+
+/** tun_release() - let a device that tun_keep() kept go with its last queue: now, if it has none */
+void tun_release(const char *name);
+
 #endif

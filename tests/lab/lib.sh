@@ -31,6 +31,7 @@ LAB_TOOLS="ip nginx nsd curl dig ping traceroute tcpdump ethtool python3 sha256s
 # The lab's own processes, oldest first; the gateway is not among them.
 LAB_PIDS=()
 LAB_DIR=
+LAB_BPFFS=
 GATEWAY_PID=
 LAB_DONE=
 PASSED=0
@@ -308,9 +309,16 @@ lab_config() {
 	END
 }
 
+# A bpffs for the gateway, which outlives it; goes with the lab.
+lab_bpffs() {
+	mkdir -p "$LAB_DIR/bpf" && mount -t bpf bpf "$LAB_DIR/bpf" && LAB_BPFFS=$LAB_DIR/bpf
+}
+
 # The file may be edited by the scenario between lab_config and this.
 lab_gateway() {
-	ip netns exec "$GW_NS" "$ISTHMUS" run --config "$LAB_DIR/isthmus.yaml" >>"$LAB_DIR/gateway.log" 2>&1 &
+	# shellcheck disable=SC2016
+	ip netns exec "$GW_NS" sh -c '[ -z "$1" ] || mount --bind "$1" /sys/fs/bpf; shift; exec "$@"' sh "$LAB_BPFFS" \
+		"$ISTHMUS" run --config "$LAB_DIR/isthmus.yaml" >>"$LAB_DIR/gateway.log" 2>&1 &
 	GATEWAY_PID=$!
 	wait_for 20 gateway_serves
 }
@@ -597,6 +605,7 @@ lab_down() {
 	done
 	# Only if this lab made it and nobody else has an entry there.
 	rmdir /etc/netns 2>/dev/null
+	[ -z "$LAB_BPFFS" ] || umount "$LAB_BPFFS"
 	rm -rf "$LAB_DIR"
 }
 

@@ -1,0 +1,101 @@
+/*
+ * flowpath.h - the programs that translate packets of known flows where they come in (bpf/flow.bpf.c)
+ *
+ * Made and kept by the supervisor. The translator gets descriptors of the tables and writes them (src/nat64/flowcache.h);
+ * what the programs know of the host is written from here only.
+ */
+#ifndef ISTHMUS_DATAPLANE_FLOWPATH_H
+#define ISTHMUS_DATAPLANE_FLOWPATH_H
+
+#include "dataplane/fault.h"
+#include "dataplane/firewall.h"
+#include "dataplane/journal.h"
+#include "dataplane/netlink.h"
+
+#include <net/if.h>
+
+#define FLOWPATH_FDS 5 /* flows64, flows46, pairs, head, tallies */
+#define FLOWPATH_NAMED_MAX 32
+#define FLOWPATH_TAKEN_MAX 16
+#define FLOWPATH_REASON 160
+#define FLOWPATH_BPFFS "/sys/fs/bpf"
+
+enum flowpath_wanted { FLOWPATH_NOWHERE, FLOWPATH_AUTO, FLOWPATH_TC, FLOWPATH_XDP };
+enum flowpath_way { FLOWPATH_WAY_AUTO, FLOWPATH_WAY_REDIRECT, FLOWPATH_WAY_ROUTE };
+
+/* What may change while it is up; flowpath_change(). */
+struct flowpath_wish {
+	enum flowpath_wanted wanted;
+	enum flowpath_way way;
+	char named[FLOWPATH_NAMED_MAX][IF_NAMESIZE]; /* where; none: everywhere */
+	unsigned named_len;
+	char taken[FLOWPATH_TAKEN_MAX][IF_NAMESIZE]; /* whose XDP is for another program of ours */
+	unsigned taken_len;
+};
+
+struct flowpath_plan {
+	char device[IF_NAMESIZE]; /* the TUN device, which is there */
+	struct journal *journal;  /* borrowed */
+	uint32_t flows, pairs;	  /* room for so many; rounded up to what the tables can have */
+	bool without_links;	  /* do as if the kernel had no links for tc; for tests */
+	struct flowpath_wish wish;
+};
+
+enum flowpath_mode { FLOWPATH_DETACHED, FLOWPATH_AT_TC, FLOWPATH_AT_XDP };
+
+/* One interface that is looked at, as it is now. */
+struct flowpath_interface {
+	unsigned index;
+	char name[IF_NAMESIZE];
+	enum flowpath_mode mode;   /* with XDP, tc has it too */
+	char why[FLOWPATH_REASON]; /* it is not XDP, if that was asked for, or nothing at all; else "" */
+};
+
+struct flowpath_status {
+	uint32_t flows, pairs; /* room */
+	bool is_route;
+	char why_way[FLOWPATH_REASON]; /* how it came to be that; a clause */
+	bool is_kept;		       /* by pins: it goes on while the gateway is dead */
+	char why_not_kept[FLOWPATH_REASON];
+	bool was_found; /* the tables are those of a gateway before */
+	unsigned interfaces;
+};
+
+struct flowpath; /* opaque */
+
+/**
+ * flowpath_open() - load the programs, make or find their tables, and attach them
+ *
+ * A gateway that was killed leaves its tables and programs pinned where there is a bpffs. If they fit they are taken over:
+ * flows go on meanwhile, and each interface's program is exchanged between two packets.
+ *
+ * Return: 0, also if some interface cannot have it (flowpath_interface() says why); -errno with a sentence in @f and
+ * nothing attached.
+ * Context: start-up; CAP_BPF and CAP_NET_ADMIN.
+ */
+MUST_CHECK int flowpath_open(const struct flowpath_plan *p, const struct fault *f, struct flowpath **ret);
+
+/** flowpath_close() - take everything off the host, pins too; NULL is fine */
+void flowpath_close(struct flowpath *f);
+
+/** flowpath_sweep() - remove what a gateway that was killed left pinned for this device, if it will not be taken over */
+void flowpath_sweep(const char *device);
+
+/** flowpath_undo() - take off a filter that the journal names */
+void flowpath_undo(struct netlink *n, const struct change *c);
+
+/** flowpath_fds() - what the translator is given, in its order; owned by @f */
+void flowpath_fds(const struct flowpath *f, int ret[static FLOWPATH_FDS]);
+
+/** flowpath_change() - other wishes; flowpath_look() does what they ask */
+void flowpath_change(struct flowpath *f, const struct flowpath_wish *wish);
+
+/** flowpath_look() - look at interfaces and rules, and do what they ask; 0 or -errno, with the rest done */
+MUST_CHECK int flowpath_look(struct flowpath *f);
+
+/** flowpath_interface() - the @i-th interface; false: there are no more */
+bool flowpath_interface(const struct flowpath *f, unsigned i, struct flowpath_interface *ret);
+
+void flowpath_status(const struct flowpath *f, struct flowpath_status *ret);
+
+#endif

@@ -1,0 +1,87 @@
+/* flowpath_parts.h - what flowpath.c is made of; private to the flowpath_*.c files, which flowpath.c tells about */
+#ifndef ISTHMUS_DATAPLANE_FLOWPATH_PARTS_H
+#define ISTHMUS_DATAPLANE_FLOWPATH_PARTS_H
+
+#include "dataplane/flowpath.h"
+
+struct flow_bpf;
+
+/* --- flowpath_choice.c: where a program goes; pure --- */
+
+/* What is known of an interface. */
+struct flowpath_facts {
+	struct link link;
+	bool has_xdp; /* the kernel tells what follows */
+	struct link_xdp xdp;
+	bool is_virtual; /* no hardware is behind it, or none that gains by XDP */
+};
+
+/** flowpath_is_fit() - whether packets to be translated can come in by it, if its name is not @device */
+bool flowpath_is_fit(const struct link *l, const char *device, const struct flowpath_wish *w);
+
+/** flowpath_is_bare() - whether its packets have no link header */
+bool flowpath_is_bare(const struct link *l);
+
+/**
+ * flowpath_choose() - XDP or tc, for the @i-th of @len interfaces that are fit
+ * @ret_why: why it is not XDP; FLOWPATH_REASON bytes; "" if that was never asked for
+ */
+enum flowpath_mode flowpath_choose(const struct flowpath_wish *w, const struct flowpath_facts *all,
+	unsigned len, unsigned i, char ret_why[static FLOWPATH_REASON]);
+
+/* --- flowpath_pins.c: what outlives the process --- */
+
+/* A directory of a bpffs; "": there is none. */
+struct flowpath_pins {
+	char path[128];
+};
+
+/** flowpath_pins_find() - where things of this device are pinned; @ret_why: why they cannot be, else "" */
+void flowpath_pins_find(const char *device, struct flowpath_pins *ret, char ret_why[static FLOWPATH_REASON]);
+
+/** flowpath_pins_take() - have the maps of @b be those that are pinned, if all fit; whether they do */
+bool flowpath_pins_take(const struct flowpath_pins *p, struct flow_bpf *b);
+
+/** flowpath_pins_keep() - pin the maps, which are new; 0 or -errno with nothing pinned */
+MUST_CHECK int flowpath_pins_keep(const struct flowpath_pins *p, const struct flow_bpf *b);
+
+/** flowpath_pins_link() - a link that is pinned for this interface, or -errno; @what is "tc" or "xdp" */
+MUST_CHECK int flowpath_pins_link(const struct flowpath_pins *p, const char *what, unsigned index);
+void flowpath_pins_link_keep(const struct flowpath_pins *p, const char *what, unsigned index, int link);
+void flowpath_pins_link_drop(const struct flowpath_pins *p, const char *what, unsigned index);
+
+/** flowpath_pins_trim() - unpin the links of interfaces that @is_wanted does not know */
+void flowpath_pins_trim(
+	const struct flowpath_pins *p, bool (*is_wanted)(void *ctx, unsigned index), void *ctx);
+
+/** flowpath_pins_remove() - unpin everything, and remove the directory */
+void flowpath_pins_remove(const struct flowpath_pins *p);
+
+/* --- flowpath_seat.c: one interface --- */
+
+struct flowpath_seat {
+	struct flowpath_interface is;
+	int tc, xdp;	 /* links; -1: none */
+	bool has_filter; /* in the place of a tc link */
+	bool is_wanted;	 /* in the present look */
+};
+
+/* What seats need to know. */
+struct flowpath_attach {
+	const struct flowpath_pins *pins;
+	struct journal *journal;
+	struct netlink *netlink;
+	int ethernet, bare, xdp; /* programs */
+	bool *has_links;	 /* the kernel has links for tc, as far as is known; learned on the way */
+};
+
+void flowpath_seat_init(struct flowpath_seat *s, const struct link *l);
+
+/** flowpath_seat_take() - attach, or leave, so that it is as @mode says; or less, with the reason in is.why */
+void flowpath_seat_take(struct flowpath_seat *s, const struct flowpath_attach *a, const struct link *l,
+	enum flowpath_mode mode, const char *why);
+
+/** flowpath_seat_leave() - take it off the interface, which may be gone */
+void flowpath_seat_leave(struct flowpath_seat *s, const struct flowpath_attach *a);
+
+#endif
