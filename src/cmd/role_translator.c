@@ -34,6 +34,7 @@ static void config_make(struct translator *t, const struct conf *c)
 	struct prefix6 prefix;
 
 	*t->config = c->nat64;
+	t->config->flows = t->flows.maps.claims ? &t->flows.maps : NULL;
 	if (c->has_dns46)
 		t->config->siit.lent = &t->lent;
 	if (t->discovery)
@@ -116,6 +117,8 @@ static int translator_prepare(struct translator *t, const struct role_start *s)
 		return -ENOMEM;
 	if (s->conf->has_clat)
 		err = translator_discover(t, s);
+	if (err == 0 && t->flows.maps.head)
+		err = flow_claims_new(&t->flows.maps, FLOW_START_ADOPT);
 	if (err < 0)
 		return err;
 	config_make(t, s->conf);
@@ -203,6 +206,7 @@ static int translator_serve(void *ctx, struct role_fault *fault)
 	err = crew_make(t->crew, &failed);
 	if (err == 0) {
 		translator_restore(t);
+		translator_adopt(t);
 		err = crew_start(t->crew, &failed);
 	}
 	if (err < 0) {
@@ -240,6 +244,7 @@ static void translator_stop(void *ctx)
 	translator_log_stop(t);
 	discovery_free(t->discovery);
 	free(t->restored);
+	flow_claims_free(&t->flows.maps);
 	flowmemory_unmap(&t->flows);
 	free(t->mappings);
 	free(t->config);

@@ -172,6 +172,27 @@ void translator_restore(struct translator *t)
 	free(in);
 }
 
+/* --- flows that a translator before has left to the kernel's programs --- */
+
+void translator_adopt(struct translator *t)
+{
+	struct nat64_adopting *a = t->flows.maps.claims ? calloc(1, sizeof(*a)) : NULL;
+	uint64_t refused = 0;
+
+	if (!t->flows.maps.claims)
+		return;
+	if (a) {
+		nat64_adopt_left(a, crew_tables(t->crew), t->workers_len, clock_now());
+		for (enum adoption i = ADOPTION_DONE + 1; i < ADOPTION_COUNT; i++)
+			refused += a->adopted[i];
+	}
+	flow_claims_settle(&t->flows.maps);
+	if (a && a->adopted[ADOPTION_DONE] + refused > 0)
+		log_info("fast path: %llu sessions taken over with their flows, %llu flows ended",
+			(unsigned long long)a->adopted[ADOPTION_DONE], (unsigned long long)refused);
+	free(a);
+}
+
 /* --- saving --- */
 
 struct writing {

@@ -13,6 +13,9 @@ int translator_saved_take(const struct role_start *s, struct role_start *ret_res
 /** translator_restore() - adopt the sessions in t->saved; the workers have tables, and do not run. What came of it is logged */
 void translator_restore(struct translator *t);
 
+/** translator_adopt() - after that: take over the flows that a translator that died has left in the tables of the fast path */
+void translator_adopt(struct translator *t);
+
 /** translator_save() - see role_ops.save: ends the workers, and writes their sessions; @ctx is a struct translator */
 MUST_CHECK int translator_save(void *ctx, int fd);
 
