@@ -20,7 +20,7 @@
 #   step TEXT COMMAND...   run a step, count it, print ok or FAIL (and what it said)
 #   lab_end                summary line, and exit status of the scenario
 #
-# LAB_KEEP=1 keeps the lab standing after the scenario, LAB_TRACE=1 traces the script.
+# LAB_FASTPATH=tc (or xdp) runs any scenario with the fast path. LAB_KEEP=1 keeps the lab standing after the scenario, LAB_TRACE=1 traces the script.
 # shellcheck shell=bash
 set -u
 [ -z "${LAB_TRACE:-}" ] || set -x
@@ -288,6 +288,7 @@ lab_config() {
 	cat >"$LAB_DIR/isthmus.yaml" <<-END
 		nat64:
 		  workers: ${LAB_WORKERS:-auto}
+		  fastpath: ${LAB_FASTPATH:-auto}
 		  state-file: ${LAB_STATE_FILE:-none}
 		  max-sessions: 100000
 		  prefixes: [64:ff9b::/96]
