@@ -25,14 +25,23 @@ static inline bool is_plain_transport(const struct pkt *p)
 	return v->kind == L4_ICMP_QUERY;
 }
 
-/* Whether a parsed packet, no train, is of the plain form that docs/fastpath.md tells of. */
+/* Transport bytes of what goes on the wire: of one segment, if the packet is a train. */
+static inline uint32_t segment_len(const struct pkt *p)
+{
+	if (p->off.gso == GSO_NONE)
+		return p->v.l4_len;
+	return p->off.gso_size +
+	       (p->v.kind == L4_TCP ? (p->data[p->v.l4_off + 12] >> 4) * UINT32_C(4) : UDP_HDR_LEN);
+}
+
+/* Whether a parsed packet is of the plain form that docs/fastpath.md tells of. */
 static inline bool is_plain(const struct pkt *p)
 {
 	const struct view *v = &p->v;
 
 	if (v->l4_off != (v->version == 6 ? IP6_HDR_LEN : IP4_HDR_LEN) || v->is_fragment || v->hop_limit < 2)
 		return false;
-	if (v->version == 4 && !v->df && v->l4_len + IP6_HDR_LEN > IP6_MIN_MTU)
+	if (v->version == 4 && !v->df && segment_len(p) + IP6_HDR_LEN > IP6_MIN_MTU)
 		return false;
 	return is_plain_transport(p);
 }
