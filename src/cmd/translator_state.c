@@ -5,6 +5,9 @@
  * far as they go (1000 packets each, by default), and TCP repeats the rest. So both are made to be short: one pass over the
  * tables, large reads and writes, one sync to the disk at the end.
  *
+ * Time is bounded, for the supervisor waits 30 s for a role to be ready, and 20 s for its end: what is not written or taken over
+ * by then, some ten million sessions later, ends. A part is better than nothing.
+ *
  * The file is read by small pieces into fixed memory, and is as little to be trusted as a packet: see state/save.h.
  */
 #include "cmd/translator_state.h"
@@ -22,13 +25,15 @@
 
 struct restored {
 	const char *fault; /* why nothing was read; NULL */
-	bool is_whole, is_clock_odd;
+	bool is_whole, is_clock_odd, is_late;
 	uint64_t adopted[ADOPTION_COUNT];
 	uint64_t chunks_refused, missing; /* of the latter, records */
 	nsec elapsed, took;
 };
 
 #define REASONS_TEXT 256
+#define RESTORE_MAX (15 * NSEC)
+#define SAVE_MAX (10 * NSEC) /* and then the disk has to take it */
 
 static uint64_t unix_now_ms(void)
 {
@@ -78,8 +83,10 @@ static void adopt_all(
 		step = save_next(&in->reader, h, in->records, &len);
 		for (unsigned i = 0; step == SAVE_RECORDS && i < len; i++)
 			ret->adopted[nat64_restore(&r, &in->records[i], now)]++;
-	} while (step == SAVE_RECORDS || step == SAVE_REFUSED);
-	ret->is_whole = step == SAVE_WHOLE;
+		ret->is_late = clock_now() - now > RESTORE_MAX;
+	} while ((step == SAVE_RECORDS || step == SAVE_REFUSED) && !ret->is_late);
+	ret->is_late = ret->is_late && step != SAVE_WHOLE && step != SAVE_CUT;
+	ret->is_whole = step == SAVE_WHOLE || ret->is_late; /* as far as it was read */
 	ret->is_clock_odd = r.is_clock_odd;
 	ret->elapsed = r.elapsed;
 	ret->chunks_refused = in->reader.chunks_refused;
@@ -130,6 +137,8 @@ static void tell_restored(const struct restored *r)
 		log_warning("saved sessions: the clock has gone back, so nobody knows how long the break "
 			    "was; they "
 			    "last as if they were opening");
+	if (r->is_late)
+		log_warning("saved sessions: time was up, clients wait; what the file has beyond these ends");
 	if (r->missing > 0)
 		log_warning("saved sessions: the file is damaged: %llu sessions in %llu chunks are lost",
 			(unsigned long long)r->missing, (unsigned long long)r->chunks_refused);
@@ -196,6 +205,8 @@ void translator_adopt(struct translator *t)
 /* --- saving --- */
 
 struct writing {
+	bool is_late;
+	uint64_t left_out; /* by nat64_save() */
 	struct save_writer writer;
 	struct state_record records[SAVE_CHUNK_RECORDS];
 };
@@ -217,30 +228,34 @@ static int write_all(void *ctx, const uint8_t *bytes, size_t len)
 	return 0;
 }
 
-static int save_worker(struct writing *out, struct nat64 *n, nsec now, uint64_t *left_out)
+/* @now is when it began with the first worker. */
+static int save_worker(struct writing *out, struct nat64 *n, nsec now)
 {
 	struct nat64_saving at = { .next = 0 };
 	int err = 0;
 
 	while (err == 0 && at.next != STATE_END) {
+		out->is_late = clock_now() - now > SAVE_MAX;
+		if (out->is_late)
+			break;
 		unsigned len = nat64_save(n, &at, now, out->records);
 
 		for (unsigned i = 0; err == 0 && i < len; i++)
 			err = save_put(&out->writer, &out->records[i]);
 	}
-	*left_out += at.left_out;
+	out->left_out += at.left_out;
 	return err;
 }
 
-static int save_all(struct translator *t, struct writing *out, uint64_t *left_out)
+static int save_all(struct translator *t, struct writing *out)
 {
 	struct nat64 *const *all = crew_tables(t->crew);
 	const struct save_head h = nat64_save_head(all[0], unix_now_ms());
 	nsec now = clock_now();
 	int err = save_begin(&out->writer, &h);
 
-	for (unsigned i = 0; err == 0 && i < t->workers_len; i++)
-		err = save_worker(out, all[i], now, left_out);
+	for (unsigned i = 0; err == 0 && i < t->workers_len && !out->is_late; i++)
+		err = save_worker(out, all[i], now);
 	return err == 0 ? save_end(&out->writer) : err;
 }
 
@@ -249,14 +264,13 @@ int translator_save(void *ctx, int fd)
 	struct translator *t = ctx;
 	struct writing *out = calloc(1, sizeof(*out));
 	nsec begin = clock_now();
-	uint64_t left_out = 0;
 
 	if (!out)
 		return -ENOMEM;
 	crew_halt(t->crew);
 	out->writer.write = write_all;
 	out->writer.ctx = &fd;
-	int err = save_all(t, out, &left_out);
+	int err = save_all(t, out);
 	nsec written = clock_now();
 
 	if (err == 0 && fsync(fd) < 0)
@@ -268,11 +282,13 @@ int translator_save(void *ctx, int fd)
 			(unsigned long long)out->writer.records,
 			(unsigned long long)((written - begin) / MSEC),
 			(unsigned long long)((clock_now() - begin) / MSEC));
-	if (left_out > 0)
+	if (out->is_late)
+		log_warning("saved sessions: time was up; the others end");
+	if (out->left_out > 0)
 		log_warning(
 			"saved sessions: %llu FTP control connections are left out, as their commands were "
 			"changed on the way",
-			(unsigned long long)left_out);
+			(unsigned long long)out->left_out);
 	free(out);
 	return err;
 }

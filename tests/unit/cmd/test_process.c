@@ -66,6 +66,8 @@ static void play_good(void)
 	start_and_ready(&m);
 	for (;;) {
 		wait_message(&m);
+		if (m.type == CHANNEL_STOP && m.fds_len == 1)
+			_exit(write(m.fds[0], "last words", 10) == 10 ? 0 : 17);
 		if (m.type == CHANNEL_STOP)
 			_exit(0);
 		if (m.type == CHANNEL_RELOAD)
@@ -270,6 +272,32 @@ TEST(a_role_becomes_ready_and_stops_when_told)
 	run_until(&t, PROCESS_STOPPED);
 	CHECK(kill(i.pid, 0) < 0);
 	bench_fini(&t);
+}
+
+TEST(a_role_is_given_what_it_may_need_to_finish_and_ends_well_or_not)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		int ends[2];
+		char words[16];
+		struct bench t;
+		struct process_info info;
+		bool is_writable = i == 0;
+
+		REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+		bench_init(&t, "good");
+		process_start(t.p);
+		run_until(&t, PROCESS_READY);
+		process_info(t.p, &info);
+		CHECK(!info.ended_well);
+		process_stop(t.p, ends[is_writable ? 1 : 0]);
+		run_until(&t, PROCESS_STOPPED);
+		process_info(t.p, &info);
+		CHECK_INT(info.ended_well, is_writable);
+		close(ends[1]);
+		CHECK_INT(read(ends[0], words, sizeof(words)), is_writable ? 10 : 0);
+		close(ends[0]);
+		bench_fini(&t);
+	}
 }
 
 TEST(a_role_inherits_the_channel_and_an_empty_stdin_only)
