@@ -22,6 +22,7 @@ static void sessions_row(void *ctx, const json_t *r, const char *line)
 	table_cell(ctx, "%s", figure_duration(row_real(r, "expires_s"), expires));
 	table_cell(ctx, "%s", figure_bytes(row_count(r, "bytes_64"), up));
 	table_cell(ctx, "%s", figure_bytes(row_count(r, "bytes_46"), down));
+	table_cell(ctx, "%s", row_text(r, "path")[0] ? row_text(r, "path") : "-");
 }
 
 static const struct column sessions_columns[] = {
@@ -33,6 +34,7 @@ static const struct column sessions_columns[] = {
 	{ "EXPIRES", ALIGN_RIGHT },
 	{ "SENT", ALIGN_RIGHT },
 	{ "RECEIVED", ALIGN_RIGHT },
+	{ "PATH", ALIGN_LEFT },
 	{ NULL, ALIGN_LEFT },
 };
 

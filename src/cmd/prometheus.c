@@ -63,6 +63,7 @@ static const struct group {
 	{ "translated", "translated_", true, NULL },
 	{ "stateless", "stateless_", true, NULL },
 	{ "icmp", "icmp_", true, NULL },
+	{ "fastpath", "fastpath_", true, NULL },
 	{ "other", "", false, NULL },
 	{ "dns64", "dns64_", false, NULL },
 };
@@ -93,6 +94,9 @@ static const struct {
 	{ "stateless_packets_total",
 		"Packets translated without state; not among those of translated_packets_total" },
 	{ "stateless_bytes_total", "Bytes of packets translated without state, as they came in" },
+	{ "fastpath_packets_total", "Packets translated in the kernel; they are among those of translated_ "
+				    "and stateless_packets_total" },
+	{ "fastpath_bytes_total", "Their bytes, as they came in" },
 	{ "icmp_errors_total", "ICMP errors translated" },
 	{ "icmp_sent_total", "ICMP errors originated by the translator" },
 };
@@ -215,6 +219,9 @@ static const struct field {
 	{ SNAPSHOT_TRANSLATOR, "blocks", "port_blocks", NULL, "Port blocks of the pool" },
 	{ SNAPSHOT_TRANSLATOR, "blocks_lent", "port_blocks_lent", NULL, "Port blocks that subscribers hold" },
 	{ SNAPSHOT_TRANSLATOR, "memory_bytes", "table_memory_bytes", NULL, "Memory of the tables" },
+	{ SNAPSHOT_TRANSLATOR, "fastpath", "fastpath_entries", "kind",
+		"Flows and address pairs in the tables of the fast path, and how many flows there is room "
+		"for" },
 	{ SNAPSHOT_TRANSLATOR, "pid", NULL, NULL, NULL },
 	{ SNAPSHOT_TRANSLATOR, "uptime_s", NULL, NULL, NULL },
 	{ SNAPSHOT_TRANSLATOR, "pkts_64", NULL, NULL, NULL }, /* sums of counters */

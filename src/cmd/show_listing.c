@@ -10,6 +10,7 @@
 
 #include "cmd/who.h"
 #include "ctl/reply.h"
+#include "nat64/flowcache.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ struct row {
 	struct binding binding;
 	struct prefix6 prefix;	  /* of the binding */
 	struct session session;	  /* sessions only */
+	bool is_cached;		  /* of a session: the kernel translates its packets */
 	struct pool_row pool;	  /* pool only */
 	struct state_lease lease; /* who only; its bindings are not valid here */
 	bool is_lease;		  /* the block's row; else the row of @binding */
@@ -73,12 +75,12 @@ static void copy_session(struct listing *l, const struct state *s, uint32_t id)
 	const struct session *session = state_session(s, id);
 	const struct binding *binding = state_binding(s, session->binding);
 
-	if (filter_takes(&l->filter, binding))
-		l->rows[l->rows_len++] = (struct row){
-			.binding = *binding,
-			.prefix = nat64_prefix(l->nat64, binding->prefix),
-			.session = *session,
-		};
+	if (!filter_takes(&l->filter, binding))
+		return;
+	struct row *row = &l->rows[l->rows_len++];
+
+	*row = (struct row){ .binding = *binding, .prefix = nat64_prefix(l->nat64, binding->prefix) };
+	row->is_cached = nat64_session_now(l->nat64, session, l->now, &row->session);
 }
 
 static void copy_binding(struct listing *l, const struct state *s, uint32_t id)
@@ -248,14 +250,15 @@ static json_t *format_session(const struct listing *l, const struct row *r)
 	struct ends ends;
 
 	ends_format(b, &ends);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:f, s:f, s:I, s:I, s:I, s:I, s:s}", "proto", ends.proto,
-		"client", ends.client, "via", ends.via, "remote",
+	return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:f, s:f, s:I, s:I, s:I, s:I, s:s, s:s}", "proto",
+		ends.proto, "client", ends.client, "via", ends.via, "remote",
 		b->proto >= PROTO_ICMP ? addr4_text(s->remote, remote)
 				       : endpoint4_text(s->remote, s->remote_port, remote),
 		"state", s->tcp == TCP_NONE ? NULL : tcp_state_name(s->tcp), "expires_s", show_seconds(left),
 		"age_s", show_seconds(l->now - s->created), "pkts_64", (json_int_t)s->pkts_64, "pkts_46",
 		(json_int_t)s->pkts_46, "bytes_64", (json_int_t)s->bytes_64, "bytes_46",
-		(json_int_t)s->bytes_46, "prefix", prefix6_text(r->prefix, prefix));
+		(json_int_t)s->bytes_46, "prefix", prefix6_text(r->prefix, prefix), "path",
+		r->is_cached ? "kernel" : "translator");
 }
 
 static json_t *format_pool(const struct listing *l, const struct row *r)

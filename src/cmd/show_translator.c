@@ -2,6 +2,7 @@
 #include "cmd/show_translator.h"
 
 #include "cmd/pool_watch.h"
+#include "cmd/show_fastpath.h"
 #include "cmd/translator_log.h"
 #include "cmd/translator_state.h"
 #include "ctl/reply.h"
@@ -12,6 +13,7 @@
 struct sums {
 	struct nat64_counters counters;
 	struct state_stats stats;
+	struct fastpath_sums fastpath;
 };
 
 /* Every field of both structs is a count, so sums may be taken word by word; static_assert keeps it so. */
@@ -48,6 +50,7 @@ static void sum_worker(void *ctx, struct nat64 *n)
 		sizeof(struct nat64_counters) / sizeof(uint64_t));
 	state_stats(nat64_state(n), &stats);
 	add_stats(&sums->stats, &stats);
+	fastpath_sum(&sums->fastpath, n);
 }
 
 static struct sums sum_all(struct translator *t)
@@ -56,6 +59,7 @@ static struct sums sum_all(struct translator *t)
 
 	for (unsigned i = 0; i < t->workers_len; i++)
 		worker_call(t->workers[i], sum_worker, &sums);
+	fastpath_count(&sums.fastpath, &sums.counters);
 	return sums;
 }
 
@@ -109,7 +113,7 @@ void show_status(void *ctx, const json_t *args, int fd)
 		return;
 	reply_row(
 		r, json_pack("{s:s, s:I, s:f, s:I, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
-			     "s:I, s:o, s:o, s:o}",
+			     "s:I, s:o, s:o, s:o, s:o}",
 			   "role", "translator", "pid", (json_int_t)getpid(), "uptime_s",
 			   show_seconds(clock_now() - t->since), "workers", (json_int_t)t->workers_len,
 			   "sessions", by_proto(sums.stats.sessions), "bindings",
@@ -121,7 +125,8 @@ void show_status(void *ctx, const json_t *args, int fd)
 			   "bytes_46", (json_int_t)sum_bytes(c, DIR_46), "dropped", (json_int_t)sum_drops(c),
 			   "memory_bytes", (json_int_t)sums.stats.bytes_of_memory, "clat",
 			   t->discovery ? discovery_row(t->discovery) : json_null(), "pools",
-			   pool_watch_rows(t->pools), "restored", translator_restored_row(t)));
+			   pool_watch_rows(t->pools), "restored", translator_restored_row(t), "fastpath",
+			   fastpath_status(&sums.fastpath)));
 	reply_end(r);
 }
 
@@ -277,6 +282,7 @@ void show_counters(void *ctx, const json_t *args, int fd)
 		return;
 	translated_rows(r, &sums.counters);
 	ftp_rows(r, &sums.counters);
+	fastpath_rows(&sums.fastpath, r);
 	for (enum drop_reason reason = DROP_NONE + 1; reason < DROP_COUNT; reason++)
 		drop_row(r, &sums.counters, reason);
 	translator_log_rows(t, r);

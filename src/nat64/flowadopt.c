@@ -210,6 +210,11 @@ const char *flow_leave_name(enum flow_leave why)
 	return names[why];
 }
 
+const struct flow_maps *nat64_flow_maps(const struct nat64 *n)
+{
+	return n->flows ? n->flows->maps : NULL;
+}
+
 struct flowcache_counters nat64_flowcache_counters(const struct nat64 *n)
 {
 	return n->flows ? n->flows->count : (struct flowcache_counters){ 0 };

@@ -126,6 +126,9 @@ void nat64_adopt_flows(struct nat64 *n, nsec now, flow_adopt_fn adopt, void *ctx
 /** nat64_leave_flows() - nat64_free() is to leave this worker's flows in the tables, for the translator that comes next */
 void nat64_leave_flows(struct nat64 *n);
 
+/** nat64_flow_maps() - the tables; NULL: there are none */
+const struct flow_maps *nat64_flow_maps(const struct nat64 *n);
+
 /** nat64_flowcache_counters() - of this worker's part of the tables; zeros without */
 struct flowcache_counters nat64_flowcache_counters(const struct nat64 *n);
 

@@ -72,7 +72,7 @@ def samples_of(row):
 def metric_of(row):
     """The metric of a counter's row, by the rule of docs/metrics.md (written down here a second time)."""
     group, name = row["group"], row["name"]
-    if group in ("translated", "stateless", "icmp"):
+    if group in ("translated", "stateless", "icmp", "fastpath"):
         labels, parts = [], []
         words = {"64": "direction", "46": "direction", "tcp": "protocol", "udp": "protocol", "icmp": "protocol",
                  "other": "protocol"}

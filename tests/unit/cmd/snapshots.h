@@ -19,7 +19,7 @@
 	"{'role':'translator','pid':8,'uptime_s':12.4,'workers':1,'sessions':{'tcp':5,'udp':6,'icmp':7},"    \
 	"'bindings':{'tcp':1,'udp':2,'icmp':3},'max_sessions':1000,'subscribers':2,'blocks':126,"            \
 	"'blocks_lent':4,'pkts_64':10,'pkts_46':20,'bytes_64':1000,'bytes_46':2000,'dropped':3,"             \
-	"'memory_bytes':4096,'novel_things':9,'pools':["                                                     \
+	"'memory_bytes':4096,'novel_things':9,'fastpath':{'flows':12,'room':64,'pairs':0},'pools':["         \
 	"{'pool':'192.0.2.64:1024-1151','addresses':1,'subscribers':2,'blocks':2,'blocks_lent':2,"           \
 	"'alarm_percent':95}]}"
 #define COUNTERS                                                                                             \
@@ -27,6 +27,9 @@
 	"{'group':'translated','name':'bytes_64_tcp','value':1000,'text':'t'},"                              \
 	"{'group':'translated','name':'pkts_46_icmp','value':20,'text':'t'},"                                \
 	"{'group':'icmp','name':'sent_v6','value':2,'text':'t'},"                                            \
+	"{'group':'fastpath','name':'pkts_64_tcp','value':9,'text':'t'},"                                    \
+	"{'group':'fastpath','name':'pairs_full','value':1,'text':'t'},"                                     \
+	"{'group':'fastpath_up','name':'tcp_flags','value':3,'text':'t'},"                                   \
 	"{'group':'other','name':'hairpins','value':4,'text':'packets turned around'},"                      \
 	"{'group':'drop','name':'FRAGMENT','value':3,'text':'a fragment <b> & \\'more\\''},"                 \
 	"{'group':'drop','name':'POOL_EXHAUSTED','value':0,'text':'no free port','by':{"                     \

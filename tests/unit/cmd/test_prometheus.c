@@ -40,6 +40,10 @@ static const char *const wanted[] = {
 	"\nisthmus_translated_bytes_total{direction=\"64\",protocol=\"tcp\"} 1000\n",
 	"\nisthmus_icmp_sent_total{family=\"ipv6\"} 2\n",
 	"\n# HELP isthmus_hairpins_total packets turned around\n",
+	"\nisthmus_fastpath_packets_total{direction=\"64\",protocol=\"tcp\"} 9\n",
+	"\nisthmus_fastpath_pairs_full_total 1\n",
+	"\nisthmus_fastpath_up_tcp_flags_total 3\n",
+	"\nisthmus_fastpath_entries{kind=\"flows\"} 12\n",
 	"\nisthmus_hairpins_total 4\n",
 	"\nisthmus_drops_total{reason=\"FRAGMENT\"} 3\n" /* an older process: no parts */
 	"isthmus_drops_total{reason=\"POOL_EXHAUSTED\",direction=\"64\",protocol=\"tcp\"} 0\n"

@@ -1,6 +1,7 @@
 /* test_flowcache.c - which flows are entered into the tables of the kernel's programs, what ends them, and what becomes of sessions */
 #include "flowmodel.h"
 
+#include "nat64/restore.h"
 #include "nat64/trace.h"
 
 #define SETS 64
@@ -544,6 +545,23 @@ TEST(freeing_takes_everything_out_and_leaving_does_not)
 	CHECK_INT(f.m->head.epoch, 0);
 	free(f.b);
 	flowmodel_free(f.m);
+}
+
+TEST(a_session_is_saved_with_what_the_programs_know_of_it)
+{
+	static struct state_record r[SAVE_CHUNK_RECORDS];
+	struct fast f = fast_new();
+	uint16_t port = udp_entered(f);
+	struct nat64_saving at = { 0 };
+
+	f.b->now += 299 * NSEC;
+	CHECK(udp_in(f, port));
+	f.b->now += 2 * NSEC; /* the session is due, but for that packet */
+	REQUIRE(nat64_save(f.b->n, &at, f.b->now, r) == 1);
+	CHECK_INT(r[0].pkts_46, 4);
+	CHECK_INT(r[0].pkts_64, 3);
+	CHECK(r[0].left >= 298 * NSEC && r[0].left < 299 * NSEC);
+	fast_free(f);
 }
 
 /* --- adopting --- */
