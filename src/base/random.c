@@ -58,3 +58,20 @@ int random_seed(void *p, size_t len)
 	}
 	return 0;
 }
+
+int random_take16(struct random_stock *s, uint16_t *ret)
+{
+	if (s->left < 2) {
+		int err = random_seed(s->bytes, sizeof(s->bytes));
+
+		if (err < 0)
+			return err;
+		s->left = sizeof(s->bytes);
+	}
+	uint8_t *at = s->bytes + sizeof(s->bytes) - s->left;
+
+	*ret = (uint16_t)(at[0] << 8 | at[1]);
+	at[0] = at[1] = 0;
+	s->left -= 2;
+	return 0;
+}

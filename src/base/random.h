@@ -29,8 +29,23 @@ uint32_t rng_below(struct rng *g, uint32_t n);
  * random_seed() - fill @p with bytes from the kernel
  *
  * Return: 0; -EIO if the kernel gives none.
- * Context: start-up only.
  */
 MUST_CHECK int random_seed(void *p, size_t len);
+
+#define RANDOM_STOCK_BYTES 1024
+
+/* Bytes from the kernel, fetched many at a time; zeroed at first. For numbers that nobody may guess, and many of them. */
+struct random_stock {
+	uint8_t bytes[RANDOM_STOCK_BYTES];
+	size_t left; /* at the end; those before are given away and wiped */
+};
+
+/**
+ * random_take16() - an unpredictable number from 0 to 65535
+ *
+ * Return: 0; -EIO, with *ret untouched, if the kernel gives none.
+ * Cost:   a system call for each RANDOM_STOCK_BYTES / 2 numbers.
+ */
+MUST_CHECK int random_take16(struct random_stock *s, uint16_t *ret);
 
 #endif

@@ -15,10 +15,10 @@
 #include <unbound-event.h>
 #include <unistd.h>
 
-static void read_reserved_ports(char *buf, size_t size)
+void context_reserved_ports(char buf[static RESERVED_PORTS_TEXT])
 {
 	int fd = open(RESERVED_PORTS_PATH, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, buf, size - 1);
+	ssize_t n = fd < 0 ? 0 : read(fd, buf, RESERVED_PORTS_TEXT - 1);
 
 	buf[n > 0 ? n : 0] = '\0';
 	if (fd >= 0)
@@ -40,7 +40,7 @@ static int load_config(struct ub_ctx *ctx, const struct context_plan *p, enum co
 	char *fault, size_t fault_size)
 {
 	const struct dns64_config *c = p->config;
-	char reserved[4096], path[64];
+	char reserved[RESERVED_PORTS_TEXT], path[64];
 	struct engine_config_ports ports = { 0 };
 	int fd = memfd_create("isthmus-dns64", MFD_CLOEXEC);
 	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
@@ -53,11 +53,15 @@ static int load_config(struct ub_ctx *ctx, const struct context_plan *p, enum co
 		snprintf(fault, fault_size, "cannot make a file in memory: %s", strerror(-err));
 		return err;
 	}
-	read_reserved_ports(reserved, sizeof(reserved));
+	context_reserved_ports(reserved);
 	if (p->carrier)
 		look_up_ports(p->carrier, c, &ports);
-	engine_config_write(
-		f, c, &(struct engine_config_host){ p->threads, reserved, &ports, cache == CACHE_NONE });
+	engine_config_write(f, c,
+		&(struct engine_config_host){ .threads = p->threads,
+			.reserved = reserved,
+			.ports = &ports,
+			.cache_percent = p->cache_percent,
+			.is_uncached = cache == CACHE_NONE });
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	int r = fflush(f) != 0 ? UB_READFILE : ub_ctx_config(ctx, path);
 

@@ -22,6 +22,7 @@ enum context_cache {
 struct context_plan {
 	const struct dns64_config *config;
 	unsigned threads;	 /* that share the configured memory */
+	unsigned cache_percent;	 /* of it that is for libunbound */
 	struct carrier *carrier; /* NULL without upstreams over TLS */
 	struct loop *loop;
 	FILE *log; /* where libunbound writes its messages */
@@ -36,5 +37,10 @@ struct context_plan {
  */
 MUST_CHECK int context_new(const struct context_plan *p, enum context_cache cache, struct ub_ctx **ret,
 	char *fault, size_t fault_size);
+
+#define RESERVED_PORTS_TEXT 4096 /* bytes */
+
+/** context_reserved_ports() - the kernel's list of ports that are not to be bound, such as "8080,49152-65535"; "" if it has none */
+void context_reserved_ports(char buf[static RESERVED_PORTS_TEXT]);
 
 #endif

@@ -5,6 +5,9 @@
  * takes the answers. Only this file, context.c and local.c include libunbound's headers. The event interface is used
  * because the others cost a thread or a process and are many times slower.
  *
+ * Two ways. What is simple is asked directly (direct.c), if the configuration has nothing that only libunbound can do:
+ * direct_is_possible(). libunbound is asked everything else, and whatever the direct way does not get an answer to.
+ *
  * Life cycle of a struct engine_ask:
  *
  *	zeroed --engine_start()--> asked --answer--> ready --from the loop--> done() called
@@ -64,6 +67,7 @@ struct question {
 	struct engine *engine;
 	unsigned context;	/* index */
 	struct engine_ask *ask; /* NULL: dropped, the answer goes to the cache only */
+	unsigned generation;	/* of the direct way, which is to learn the answer; 0: it is not */
 };
 
 struct engine {
@@ -72,6 +76,7 @@ struct engine {
 	unsigned main;		     /* the one that is used; those before are retired, those behind spare */
 	struct flushed flushed;	     /* names that UNCACHED is asked for */
 	nsec flushed_for;	     /* how long an answer may be used at most, and thus a name is in there */
+	struct direct *direct;	 /* NULL: libunbound is asked everything */
 	struct carrier *carrier; /* NULL without upstreams over TLS */
 	struct loop_watch *wake;
 	struct question *under_way; /* a list */
@@ -150,11 +155,10 @@ static void delete_retired(struct engine *e)
 		}
 }
 
-static void on_wake(void *ctx)
+/* Calls those whose answers are there. */
+static void tell_ready(void *ctx)
 {
 	struct engine *e = ctx;
-
-	delete_retired(e);
 
 	/* done() may start and drop any question, so the ring is looked at anew each time. */
 	while (e->ready.next != &e->ready) {
@@ -163,6 +167,12 @@ static void on_wake(void *ctx)
 		ring_remove(a);
 		a->done(a->ctx);
 	}
+}
+
+static void on_wake(void *ctx)
+{
+	delete_retired(ctx);
+	tell_ready(ctx);
 }
 
 /* Keeps a copy of the answer; false if it is too much or unsound. */
@@ -225,14 +235,14 @@ static enum trust trust_of(int sec)
 	return sec == 2 ? TRUST_SECURE : sec == 1 ? TRUST_BOGUS : TRUST_INSECURE;
 }
 
-static struct question *question_new(struct engine_ask *a, unsigned context)
+static struct question *question_new(struct engine_ask *a, unsigned context, unsigned generation)
 {
 	struct engine *e = a->engine;
 	struct question *q = e->under_way_len < ENGINE_UNDER_WAY_MAX ? calloc(1, sizeof(*q)) : NULL;
 
 	if (!q)
 		return NULL;
-	*q = (struct question){ .engine = e, .context = context, .ask = a, .next = e->under_way };
+	*q = (struct question){ .engine = e, .context = context, .ask = a, .next = e->under_way, .generation = generation };
 	e->asked[context]++;
 	if (q->next)
 		q->next->prev = q;
@@ -263,6 +273,8 @@ static void on_answer(
 	struct question *q = ctx;
 	struct engine_ask *a = q->ask;
 
+	if (q->generation != 0 && rcode == RCODE_NOERROR && packet && len > 0)
+		direct_learn(q->engine->direct, q->generation, packet, (size_t)len);
 	question_free(q);
 	if (!a)
 		return;
@@ -275,15 +287,15 @@ static void on_answer(
 	loop_timer_set(a->engine->wake, 0);
 }
 
-/* Gives the question to libunbound; whatever goes wrong becomes a failed answer. */
-static void ask_libunbound(struct engine_ask *a, const struct dns_question *q)
+/* Gives the question to libunbound; whatever goes wrong becomes a failed answer. @generation: as of struct question. */
+static void ask_libunbound(struct engine_ask *a, const struct dns_question *q, unsigned generation)
 {
 	struct engine *e = a->engine;
 	char name[DNS_NAME_TEXT];
 
 	unsigned context = flushed_holds(&e->flushed, &q->name, clock_now()) ? UNCACHED : e->main;
 
-	a->question = question_new(a, context);
+	a->question = question_new(a, context, generation);
 	if (!a->question) {
 		e->counters->upstream_full++;
 		settle(a, RCODE_SERVFAIL, NULL, 0, TRUST_INSECURE);
@@ -298,12 +310,66 @@ static void ask_libunbound(struct engine_ask *a, const struct dns_question *q)
 	}
 }
 
+/* --- the direct way --- */
+
+static void on_direct(
+	void *ctx, struct direct_wait *w, const struct dns_question *q, const uint8_t *msg, size_t len)
+{
+	struct engine_ask *a = w->ctx;
+	struct engine *e = ctx;
+
+	if (!msg) {
+		ask_libunbound(a, q, direct_generation(e->direct));
+		/* What libunbound knew at once is here; nobody else will say so. */
+		if (a->result.is_done && !a->is_ready)
+			ring_add(&e->ready, a);
+		return;
+	}
+	a->result.way = WAY_DIRECT;
+	settle(a, RCODE_NOERROR, msg, len, TRUST_INSECURE);
+	ring_add(&e->ready, a);
+}
+
+static void wake_soon(void *ctx)
+{
+	struct engine *e = ctx;
+
+	loop_timer_set(e->wake, 0);
+}
+
+/* True if it is on that way, or answered; @ret_generation is for ask_libunbound() otherwise. */
+static bool ask_directly(struct engine_ask *a, const struct dns_question *q, unsigned *ret_generation)
+{
+	struct engine *e = a->engine;
+	const uint8_t *msg;
+	size_t len;
+
+	a->wait.ctx = a;
+	switch (direct_ask(e->direct, q, &a->wait, &msg, &len)) {
+	case DIRECT_ASKED:
+		return true;
+	case DIRECT_KEPT:
+		a->result.way = WAY_KEPT;
+		settle(a, RCODE_NOERROR, msg, len, TRUST_INSECURE);
+		return true;
+	case DIRECT_HANDED:
+		*ret_generation = direct_generation(e->direct);
+		return false;
+	case DIRECT_NOT:
+		return false;
+	}
+	return false;
+}
+
 void engine_start(struct engine *e, struct engine_ask *a, const struct dns_question *q,
 	void (*done)(void *ctx), void *ctx)
 {
+	unsigned generation = 0;
+
 	*a = (struct engine_ask){ .engine = e, .done = done, .ctx = ctx, .is_starting = true };
 	e->counters->upstream_asked++;
-	ask_libunbound(a, q);
+	if (!e->direct || !ask_directly(a, q, &generation))
+		ask_libunbound(a, q, generation);
 	a->is_starting = false;
 }
 
@@ -313,6 +379,7 @@ void engine_drop(struct engine_ask *a)
 		return;
 	if (a->question)
 		a->question->ask = NULL;
+	direct_leave(&a->wait);
 	if (a->is_ready)
 		ring_remove(a);
 	if (a->bytes)
@@ -327,7 +394,12 @@ static int make_contexts(
 	struct engine *e, const struct dns64_config *c, struct loop *l, char *fault, size_t fault_size)
 {
 	const struct context_plan p = {
-		.config = c, .threads = e->threads, .carrier = e->carrier, .loop = l, .log = e->log
+		.config = c,
+		.threads = e->threads,
+		.cache_percent = e->direct ? 100 - DIRECT_PERCENT : 100,
+		.carrier = e->carrier,
+		.loop = l,
+		.log = e->log,
 	};
 	int err = 0;
 
@@ -338,6 +410,19 @@ static int make_contexts(
 	return err;
 }
 
+static int make_direct(struct engine *e, const struct dns64_config *c, struct loop *l)
+{
+	size_t bytes = (size_t)(engine_config_share(c, e->threads) / 100 * DIRECT_PERCENT);
+	char reserved[RESERVED_PORTS_TEXT];
+
+	if (!direct_is_possible(c))
+		return 0;
+	context_reserved_ports(reserved);
+	return direct_new(c, bytes, reserved, l, e->counters,
+		(struct direct_owner){ .answered = on_direct, .settled = tell_ready, .soon = wake_soon, .ctx = e },
+		&e->direct);
+}
+
 static int engine_init(
 	struct engine *e, const struct dns64_config *c, struct loop *l, char *fault, size_t fault_size)
 {
@@ -345,6 +430,8 @@ static int engine_init(
 
 	if (r == 0)
 		r = loop_watch_timer(l, on_wake, e, &e->wake);
+	if (r == 0)
+		r = make_direct(e, c, l);
 	if (r < 0) {
 		snprintf(fault, fault_size, "out of memory");
 		return r;
@@ -385,6 +472,8 @@ void engine_update_local(struct engine *e, const struct dns64_config *old, const
 {
 	int failed = 0;
 
+	if (e->direct)
+		direct_update_local(e->direct, new);
 	for (unsigned i = 0; i < CONTEXTS; i++)
 		if (e->at[i])
 			failed |= local_update(e->at[i], old, new);
@@ -393,12 +482,21 @@ void engine_update_local(struct engine *e, const struct dns64_config *old, const
 			"dns64: libunbound does not take all local names; some are missing until a restart");
 }
 
+static void forget_directly(struct engine *e, const struct dns_name *name, enum name_scope scope)
+{
+	if (e->direct)
+		direct_forget(e->direct, name, scope);
+}
+
 int engine_flush_all(struct engine *e)
 {
+	const struct dns_name root = { .len = 1 };
+
 	if (e->main == ENGINE_SPARES)
 		return -ENOSPC;
 	e->main++;
 	e->flushed.len = 0;
+	forget_directly(e, &root, SCOPE_BELOW);
 	loop_timer_set(e->wake, 0);
 	return 0;
 }
@@ -409,7 +507,11 @@ int engine_flush(struct engine *e, const struct dns_name *name, enum name_scope 
 
 	if (!e->at[UNCACHED])
 		return engine_flush_all(e);
-	return flushed_add(&e->flushed, name, scope, now, now + e->flushed_for);
+	int err = flushed_add(&e->flushed, name, scope, now, now + e->flushed_for);
+
+	if (err == 0)
+		forget_directly(e, name, scope);
+	return err;
 }
 
 void engine_free(struct engine *e)
@@ -423,6 +525,7 @@ void engine_free(struct engine *e)
 			delete_context(e, i);
 	while (e->under_way)
 		question_free(e->under_way);
+	direct_free(e->direct);
 	carrier_free(e->carrier);
 	loop_unwatch(e->wake);
 	if (e->log)

@@ -1,11 +1,12 @@
 /*
- * engine.h - questions put to the world, through libunbound: its cache, recursion, forwarding and validation
+ * engine.h - questions put to the world: directly if that is enough, else through libunbound, which recurses and validates
  *
  * One engine, one thread, one event loop. The engine knows nothing of clients or of synthesis.
  */
 #ifndef ISTHMUS_DNS64_ENGINE_H
 #define ISTHMUS_DNS64_ENGINE_H
 
+#include "dns64/direct.h"
 #include "dns64/flushed.h"
 #include "dns64/resolver.h"
 #include "dns64/synth.h"
@@ -24,7 +25,8 @@ struct question; /* opaque: what libunbound holds of a question */
 struct engine_ask {
 	struct lookup result; /* is_done once answered; its bytes live until engine_drop() */
 	struct engine *engine;
-	struct question *question; /* while open */
+	struct question *question; /* while libunbound works on it */
+	struct direct_wait wait;   /* for a question that is asked directly */
 	uint8_t *bytes;
 	void (*done)(void *ctx);
 	void *ctx;

@@ -244,7 +244,12 @@ static bool has_loopback_upstream(const struct dns64_config *c)
  * The caches' parts of dns64.cache-size, of which each thread has its share. An answer takes one entry of the message cache and, for a
  * name with A records alone, one and a half of the record cache, which are larger: docs/performance.md has the figures.
  */
-static void write_sizes(FILE *f, const struct dns64_config *c, unsigned threads)
+uint64_t engine_config_share(const struct dns64_config *c, unsigned threads)
+{
+	return ((uint64_t)c->cache_mib << 20) / threads;
+}
+
+static void write_sizes(FILE *f, const struct dns64_config *c, const struct engine_config_host *h)
 {
 	static const struct {
 		const char *key;
@@ -255,7 +260,7 @@ static void write_sizes(FILE *f, const struct dns64_config *c, unsigned threads)
 		{ "key-cache-size", 6 },
 		{ "neg-cache-size", 2 },
 	};
-	uint64_t share = ((uint64_t)c->cache_mib << 20) / threads;
+	uint64_t share = engine_config_share(c, h->threads) * h->cache_percent / 100;
 
 	for (unsigned i = 0; i < ARRAY_LEN(caches); i++)
 		fprintf(f, " %s: %llu\n", caches[i].key,
@@ -267,7 +272,7 @@ void engine_config_write(FILE *f, const struct dns64_config *c, const struct eng
 	bool forwards = c->upstream_mode == UPSTREAM_FORWARD;
 
 	fputs(fixed, f);
-	write_sizes(f, c, h->threads);
+	write_sizes(f, c, h);
 	write_reserved(f, h->reserved);
 	fprintf(f, " module-config: \"%s\"\n", c->dnssec_validate ? "validator iterator" : "iterator");
 	fprintf(f, " use-caps-for-id: %s\n", c->random_case ? "yes" : "no");

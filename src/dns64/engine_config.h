@@ -14,6 +14,8 @@
 /* A name that the text makes local, so that asking for it builds everything and sends nothing. */
 #define WARM_UP_NAME "warm-up.isthmus.invalid."
 
+#define DIRECT_PERCENT 75 /* of the memory for caches, if upstreams are asked directly (direct.h); libunbound has the rest */
+
 #define STALE_TTL 29 /* seconds; of records beyond their time */
 
 /**
@@ -36,11 +38,15 @@ struct engine_config_host {
 	const char
 		*reserved; /* the kernel's list of reserved ports, such as "49152-65535,8080"; "" for none */
 	const struct engine_config_ports *ports;
+	unsigned cache_percent; /* of dns64.cache-size that is for libunbound */
 	bool is_uncached; /* answers of servers that are forwarded to are neither kept nor given again */
 };
 
 /** engine_config_write() - write the text */
 void engine_config_write(FILE *f, const struct dns64_config *c, const struct engine_config_host *h);
+
+/** engine_config_share() - of the configured memory for caches, the bytes of one of @threads engines */
+uint64_t engine_config_share(const struct dns64_config *c, unsigned threads);
 
 /** engine_config_has_tls() - whether any server is asked over TLS */
 bool engine_config_has_tls(const struct dns64_config *c);

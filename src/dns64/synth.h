@@ -22,12 +22,16 @@ struct synth_query {
 /* What validation said of a result (RFC 4035 s4.3). */
 enum trust { TRUST_INSECURE, TRUST_BOGUS, TRUST_SECURE };
 
+/* Where a result is from; for an operator, it decides nothing. */
+enum lookup_way { WAY_LIBUNBOUND, WAY_DIRECT, WAY_KEPT };
+
 /* The result of one question put to the world. */
 struct lookup {
 	bool is_done;
 	bool has_msg;	    /* false: timeout or failure; msg means nothing */
 	uint8_t rcode;	    /* of msg; of the failure otherwise, never NOERROR */
 	enum trust trust;   /* TRUST_INSECURE if validation is off */
+	enum lookup_way way;
 	struct dns_msg msg; /* checked */
 };
 

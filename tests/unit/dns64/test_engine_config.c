@@ -18,7 +18,7 @@ static char *text_of(const struct dns64_config *c, const char *reserved)
 	static const struct engine_config_ports ports = { .upstream = { 40001, 40002 },
 		.forward = { { 0 }, { 40003, 40001 } } };
 
-	engine_config_write(f, c, &(struct engine_config_host){ 1, reserved, &ports, is_uncached });
+	engine_config_write(f, c, &(struct engine_config_host){ 1, reserved, &ports, 100, is_uncached });
 	fclose(f);
 	return text;
 }
@@ -291,7 +291,7 @@ TEST(threads_share_the_memory_of_the_caches)
 
 		REQUIRE(f != NULL);
 		engine_config_write(
-			f, &c, &(struct engine_config_host){ .threads = threads, .reserved = "" });
+			f, &c, &(struct engine_config_host){ .threads = threads, .reserved = "", .cache_percent = 100 });
 		fclose(f);
 		sum = 0;
 		for (unsigned i = 0; i < ARRAY_LEN(keys); i++)

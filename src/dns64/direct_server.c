@@ -1,0 +1,70 @@
+/*
+ * direct_server.c - which upstream is asked directly; see direct_server.h
+ *
+ *	in use --DIRECT_FAILS in a row--> resting --time--> on trial --answer--> in use
+ *	                                     ^------no answer------/
+ *
+ * While it rests, libunbound asks in its place: that is where failover, TCP and EDNS fallback are.
+ */
+#include "dns64/direct_server.h"
+
+#define REST_MIN NSEC
+#define REST_DOUBLED 5 /* times, at most: 32 s */
+#define EXPLORE 16     /* one question in so many goes to another server than the fastest */
+#define RTT_WEIGHT 8   /* of what was measured before, against one; RFC 6298 s2 */
+
+static bool is_usable(const struct direct_server *s, nsec now)
+{
+	return now >= s->rests_until && !s->is_tried;
+}
+
+/* One that was never asked counts as fast. */
+static int fastest(const struct direct_server *s, unsigned len, nsec now)
+{
+	int best = -1;
+
+	for (unsigned i = 0; i < len; i++)
+		if (is_usable(&s[i], now) && (best < 0 || s[i].rtt < s[best].rtt))
+			best = (int)i;
+	return best;
+}
+
+int direct_server_choose(struct direct_server *s, unsigned len, uint16_t dice, nsec now)
+{
+	int i = fastest(s, len, now);
+
+	if (dice % EXPLORE == 0 && len > 1) {
+		unsigned other = dice / EXPLORE % len;
+
+		i = is_usable(&s[other], now) ? (int)other : i;
+	}
+	if (i >= 0)
+		s[i].is_tried = s[i].rests_until > 0;
+	return i;
+}
+
+bool direct_server_answered(struct direct_server *s, nsec rtt)
+{
+	bool was_resting = s->rests_until > 0;
+
+	s->rtt = s->rtt == 0 ? rtt : s->rtt - s->rtt / RTT_WEIGHT + rtt / RTT_WEIGHT;
+	s->fails = s->rests = 0;
+	s->rests_until = 0;
+	s->is_tried = false;
+	return was_resting;
+}
+
+/* What was asked before it began to rest says nothing new. */
+bool direct_server_failed(struct direct_server *s, nsec now)
+{
+	if (now < s->rests_until)
+		return false;
+	s->fails++;
+	if (s->fails < DIRECT_FAILS && !s->is_tried)
+		return false;
+	s->is_tried = false;
+	s->rests_until = now + (REST_MIN << (s->rests < REST_DOUBLED ? s->rests : REST_DOUBLED));
+	s->rests++;
+	s->rtt = 0;
+	return true;
+}

@@ -1,0 +1,36 @@
+/*
+ * direct_socket.h - sockets to an upstream, each at a port that nobody should know (private to direct.c)
+ */
+#ifndef ISTHMUS_DNS64_DIRECT_SOCKET_H
+#define ISTHMUS_DNS64_DIRECT_SOCKET_H
+
+#include "base/random.h"
+#include "dns64/config.h"
+#include "loop/loop.h"
+
+#define DIRECT_PORT_MIN 10240 /* below are ports of services, which a socket of ours would keep from starting */
+
+/* Ports that nothing is asked from: one bit each. */
+struct port_set {
+	uint64_t bits[65536 / 64];
+};
+
+/** port_set_read() - add the ports of a list such as "8080,49152-65535", as the kernel writes it; what is no number is passed over */
+void port_set_read(struct port_set *s, const char *text);
+
+static inline bool port_set_has(const struct port_set *s, uint16_t port)
+{
+	return (s->bits[port / 64] >> (port % 64)) & 1;
+}
+
+/**
+ * direct_socket_open() - a UDP socket, bound to a random port that is free and not in @avoid, and connected to @to
+ * @ret_fd:	close it
+ *
+ * Spec:   RFC 5452 s9.2
+ * Return: 0; -EADDRINUSE if no port was found; -EIO without randomness; another -errno.
+ */
+MUST_CHECK int direct_socket_open(const struct dns_endpoint *to, const struct port_set *avoid,
+	struct random_stock *random, int *ret_fd);
+
+#endif
