@@ -73,7 +73,8 @@ static const struct {
 		SCRUB_ODD, NULL },
 	{ "CNAME and other data",
 		{ "www.example", "A", .flags = OK,
-			.answer = "www.example 60 CNAME b.example; www.example 60 A 192.0.2.1" },
+			.answer = "www.example 60 CNAME b.example; www.example 60 A 192.0.2.1; b.example 60 A "
+				  "192.0.2.2" },
 		SCRUB_ODD, NULL },
 	{ "CNAME is asked for",
 		{ "www.example", "CNAME", .flags = OK, .answer = "www.example 60 CNAME b.example" },
@@ -130,6 +131,14 @@ static const struct {
 		SCRUB_TAKEN,
 		"NOERROR: www.example. 60 A 192.0.2.1; www.example. 60 RRSIG A / a.example. 60 NSEC 0161; "
 		"a.example. 60 RRSIG NSEC" },
+	{ "but not with signed CNAMEs alone",
+		{ "www.example", "A", .flags = OK,
+			.answer = "www.example 60 CNAME b.example; www.example 60 RRSIG CNAME; b.example 60 A "
+				  "192.0.2.1",
+			.authority = "a.example 60 NSEC 0161" },
+		SCRUB_TAKEN,
+		"NOERROR: www.example. 60 CNAME b.example.; www.example. 60 RRSIG CNAME; b.example. 60 A "
+		"192.0.2.1" },
 	{ "and with nothing else",
 		{ "www.example", "A", .flags = OK, .answer = "www.example 60 A 192.0.2.1",
 			.authority = "a.example 60 NSEC 0161" },
