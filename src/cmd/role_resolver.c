@@ -14,6 +14,7 @@
 #include "cmd/resolver_log.h"
 #include "cmd/role.h"
 #include "cmd/show_cache.h"
+#include "cmd/show_direct.h"
 #include "cmd/show_dns46.h"
 #include "cmd/show_lookup.h"
 
@@ -381,6 +382,7 @@ static void answer_status(void *ctx, const json_t *args, int fd)
 		certificates_rows(rr->certificates, rr->config));
 	if (row) {
 		add_counters(row, &c);
+		show_direct_add(rr->resolvers, row);
 		if (rr->lent.len > 0)
 			show_dns46_add(&rr->lent, rr->linger, row);
 		json_object_set_new(

@@ -90,6 +90,11 @@ static void show_lookup_of(
 		[TRUST_BOGUS] = "validation failed",
 		[TRUST_SECURE] = "validated",
 	};
+	static const char *const ways[] = {
+		[WAY_LIBUNBOUND] = "",
+		[WAY_DIRECT] = ", asked directly",
+		[WAY_KEPT] = ", as an upstream said before",
+	};
 	char name[DNS_NAME_TEXT], type_name[DNS_TYPE_TEXT];
 	const char *asked = dns_type_text(type, type_name);
 
@@ -98,8 +103,8 @@ static void show_lookup_of(
 		step(k, "lookup", "", "%s %s: no usable answer from upstream (%s)", name, asked,
 			trusts[l->trust]);
 	else
-		step(k, "lookup", "", "%s %s: %s, %u records of that type, %s", name, asked,
-			dns_rcode_text(l->rcode), count_type(&l->msg, type), trusts[l->trust]);
+		step(k, "lookup", "", "%s %s: %s, %u records of that type, %s%s", name, asked,
+			dns_rcode_text(l->rcode), count_type(&l->msg, type), trusts[l->trust], ways[l->way]);
 }
 
 static void show_lookups(struct look *k, const struct synth_input *in)

@@ -331,6 +331,29 @@ static void print_secure(const json_t *rows)
 	}
 }
 
+/* Upstreams that are asked without libunbound, and what they have said. */
+static void print_direct(const json_t *direct)
+{
+	const json_t *upstreams = json_object_get(direct, "upstreams");
+	char a[FIGURE_TEXT], b[FIGURE_TEXT];
+
+	for (size_t i = 0; i < json_array_size(upstreams); i++) {
+		const json_t *u = json_array_get(upstreams, i);
+		unsigned long long us = row_count(u, "answers_after_us"), resting = row_count(u, "threads_resting");
+
+		printf(LABEL "%s, asked directly", i == 0 ? "upstreams" : "", row_text(u, "address"));
+		if (us > 0)
+			printf(", answers after %llu.%llu ms", us / 1000, us / 100 % 10);
+		if (resting > 0)
+			printf("; does not answer in %llu thread%s, where libunbound asks", resting,
+				resting == 1 ? "" : "s");
+		putchar('\n');
+	}
+	if (direct)
+		printf(LABEL "%s answers in %s\n", "kept", figure_count(row_count(direct, "kept"), a),
+			figure_bytes(row_count(direct, "kept_bytes"), b));
+}
+
 static void print_resolver(const json_t *r)
 {
 	char a[FIGURE_TEXT], b[FIGURE_TEXT], c[FIGURE_TEXT], d[FIGURE_TEXT];
@@ -353,6 +376,7 @@ static void print_resolver(const json_t *r)
 			figure_count(row_count(r, "dns46_addresses_lent"), a),
 			figure_count(row_count(r, "dns46_addresses"), b));
 	printf(LABEL "%s\n", "validation", row_text(r, "validation"));
+	print_direct(json_object_get(r, "direct"));
 	print_joined("but not of", json_object_get(r, "not_validated"));
 	print_threads(json_object_get(r, "threads"));
 	print_secure(json_object_get(r, "secure"));

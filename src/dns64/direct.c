@@ -605,6 +605,24 @@ void direct_forget(struct direct *d, const struct dns_name *name, enum name_scop
 		d->generation = 1;
 }
 
+unsigned direct_kept(const struct direct *d)
+{
+	return messages_len(d->messages);
+}
+
+size_t direct_kept_bytes(const struct direct *d)
+{
+	return messages_bytes(d->messages);
+}
+
+bool direct_upstream_at(const struct direct *d, unsigned i, struct direct_upstream *ret)
+{
+	if (i >= d->servers_len)
+		return false;
+	*ret = (struct direct_upstream){ d->servers[i].to, d->servers[i].rtt, d->servers[i].rests_until > 0 };
+	return true;
+}
+
 void direct_update_local(struct direct *d, const struct dns64_config *c)
 {
 	aside_free(d->aside);

@@ -84,6 +84,20 @@ void direct_learn(struct direct *d, unsigned generation, const uint8_t *msg, siz
 /** direct_forget() - use nothing that was had before now for @name and @scope */
 void direct_forget(struct direct *d, const struct dns_name *name, enum name_scope scope);
 
+/* One of the upstreams, for an operator. */
+struct direct_upstream {
+	struct dns_endpoint to;
+	nsec rtt; /* smoothed; 0: not known */
+	bool is_resting; /* libunbound asks in its place */
+};
+
+/** direct_upstream_at() - upstream @i; false past the last */
+bool direct_upstream_at(const struct direct *d, unsigned i, struct direct_upstream *ret);
+
+/** direct_kept(), direct_kept_bytes() - how many answers are known, and the memory for them */
+unsigned direct_kept(const struct direct *d);
+size_t direct_kept_bytes(const struct direct *d);
+
 /** direct_update_local() - other local names, blocked domains; without memory for them, libunbound is asked for all */
 void direct_update_local(struct direct *d, const struct dns64_config *c);
 

@@ -373,6 +373,11 @@ void engine_start(struct engine *e, struct engine_ask *a, const struct dns_quest
 	a->is_starting = false;
 }
 
+const struct direct *engine_direct(const struct engine *e)
+{
+	return e->direct;
+}
+
 void engine_drop(struct engine_ask *a)
 {
 	if (!a->engine)

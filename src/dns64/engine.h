@@ -80,6 +80,9 @@ MUST_CHECK int engine_flush_all(struct engine *e);
 void engine_start(struct engine *e, struct engine_ask *a, const struct dns_question *q,
 	void (*done)(void *ctx), void *ctx);
 
+/** engine_direct() - the way without libunbound; NULL if there is none */
+const struct direct *engine_direct(const struct engine *e);
+
 /** engine_drop() - forget the question, answered or not, and its answer; a zeroed or dropped one is fine */
 void engine_drop(struct engine_ask *a);
 

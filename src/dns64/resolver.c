@@ -14,16 +14,16 @@
  *	offers.c	and offered to the XDP program, which then answers before all this
  *	synth_plan.c	what to ask for it				pure
  *	habit.c		A with AAAA, or after it			pure
- *	engine.c	asked: libunbound's cache, or the world
+ *	engine.c	asked: direct.c and what it has kept, or libunbound: its cache, or the world
  *	synth.c		what the answer is				pure
  *	synth_write.c	the answer's records				pure
  *	reply.c		the whole reply					pure
  *	serve.c		brings the above together, with time limits
  *
  * with name.c, wire.c, wire_write.c and reverse.c (names, messages, reverse names; pure) underneath. Policy
- * is applied after the cache: libunbound holds what the world said, and what a client is given is decided for
+ * is applied after the cache: libunbound and messages.c hold what the world said, and what a client is given is decided for
  * each policy. A new policy takes effect with the next reply (resolver_update()): the written replies of answers.c are
- * dropped then, what libunbound knows stays.
+ * dropped then, what is known of the world stays.
  *
  * Life cycle: resolver_new() opens everything and serves from then on; the process may be sandboxed after it;
  * resolver_free() closes clients, and leaves the sockets that it was lent to whoever lent them.
@@ -342,6 +342,11 @@ void resolver_log_to(struct resolver *r, struct query_log *l)
 const struct answers *resolver_answers(const struct resolver *r)
 {
 	return r->answers;
+}
+
+const struct direct *resolver_direct(const struct resolver *r)
+{
+	return engine_direct(r->engine);
 }
 
 const struct dns64_config *resolver_config(const struct resolver *r)

@@ -112,6 +112,11 @@ MUST_CHECK int resolver_flush_all(struct resolver *r, unsigned *ret_answers);
 /** resolver_answers() - the written answers that are kept; NULL if none are */
 const struct answers *resolver_answers(const struct resolver *r);
 
+struct direct; /* direct.h */
+
+/** resolver_direct() - the way to upstreams without libunbound; NULL if there is none */
+const struct direct *resolver_direct(const struct resolver *r);
+
 const struct dns64_config *resolver_config(const struct resolver *r);
 const struct dns64_counters *resolver_counters(const struct resolver *r);
 /** dns64_counter_at() - name, text and value of counter @i; false past the last */

@@ -204,6 +204,27 @@ step "... but not where a view says otherwise" says "NOERROR: www.corp.example A
 step "always-synthesize" says "NOERROR: six.always.example AAAA $embedded" six.always.example AAAA
 step "... is not for clients that do it themselves (DO and CD)" says "NOERROR: six.always.example AAAA 2001:db8:2::6" +dnssec +cd six.always.example AAAA
 step "the counters tell" eval '[ "$(counter unsynthesized_exempt)" -ge 1 ] && [ "$(counter unsynthesized_a_not_global)" -ge 1 ] && [ "$(counter aaaa_timeouts)" -ge 1 ]'
+
+section "Questions without libunbound in between (RFC 5452)"
+seq 200 | sed 's/.*/new&.s.example A/' >"$LAB_DIR/new"
+# "PORT ID FLAGS-AND-OPT" of each question; nothing of libunbound's own.
+questions() { tcpdump -n -T domain -r "$LAB_DIR/questions.pcap" 2>/dev/null | sed -n 's/.* IP [0-9.]*\.\([0-9]*\) > [^:]*: \([0-9]*\)\(.*\) A? new.*/\1 \2 \3/p'; }
+ask_new() {
+	capture "$SERVER_NS" uplink questions "udp and dst host $NS4 and dst port 5300" &&
+		client dig +tries=1 +time=5 +noall +comments -f "$LAB_DIR/new" >"$LAB_DIR/new.out" || return
+	captures_end
+	same "$(questions | wc -l) $(grep -c 'status: NXDOMAIN' "$LAB_DIR/new.out")" "200 200"
+}
+distinct() { local n; n=$(questions | cut -d' ' -f"$1" | sort -u | wc -l); printf '%s different ones\n' "$n"; [ "$n" -ge "$2" ]; }
+step "names that nobody knows are asked once each" ask_new
+step "from many ports" distinct 1 10
+step "with identifiers at random" distinct 2 190
+step "with RD, and an OPT record" same "$(questions | cut -d' ' -f3- | sort -u)" "+ [1au]"
+for why in timeout:1 cut:1 failed:1 refused:1 odd:1 unwanted:2; do
+	step "what was left to libunbound is counted: $why" eval '[ "$(counter "upstream_direct_${why%:*}")" -ge "${why#*:}" ]'
+done
+step "a lookup says which way it took" prints "asked directly" gw "$ISTHMUS" dns lookup another.s.example A --socket "$LAB_DIR/run/control.sock"
+step "status says who is asked" prints "upstreams  *$NS4:5300, asked directly" isthmus status
 must "the daemon ends" lab_gateway_stop
 
 #
@@ -319,4 +340,5 @@ step "the gateway starts again with one" restart_with_anchor
 step "the domain is answered, without AD" says "NOERROR: aonly.expired AAAA $embedded" +dnssec aonly.expired AAAA
 step "the others are validated as before" says "SERVFAIL: " aonly.bogus AAAA
 step "isthmus status says so" prints "but not of  .*expired" isthmus status
+step "libunbound asks everything while signatures are checked" same "$(counter upstream_direct)" 0
 lab_end

@@ -149,3 +149,20 @@ TEST(hash_is_siphash_1_3)
 		REQUIRE(hash_words(&key, w, 3) == siphash13(&key, m, 24));
 	}
 }
+
+TEST(numbers_of_a_stock_are_all_of_16_bits_and_none_stays_in_it)
+{
+	struct random_stock s = { .left = 0 };
+	uint16_t n, all = 0, none = UINT16_MAX;
+
+	for (unsigned i = 0; i < 3 * RANDOM_STOCK_BYTES / 2; i++) {
+		REQUIRE(random_take16(&s, &n) == 0);
+		all |= n;
+		none &= n;
+		for (size_t k = 0; k < sizeof(s.bytes) - s.left; k++)
+			CHECK(s.bytes[k] == 0);
+	}
+	CHECK_INT(all, UINT16_MAX);
+	CHECK_INT(none, 0);
+	CHECK_INT(s.left, 0);
+}

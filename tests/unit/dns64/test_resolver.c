@@ -1,6 +1,8 @@
 /* test_resolver.c - the whole resolver on loopback, with a scripted upstream */
 #include "lab.h"
 
+#include "dns64/direct.h"
+
 #define SOA "test 3600 SOA 30"
 
 static const struct script zone[] = {
@@ -601,6 +603,68 @@ TEST(a_new_policy_takes_effect_for_what_is_cached)
 	c = lab.config;
 	c.policy.prefixes[0].len = 95;
 	CHECK_INT(resolver_update(lab.resolver, &c), -EINVAL);
+	lab_free(&lab);
+}
+
+/* Views, synthesis and other types of a name share what upstreams said, as they share libunbound's cache. */
+TEST(what_an_upstream_said_is_asked_for_once_whoever_asks)
+{
+	struct lab lab;
+
+	lab_defaults(&lab, zone, ARRAY_LEN(zone));
+	lab.config.answer_cache = 0;
+	lab_start(&lab);
+	CHECK_TEXT(lab_ask(&lab, &(struct lab_query){ .name = "aonly.r.test", .type = "AAAA" }),
+		"NOERROR: aonly.r.test. 30 AAAA 64:ff9b::cb00:7209");
+	for (unsigned i = 0; i < 3; i++) {
+		struct lab_query a = { .name = "AONLY.r.test", .type = "A" }, aaaa = { .name = "aonly.r.test", .type = "AAAA" };
+
+		CHECK(strstr(lab_ask(&lab, &a), " A 203.0.114.9") != NULL);
+		CHECK(strstr(lab_ask(&lab, &aaaa), " AAAA 64:ff9b::cb00:7209") != NULL);
+	}
+	/* What the direct way leaves to libunbound is asked as often as that likes, and then known here as well. */
+	CHECK(strstr(lab_ask(&lab, &(struct lab_query){ .name = "1.0.0.10.in-addr.arpa", .type = "PTR" }), "lan.r.test"));
+	lab_stop(&lab);
+	CHECK_INT(lab.asked, 3);
+	const struct dns64_counters *c = resolver_counters(lab.resolver);
+
+	CHECK_INT(c->upstream_direct, 3);
+	CHECK_INT(c->upstream_direct_answered, 3);
+	CHECK_INT(c->upstream_direct_kept, 9);
+	CHECK_INT(direct_kept(resolver_direct(lab.resolver)), 3);
+	lab_free(&lab);
+}
+
+/* Each way in which an upstream fails is libunbound's; the client gets what it got before there was another way. */
+TEST(whatever_the_direct_way_does_not_answer_libunbound_does)
+{
+	static const struct script script[] = {
+		{ .name = "alias.r.test", .type = "A", .answer = "alias.r.test 60 CNAME end.r.test", .authority = "" },
+		{ .name = "end.r.test", .type = "A", .answer = "end.r.test 60 A 203.0.114.9" },
+		{ .name = "fails.r.test", .type = "A", .code = "SERVFAIL" },
+	};
+	struct lab lab;
+
+	lab_defaults(&lab, script, ARRAY_LEN(script));
+	lab.config.answer_cache = 0;
+	lab_start(&lab);
+	const char *want = "NOERROR: alias.r.test. 60 CNAME end.r.test.; end.r.test. 60 A 203.0.114.9";
+
+	for (unsigned i = 0; i < 3; i++) {
+		const char *got = lab_ask(&lab, &(struct lab_query){ .name = "alias.r.test", .type = "A" });
+
+		CHECK_TEXT(got, unless_older(got, want));
+	}
+	for (unsigned i = 0; i < 3; i++)
+		CHECK_TEXT(lab_ask(&lab, &(struct lab_query){ .name = "fails.r.test", .type = "A" }), "SERVFAIL:");
+	lab_stop(&lab);
+	const struct dns64_counters *c = resolver_counters(lab.resolver);
+
+	CHECK_INT(c->upstream_direct, 2);
+	CHECK_INT(c->upstream_direct_odd, 1);
+	CHECK_INT(c->upstream_direct_failed, 1);
+	CHECK_INT(c->upstream_direct_kept, 2); /* what libunbound found was learned */
+	CHECK_INT(c->upstream_direct_marked, 2);
 	lab_free(&lab);
 }
 
