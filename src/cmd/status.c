@@ -339,7 +339,8 @@ static void print_direct(const json_t *direct)
 
 	for (size_t i = 0; i < json_array_size(upstreams); i++) {
 		const json_t *u = json_array_get(upstreams, i);
-		unsigned long long us = row_count(u, "answers_after_us"), resting = row_count(u, "threads_resting");
+		unsigned long long us = row_count(u, "answers_after_us"),
+				   resting = row_count(u, "threads_resting");
 
 		printf(LABEL "%s, asked directly", i == 0 ? "upstreams" : "", row_text(u, "address"));
 		if (us > 0)

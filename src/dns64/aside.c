@@ -30,8 +30,8 @@ enum { ONLY_NAME, AND_BELOW };
 
 struct aside {
 	uint64_t secret;
-	unsigned mask;	    /* slots, less one */
-	uint64_t slots[];   /* 0: empty */
+	unsigned mask;	  /* slots, less one */
+	uint64_t slots[]; /* 0: empty */
 };
 
 /* Mixes a label, from right to left through the name, into the hash of what is right of it. */

@@ -11,7 +11,8 @@
 
 struct aside; /* opaque */
 
-MUST_CHECK int aside_new(const struct dns64_config *c, uint64_t secret, struct aside **ret); /* 0 or -ENOMEM */
+MUST_CHECK int aside_new(
+	const struct dns64_config *c, uint64_t secret, struct aside **ret); /* 0 or -ENOMEM */
 void aside_free(struct aside *a);
 
 /** aside_holds() - whether @n is one of the names, or below one whose whole domain counts */

@@ -57,13 +57,13 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define LINES_MAX 64	/* sockets that questions are asked from */
-#define LINES_EACH 16	/* of one server, if there are not too many servers; a power of two */
-#define BATCH 8		/* datagrams that a system call takes */
-#define BUCKETS 4096	/* a power of two */
+#define LINES_MAX 64  /* sockets that questions are asked from */
+#define LINES_EACH 16 /* of one server, if there are not too many servers; a power of two */
+#define BATCH 8	      /* datagrams that a system call takes */
+#define BUCKETS 4096  /* a power of two */
 #define QUERY_MAX (DNS_HEADER_LEN + DNS_NAME_MAX + 4 + DNS_OPT_LEN)
-#define UDP_SIZE 1232	/* as edns-buffer-size of engine_config.c */
-#define MARK_TIME 5	/* seconds; as long as libunbound keeps a failure */
+#define UDP_SIZE 1232	      /* as edns-buffer-size of engine_config.c */
+#define MARK_TIME 5	      /* seconds; as long as libunbound keeps a failure */
 #define LOG_PAUSE (60 * NSEC) /* at least, between two lines about a server */
 
 struct line {
@@ -102,10 +102,10 @@ struct direct {
 	struct random_stock random;
 	struct port_set avoid;
 	struct direct_server servers[DNS64_UPSTREAM_MAX];
-	nsec told[DNS64_UPSTREAM_MAX]; /* when the log last said that it does not work; 0: never */
+	nsec told[DNS64_UPSTREAM_MAX];	  /* when the log last said that it does not work; 0: never */
 	bool is_down[DNS64_UPSTREAM_MAX]; /* so the log says */
 	unsigned servers_len;
-	unsigned lines_each; /* a power of two */
+	unsigned lines_each;				    /* a power of two */
 	struct line *lines[DNS64_UPSTREAM_MAX][LINES_EACH]; /* NULL: none yet */
 	struct direct_question *buckets[BUCKETS];
 	struct direct_question *oldest, *newest;
@@ -594,8 +594,8 @@ void direct_learn(struct direct *d, unsigned generation, const uint8_t *msg, siz
 	if (generation != d->generation || !dns_msg_parse(msg, len, &m) ||
 		scrub_reply(&m, d->out, &len) != SCRUB_TAKEN || !dns_msg_parse(d->out, len, &said))
 		return;
-	d->counters->upstream_direct_lost += messages_keep(
-		d->messages, &said, messages_hash(d->messages, &said.question), messages_now());
+	d->counters->upstream_direct_lost +=
+		messages_keep(d->messages, &said, messages_hash(d->messages, &said.question), messages_now());
 }
 
 void direct_forget(struct direct *d, const struct dns_name *name, enum name_scope scope)

@@ -11,11 +11,14 @@
 #include "dns64/resolver.h"
 #include "dns64/wire.h"
 
-#define DIRECT_PATIENCE (400 * MSEC) /* for an answer; libunbound waits 376 ms for a server that it does not know */
-#define DIRECT_OPEN_MAX 4096	     /* questions that wait */
-#define DIRECT_UNWANTED_MAX 8 /* messages at one socket that fit no question; more, and it is given up */
-#define DIRECT_LINE_QUESTIONS 64     /* asked from one socket, */
-#define DIRECT_LINE_TIME (10 * NSEC) /* and for how long new ones are */
+/* For an answer; libunbound waits 376 ms for a server that it does not know. */
+#define DIRECT_PATIENCE (400 * MSEC)
+#define DIRECT_OPEN_MAX 4096 /* questions that wait */
+
+/* What is asked from one socket, and for how long; what may come to it that fits no question. */
+#define DIRECT_LINE_QUESTIONS 64
+#define DIRECT_LINE_TIME (10 * NSEC)
+#define DIRECT_UNWANTED_MAX 8
 
 struct direct;		/* opaque */
 struct direct_question; /* opaque: open */
@@ -87,7 +90,7 @@ void direct_forget(struct direct *d, const struct dns_name *name, enum name_scop
 /* One of the upstreams, for an operator. */
 struct direct_upstream {
 	struct dns_endpoint to;
-	nsec rtt; /* smoothed; 0: not known */
+	nsec rtt;	 /* smoothed; 0: not known */
 	bool is_resting; /* libunbound asks in its place */
 };
 

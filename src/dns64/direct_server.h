@@ -13,7 +13,7 @@ struct direct_server {
 	unsigned fails;	  /* in a row */
 	unsigned rests;	  /* in a row */
 	nsec rests_until; /* 0: it does not rest */
-	bool is_tried;	  /* after its rest; one question is under way, and others wait for what becomes of it */
+	bool is_tried; /* after its rest; one question is under way, and others wait for what becomes of it */
 };
 
 /**

@@ -68,8 +68,8 @@ static int bind_random(int fd, bool is4, const struct port_set *avoid, struct ra
 	return -EADDRINUSE;
 }
 
-int direct_socket_open(const struct dns_endpoint *to, const struct port_set *avoid,
-	struct random_stock *random, int *ret_fd)
+int direct_socket_open(
+	const struct dns_endpoint *to, const struct port_set *avoid, struct random_stock *random, int *ret_fd)
 {
 	union sockaddr_any a;
 	socklen_t len = sockaddr_put(&a, to);

@@ -8,7 +8,8 @@
 #include "dns64/config.h"
 #include "loop/loop.h"
 
-#define DIRECT_PORT_MIN 10240 /* below are ports of services, which a socket of ours would keep from starting */
+#define DIRECT_PORT_MIN                                                                                      \
+	10240 /* below are ports of services, which a socket of ours would keep from starting */
 
 /* Ports that nothing is asked from: one bit each. */
 struct port_set {

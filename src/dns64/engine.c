@@ -76,7 +76,7 @@ struct engine {
 	unsigned main;		     /* the one that is used; those before are retired, those behind spare */
 	struct flushed flushed;	     /* names that UNCACHED is asked for */
 	nsec flushed_for;	     /* how long an answer may be used at most, and thus a name is in there */
-	struct direct *direct;	 /* NULL: libunbound is asked everything */
+	struct direct *direct;	     /* NULL: libunbound is asked everything */
 	struct carrier *carrier; /* NULL without upstreams over TLS */
 	struct loop_watch *wake;
 	struct question *under_way; /* a list */
@@ -242,7 +242,9 @@ static struct question *question_new(struct engine_ask *a, unsigned context, uns
 
 	if (!q)
 		return NULL;
-	*q = (struct question){ .engine = e, .context = context, .ask = a, .next = e->under_way, .generation = generation };
+	*q = (struct question){
+		.engine = e, .context = context, .ask = a, .next = e->under_way, .generation = generation
+	};
 	e->asked[context]++;
 	if (q->next)
 		q->next->prev = q;
@@ -424,7 +426,8 @@ static int make_direct(struct engine *e, const struct dns64_config *c, struct lo
 		return 0;
 	context_reserved_ports(reserved);
 	return direct_new(c, bytes, reserved, l, e->counters,
-		(struct direct_owner){ .answered = on_direct, .settled = tell_ready, .soon = wake_soon, .ctx = e },
+		(struct direct_owner){
+			.answered = on_direct, .settled = tell_ready, .soon = wake_soon, .ctx = e },
 		&e->direct);
 }
 

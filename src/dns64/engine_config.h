@@ -14,7 +14,8 @@
 /* A name that the text makes local, so that asking for it builds everything and sends nothing. */
 #define WARM_UP_NAME "warm-up.isthmus.invalid."
 
-#define DIRECT_PERCENT 75 /* of the memory for caches, if upstreams are asked directly (direct.h); libunbound has the rest */
+#define DIRECT_PERCENT                                                                                       \
+	75 /* of the memory for caches, if upstreams are asked directly (direct.h); libunbound has the rest */
 
 #define STALE_TTL 29 /* seconds; of records beyond their time */
 

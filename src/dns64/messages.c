@@ -22,12 +22,12 @@
 #include <stdlib.h>
 
 #define NAME_WORDS ((DNS_NAME_MAX + 7) / 8)
-#define MALLOC_BYTES 16	       /* what malloc() adds to a block, about */
-#define SMALL_BYTES 256	       /* a message of usual size, with all that belongs to it */
-#define TTLS_MAX UINT8_MAX     /* records of a message */
+#define MALLOC_BYTES 16	   /* what malloc() adds to a block, about */
+#define SMALL_BYTES 256	   /* a message of usual size, with all that belongs to it */
+#define TTLS_MAX UINT8_MAX /* records of a message */
 
 struct message {
-	struct message *chain;	     /* next of the same bucket */
+	struct message *chain;	       /* next of the same bucket */
 	struct message *newer, *older; /* in the order of use; NULL at its ends */
 	uint64_t hash;
 	uint32_t born, dies; /* seconds of the clock; given while now < dies */
@@ -35,7 +35,8 @@ struct message {
 	uint16_t len; /* of the message; 0: a mark */
 	uint8_t name_len;
 	uint8_t ttls_len;
-	uint16_t ttl_at[]; /* offsets of all TTLs into the message; then the name in lower case, then the message */
+	uint16_t ttl_at
+		[]; /* offsets of all TTLs into the message; then the name in lower case, then the message */
 };
 
 struct messages {
@@ -267,12 +268,13 @@ static unsigned make_room(struct messages *m, size_t bytes, uint32_t now)
 struct shape {
 	uint16_t ttl_at[TTLS_MAX];
 	unsigned ttls_len;
-	uint32_t ttl;	 /* the lowest */
-	bool has_data;	 /* of the type that was asked for */
+	uint32_t ttl;  /* the lowest */
+	bool has_data; /* of the type that was asked for */
 	bool has_soa;
 };
 
-static bool take_record(const struct dns_msg *said, enum dns_section s, const struct dns_rr *rr, struct shape *ret)
+static bool take_record(
+	const struct dns_msg *said, enum dns_section s, const struct dns_rr *rr, struct shape *ret)
 {
 	if (ret->ttls_len == TTLS_MAX)
 		return false;
@@ -355,8 +357,8 @@ unsigned messages_keep(struct messages *m, const struct dns_msg *said, uint64_t 
 	return put(m, &said->question, k, now, s.ttl);
 }
 
-void messages_mark(struct messages *m, const struct dns_question *q, uint64_t hash, uint32_t now,
-	uint32_t seconds)
+void messages_mark(
+	struct messages *m, const struct dns_question *q, uint64_t hash, uint32_t now, uint32_t seconds)
 {
 	struct shape s = { .ttls_len = 0 };
 	struct message *k = message_new(q, &s, 0);

@@ -54,8 +54,8 @@ size_t message_write(const struct message *m, uint32_t now, uint8_t out[static S
 unsigned messages_keep(struct messages *m, const struct dns_msg *said, uint64_t hash, uint32_t now);
 
 /** messages_mark() - note for @seconds that there is something about the question; replaces what is kept for it */
-void messages_mark(struct messages *m, const struct dns_question *q, uint64_t hash, uint32_t now,
-	uint32_t seconds);
+void messages_mark(
+	struct messages *m, const struct dns_question *q, uint64_t hash, uint32_t now, uint32_t seconds);
 
 /** messages_forget() - drop what is kept for @name, or for it and all names below it */
 void messages_forget(struct messages *m, const struct dns_name *name, enum name_scope scope);

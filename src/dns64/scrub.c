@@ -7,14 +7,14 @@
 struct job {
 	const struct dns_msg *m;
 	struct dns_wr d;
-	struct dns_name at; /* the end of the chain */
-	unsigned steps;	    /* of the chain */
+	struct dns_name at;	/* the end of the chain */
+	unsigned steps;		/* of the chain */
 	struct dns_name signer; /* whose signature the records at the end have; len 0: none */
 };
 
 /* What there is at a name. */
 struct found {
-	unsigned data;	/* records that were asked for */
+	unsigned data; /* records that were asked for */
 	unsigned cnames;
 	struct dns_name target;
 };
@@ -169,8 +169,8 @@ static void copy_proofs(struct job *j, const struct dns_name *zone, bool is_no)
 	struct dns_rr rr;
 
 	while (dns_walk_next(&w, &rr) && !j->d.w.full) {
-		bool is_wanted = is_proof(j->m, &rr) || (is_no && rr.type == TYPE_RRSIG &&
-								covered_type(j->m, &rr) == TYPE_SOA);
+		bool is_wanted = is_proof(j->m, &rr) ||
+				 (is_no && rr.type == TYPE_RRSIG && covered_type(j->m, &rr) == TYPE_SOA);
 
 		if (is_wanted && is_in(&rr) && is_of_zone(j->m, &rr, zone))
 			dns_wr_copy(&j->d, SECTION_AUTHORITY, j->m, &rr, at_most(rr.ttl, most));

@@ -8,8 +8,8 @@
 
 #include "dns64/wire.h"
 
-#define SCRUBBED_MAX 4096 /* bytes of what is left of a reply */
-#define SCRUB_TTL_MAX UINT32_C(86400) /* seconds; libunbound's cache-max-ttl */
+#define SCRUBBED_MAX 4096		/* bytes of what is left of a reply */
+#define SCRUB_TTL_MAX UINT32_C(86400)	/* seconds; libunbound's cache-max-ttl */
 #define SCRUB_TTL_NO_MAX UINT32_C(3600) /* seconds, of a "no"; cache-max-negative-ttl of engine_config.c */
 
 enum scrub {
@@ -17,7 +17,7 @@ enum scrub {
 	SCRUB_CUT,    /* TC */
 	SCRUB_FAILED, /* SERVFAIL: the server is there, this question fails */
 	SCRUB_REFUSED, /* another response code than NOERROR and NXDOMAIN: the server does not like us, or EDNS */
-	SCRUB_ODD,     /* a referral, a chain that does not end here, DNAME, a contradiction: libunbound asks for itself */
+	SCRUB_ODD, /* a referral, a chain that does not end here, DNAME, a contradiction: libunbound asks for itself */
 };
 
 /**

@@ -54,7 +54,8 @@ static void check_authority(const struct dns_msg *m)
 	struct dns_rr rr;
 
 	while (dns_walk_next(&w, &rr)) {
-		require(rr.type == TYPE_SOA || rr.type == TYPE_RRSIG || rr.type == TYPE_NSEC || rr.type == TYPE_NSEC3);
+		require(rr.type == TYPE_SOA || rr.type == TYPE_RRSIG || rr.type == TYPE_NSEC ||
+			rr.type == TYPE_NSEC3);
 		require(rr.ttl <= SCRUB_TTL_MAX);
 		soas += rr.type == TYPE_SOA;
 	}

@@ -20,10 +20,10 @@
 enum manner {
 	ANSWERS,
 	MUTE,
-	LATE,	   /* after the patience is over, and then as it should */
+	LATE, /* after the patience is over, and then as it should */
 	SERVFAIL,
 	REFUSES,
-	FORMERR,   /* a header alone, as servers without EDNS say it */
+	FORMERR, /* a header alone, as servers without EDNS say it */
 	CUTS,
 	REFERS,
 	TRUNCATED, /* the reply's first f->cut bytes */
@@ -178,8 +178,8 @@ static bool take_query(struct fixture *f)
 {
 	socklen_t len = sizeof(f->peer);
 	struct dns_msg m;
-	ssize_t n = recvfrom(f->upstream, f->query, sizeof(f->query), MSG_DONTWAIT, (struct sockaddr *)&f->peer,
-		&len);
+	ssize_t n = recvfrom(
+		f->upstream, f->query, sizeof(f->query), MSG_DONTWAIT, (struct sockaddr *)&f->peer, &len);
 
 	if (n < 0)
 		return false;
@@ -202,7 +202,8 @@ static void on_query(void *ctx, unsigned ready)
 
 /* --- the asker --- */
 
-static void answered(void *ctx, struct direct_wait *w, const struct dns_question *q, const uint8_t *msg, size_t len)
+static void answered(
+	void *ctx, struct direct_wait *w, const struct dns_question *q, const uint8_t *msg, size_t len)
 {
 	struct ask *a = w->ctx;
 	struct fixture *f = ctx;
@@ -352,8 +353,8 @@ static struct fixture f;
 
 TEST(a_question_is_sent_as_libunbound_sends_it_and_its_answer_is_kept)
 {
-	static const uint8_t want[] = { 0x01, 0x00, 0, 1, 0, 0, 0, 0, 0, 1, 3, 'w', 'w', 'w', 7, 'e', 'x', 'a', 'm',
-		'p', 'l', 'e', 0, 0, 1, 0, 1, 0, 0, 41, 0x04, 0xd0, 0, 0, 0x80, 0, 0, 0 };
+	static const uint8_t want[] = { 0x01, 0x00, 0, 1, 0, 0, 0, 0, 0, 1, 3, 'w', 'w', 'w', 7, 'e', 'x',
+		'a', 'm', 'p', 'l', 'e', 0, 0, 1, 0, 1, 0, 0, 41, 0x04, 0xd0, 0, 0, 0x80, 0, 0, 0 };
 
 	start(&f, "");
 	CHECK_TEXT(ask(&f, "www.example", "A"), WWW);
@@ -387,7 +388,8 @@ static const struct {
 	{ "RFC 5452 s9.1: another type", WRONG_TYPE_FIRST, WWW, COUNTER(answered), 1 },
 	{ "no reply but a query", QUERY_FIRST, WWW, COUNTER(answered), 1 },
 	{ "RFC 5452 s9.1: from another port", OTHER_PORT_FIRST, WWW, COUNTER(answered), 0 },
-	{ "RFC 5452 s9.1: a flood of other ids", FLOODS, "libunbound", COUNTER(flooded), DIRECT_UNWANTED_MAX + 1 },
+	{ "RFC 5452 s9.1: a flood of other ids", FLOODS, "libunbound", COUNTER(flooded),
+		DIRECT_UNWANTED_MAX + 1 },
 };
 
 static unsigned long counter_at(size_t offset)
@@ -409,7 +411,8 @@ TEST(rfc5452_s9_1_only_the_answer_to_the_question_counts_and_one_try_is_all)
 		CHECK_INT(f.asked, 1);
 		CHECK_INT(counter_at(manners[i].counter), 1);
 		CHECK(f.counters.upstream_direct_unwanted >= manners[i].unwanted);
-		CHECK(manners[i].manner == FLOODS || f.counters.upstream_direct_unwanted == manners[i].unwanted);
+		CHECK(manners[i].manner == FLOODS ||
+			f.counters.upstream_direct_unwanted == manners[i].unwanted);
 		/* What failed is not tried again at once; what was answered is kept. */
 		f.manner = ANSWERS;
 		CHECK_TEXT(ask(&f, "www.example", "A"),
@@ -619,8 +622,8 @@ TEST(no_two_open_questions_have_the_same_port_and_id)
 
 TEST(types_and_names_of_libunbound_are_left_to_it)
 {
-	static const char *const types[] = { "ANY", "DS", "RRSIG", "NSEC", "DNAME", "TYPE48", "AXFR", "TYPE128", "OPT",
-		"TYPE0", "TYPE249" };
+	static const char *const types[] = { "ANY", "DS", "RRSIG", "NSEC", "DNAME", "TYPE48", "AXFR",
+		"TYPE128", "OPT", "TYPE0", "TYPE249" };
 	struct dns_question q = question_of("www.example", "A");
 	const uint8_t *msg;
 	size_t len;
@@ -640,7 +643,8 @@ TEST(types_and_names_of_libunbound_are_left_to_it)
 
 TEST(local_names_count_as_soon_as_they_are_configured)
 {
-	static const struct dns64_local local = { .name = { 13, "\003www\007example" }, .address = { .is4 = true } };
+	static const struct dns64_local local = { .name = { 13, "\003www\007example" },
+		.address = { .is4 = true } };
 	struct dns64_config c = { .local = &local, .local_len = 1 };
 
 	start(&f, "");
@@ -727,11 +731,14 @@ static const struct {
 } configs[] = {
 	{ "plain upstreams", { .upstream_mode = UPSTREAM_FORWARD, .upstream_len = 2 }, true },
 	{ "recursion", { .upstream_mode = UPSTREAM_RECURSIVE }, false },
-	{ "validation", { .upstream_mode = UPSTREAM_FORWARD, .upstream_len = 2, .dnssec_validate = true }, false },
-	{ "random case", { .upstream_mode = UPSTREAM_FORWARD, .upstream_len = 2, .random_case = true }, false },
-	{ "answers beyond their time", { .upstream_mode = UPSTREAM_FORWARD, .upstream_len = 2, .stale = { 1, 1 } },
+	{ "validation", { .upstream_mode = UPSTREAM_FORWARD, .upstream_len = 2, .dnssec_validate = true },
 		false },
-	{ "TLS", { .upstream_mode = UPSTREAM_FORWARD, .upstream_len = 1, .upstream = { { .tls = true } } }, false },
+	{ "random case", { .upstream_mode = UPSTREAM_FORWARD, .upstream_len = 2, .random_case = true },
+		false },
+	{ "answers beyond their time",
+		{ .upstream_mode = UPSTREAM_FORWARD, .upstream_len = 2, .stale = { 1, 1 } }, false },
+	{ "TLS", { .upstream_mode = UPSTREAM_FORWARD, .upstream_len = 1, .upstream = { { .tls = true } } },
+		false },
 };
 
 TEST(what_only_libunbound_can_do_leaves_all_to_it)
@@ -750,7 +757,8 @@ TEST(lists_of_reserved_ports_are_read)
 	port_set_read(&s, "8080,9148,32000-32002,65535\n");
 	CHECK(port_set_has(&s, 8080) && port_set_has(&s, 9148) && port_set_has(&s, 65535));
 	CHECK(port_set_has(&s, 32000) && port_set_has(&s, 32001) && port_set_has(&s, 32002));
-	CHECK(!port_set_has(&s, 8081) && !port_set_has(&s, 31999) && !port_set_has(&s, 32003) && !port_set_has(&s, 0));
+	CHECK(!port_set_has(&s, 8081) && !port_set_has(&s, 31999) && !port_set_has(&s, 32003) &&
+		!port_set_has(&s, 0));
 	port_set_read(&s, "");
 	port_set_read(&s, "x,-,99999999999999999999,5-");
 	CHECK(!port_set_has(&s, 1));

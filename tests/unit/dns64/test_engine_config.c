@@ -290,8 +290,9 @@ TEST(threads_share_the_memory_of_the_caches)
 		FILE *f = open_memstream(&text, &len);
 
 		REQUIRE(f != NULL);
-		engine_config_write(
-			f, &c, &(struct engine_config_host){ .threads = threads, .reserved = "", .cache_percent = 100 });
+		engine_config_write(f, &c,
+			&(struct engine_config_host){
+				.threads = threads, .reserved = "", .cache_percent = 100 });
 		fclose(f);
 		sum = 0;
 		for (unsigned i = 0; i < ARRAY_LEN(keys); i++)

@@ -617,13 +617,15 @@ TEST(what_an_upstream_said_is_asked_for_once_whoever_asks)
 	CHECK_TEXT(lab_ask(&lab, &(struct lab_query){ .name = "aonly.r.test", .type = "AAAA" }),
 		"NOERROR: aonly.r.test. 30 AAAA 64:ff9b::cb00:7209");
 	for (unsigned i = 0; i < 3; i++) {
-		struct lab_query a = { .name = "AONLY.r.test", .type = "A" }, aaaa = { .name = "aonly.r.test", .type = "AAAA" };
+		struct lab_query a = { .name = "AONLY.r.test", .type = "A" },
+				 aaaa = { .name = "aonly.r.test", .type = "AAAA" };
 
 		CHECK(strstr(lab_ask(&lab, &a), " A 203.0.114.9") != NULL);
 		CHECK(strstr(lab_ask(&lab, &aaaa), " AAAA 64:ff9b::cb00:7209") != NULL);
 	}
 	/* What the direct way leaves to libunbound is asked as often as that likes, and then known here as well. */
-	CHECK(strstr(lab_ask(&lab, &(struct lab_query){ .name = "1.0.0.10.in-addr.arpa", .type = "PTR" }), "lan.r.test"));
+	CHECK(strstr(lab_ask(&lab, &(struct lab_query){ .name = "1.0.0.10.in-addr.arpa", .type = "PTR" }),
+		"lan.r.test"));
 	lab_stop(&lab);
 	CHECK_INT(lab.asked, 3);
 	const struct dns64_counters *c = resolver_counters(lab.resolver);
@@ -639,7 +641,10 @@ TEST(what_an_upstream_said_is_asked_for_once_whoever_asks)
 TEST(whatever_the_direct_way_does_not_answer_libunbound_does)
 {
 	static const struct script script[] = {
-		{ .name = "alias.r.test", .type = "A", .answer = "alias.r.test 60 CNAME end.r.test", .authority = "" },
+		{ .name = "alias.r.test",
+			.type = "A",
+			.answer = "alias.r.test 60 CNAME end.r.test",
+			.authority = "" },
 		{ .name = "end.r.test", .type = "A", .answer = "end.r.test 60 A 203.0.114.9" },
 		{ .name = "fails.r.test", .type = "A", .code = "SERVFAIL" },
 	};
@@ -656,7 +661,8 @@ TEST(whatever_the_direct_way_does_not_answer_libunbound_does)
 		CHECK_TEXT(got, unless_older(got, want));
 	}
 	for (unsigned i = 0; i < 3; i++)
-		CHECK_TEXT(lab_ask(&lab, &(struct lab_query){ .name = "fails.r.test", .type = "A" }), "SERVFAIL:");
+		CHECK_TEXT(lab_ask(&lab, &(struct lab_query){ .name = "fails.r.test", .type = "A" }),
+			"SERVFAIL:");
 	lab_stop(&lab);
 	const struct dns64_counters *c = resolver_counters(lab.resolver);
 

@@ -26,8 +26,9 @@ static const struct {
 		SCRUB_TAKEN, "NOERROR: www.example. 60 A 192.0.2.1; www.example. 50 A 192.0.2.2" },
 	{ "RFC 2181 s5: the same record twice",
 		{ "www.example", "A", .flags = OK,
-			.answer = "other.example 60 A 192.0.2.1; www.example 60 A 192.0.2.1; www.example 60 A "
-				  "192.0.2.1" },
+			.answer =
+				"other.example 60 A 192.0.2.1; www.example 60 A 192.0.2.1; www.example 60 A "
+				"192.0.2.1" },
 		SCRUB_TAKEN, "NOERROR: www.example. 60 A 192.0.2.1" },
 	{ "RFC 5452 s6: records that nobody asked for",
 		{ "www.example", "A", .flags = OK,
@@ -73,8 +74,9 @@ static const struct {
 		SCRUB_ODD, NULL },
 	{ "CNAME and other data",
 		{ "www.example", "A", .flags = OK,
-			.answer = "www.example 60 CNAME b.example; www.example 60 A 192.0.2.1; b.example 60 A "
-				  "192.0.2.2" },
+			.answer =
+				"www.example 60 CNAME b.example; www.example 60 A 192.0.2.1; b.example 60 A "
+				"192.0.2.2" },
 		SCRUB_ODD, NULL },
 	{ "CNAME is asked for",
 		{ "www.example", "CNAME", .flags = OK, .answer = "www.example 60 CNAME b.example" },
@@ -98,21 +100,24 @@ static const struct {
 		{ "www.example", "AAAA", .flags = OK, .authority = "test 3600 SOA 300" }, SCRUB_ODD, NULL },
 	{ "RFC 2308 s2.2: no SOA record, of a resolver", { "www.example", "AAAA", .flags = OK }, SCRUB_TAKEN,
 		"NOERROR:" },
-	{ "no SOA record, of a server with the name", { "www.example", "AAAA", .flags = 0x8500 },
-		SCRUB_TAKEN, "NOERROR:" },
+	{ "no SOA record, of a server with the name", { "www.example", "AAAA", .flags = 0x8500 }, SCRUB_TAKEN,
+		"NOERROR:" },
 	{ "no SOA record, and no sign that anybody has looked", { "www.example", "AAAA", .flags = 0x8100 },
 		SCRUB_ODD, NULL },
 	{ "a referral", { "www.example", "AAAA", .flags = 0x8100, .authority = "example 60 NS ns.example" },
 		SCRUB_ODD, NULL },
 	{ "a referral of a resolver",
-		{ "www.example", "AAAA", .flags = OK, .authority = "example 60 NS ns.example" }, SCRUB_ODD, NULL },
+		{ "www.example", "AAAA", .flags = OK, .authority = "example 60 NS ns.example" }, SCRUB_ODD,
+		NULL },
 	{ "data of a name that does not exist",
-		{ "www.example", "A", .flags = OK | 3, .answer = "www.example 60 A 192.0.2.1" }, SCRUB_ODD, NULL },
+		{ "www.example", "A", .flags = OK | 3, .answer = "www.example 60 A 192.0.2.1" }, SCRUB_ODD,
+		NULL },
 	{ "signatures stay with what they sign",
 		{ "www.example", "A", .flags = OK,
-			.answer = "www.example 60 CNAME b.example; www.example 60 RRSIG CNAME; b.example 60 A "
-				  "192.0.2.1; b.example 60 RRSIG A; b.example 60 RRSIG TXT; c.example 60 "
-				  "RRSIG A" },
+			.answer =
+				"www.example 60 CNAME b.example; www.example 60 RRSIG CNAME; b.example 60 A "
+				"192.0.2.1; b.example 60 RRSIG A; b.example 60 RRSIG TXT; c.example 60 "
+				"RRSIG A" },
 		SCRUB_TAKEN,
 		"NOERROR: www.example. 60 CNAME b.example.; www.example. 60 RRSIG CNAME; b.example. 60 A "
 		"192.0.2.1; b.example. 60 RRSIG A" },
@@ -122,19 +127,22 @@ static const struct {
 					 "NSEC; a.test 60 NSEC 0161; example 60 NS ns.example; example 60 "
 					 "RRSIG NS; h.example 9000 NSEC3 00" },
 		SCRUB_TAKEN,
-		"NXDOMAIN: / example. 300 SOA 300; example. 60 RRSIG SOA; a.example. 60 NSEC 0161; a.example. "
+		"NXDOMAIN: / example. 300 SOA 300; example. 60 RRSIG SOA; a.example. 60 NSEC 0161; "
+		"a.example. "
 		"60 RRSIG NSEC; h.example. 3600 NSEC3 00" },
 	{ "RFC 4035 s3.1.3.3: the proof of a wildcard goes with signed data",
 		{ "www.example", "A", .flags = OK,
 			.answer = "www.example 60 A 192.0.2.1; www.example 60 RRSIG A",
-			.authority = "a.example 60 NSEC 0161; a.example 60 RRSIG NSEC; example 60 NS ns.test" },
+			.authority =
+				"a.example 60 NSEC 0161; a.example 60 RRSIG NSEC; example 60 NS ns.test" },
 		SCRUB_TAKEN,
 		"NOERROR: www.example. 60 A 192.0.2.1; www.example. 60 RRSIG A / a.example. 60 NSEC 0161; "
 		"a.example. 60 RRSIG NSEC" },
 	{ "but not with signed CNAMEs alone",
 		{ "www.example", "A", .flags = OK,
-			.answer = "www.example 60 CNAME b.example; www.example 60 RRSIG CNAME; b.example 60 A "
-				  "192.0.2.1",
+			.answer =
+				"www.example 60 CNAME b.example; www.example 60 RRSIG CNAME; b.example 60 A "
+				"192.0.2.1",
 			.authority = "a.example 60 NSEC 0161" },
 		SCRUB_TAKEN,
 		"NOERROR: www.example. 60 CNAME b.example.; www.example. 60 RRSIG CNAME; b.example. 60 A "
