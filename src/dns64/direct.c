@@ -308,7 +308,7 @@ static void note_failed(struct direct *d, unsigned server, const char *why)
 		return;
 	if (d->told[server] > 0 && now - d->told[server] < LOG_PAUSE)
 		return;
-	log_warning("dns64: the upstream %s %s: for %u s it is asked by way of libunbound only",
+	log_warning("dns64: the upstream %s %s: for %u s and until it answers, libunbound asks",
 		dns_endpoint_text(&s->to, text), why, (unsigned)((s->rests_until - now) / NSEC));
 	d->told[server] = now;
 	d->is_down[server] = true;
@@ -427,9 +427,9 @@ static void on_reply(void *ctx, unsigned ready)
 
 	if (n < 0 && errno != EAGAIN && errno != EINTR)
 		line_failed(l);
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n && l->unwanted < DIRECT_UNWANTED_MAX; i++)
 		take_reply(l, d->in[i], d->heads[i].msg_len); /* what was cut cannot be read */
-	if (l->unwanted > DIRECT_UNWANTED_MAX)
+	if (l->unwanted >= DIRECT_UNWANTED_MAX)
 		hand_all(l, &d->counters->upstream_direct_flooded);
 	close_if_done(l);
 	d->owner.settled(d->owner.ctx);

@@ -1,8 +1,8 @@
 /*
  * direct_server.c - which upstream is asked directly; see direct_server.h
  *
- *	in use --DIRECT_FAILS in a row--> resting --time--> on trial --answer--> in use
- *	                                     ^------no answer------/
+ *	in use --DIRECT_FAILS in a row--> resting --time--> asked one question, and resting, for twice as long
+ *	   ^-----------------------an answer-----------------------'
  *
  * While it rests, libunbound asks in its place: that is where failover, TCP and EDNS fallback are.
  */
@@ -11,11 +11,12 @@
 #define REST_MIN NSEC
 #define REST_DOUBLED 5 /* times, at most: 32 s */
 #define EXPLORE 16     /* one question in so many goes to another server than the fastest */
+#define LOST_RTT (400 * MSEC) /* what a question without an answer counts as */
 #define RTT_WEIGHT 8   /* of what was measured before, against one; RFC 6298 s2 */
 
 static bool is_usable(const struct direct_server *s, nsec now)
 {
-	return now >= s->rests_until && !s->is_tried;
+	return now >= s->rests_until;
 }
 
 /* One that was never asked counts as fast. */
@@ -29,6 +30,12 @@ static int fastest(const struct direct_server *s, unsigned len, nsec now)
 	return best;
 }
 
+static void rest(struct direct_server *s, nsec now)
+{
+	s->rests_until = now + (REST_MIN << (s->rests < REST_DOUBLED ? s->rests : REST_DOUBLED));
+	s->rests++;
+}
+
 int direct_server_choose(struct direct_server *s, unsigned len, uint16_t dice, nsec now)
 {
 	int i = fastest(s, len, now);
@@ -38,19 +45,23 @@ int direct_server_choose(struct direct_server *s, unsigned len, uint16_t dice, n
 
 		i = is_usable(&s[other], now) ? (int)other : i;
 	}
-	if (i >= 0)
-		s[i].is_tried = s[i].rests_until > 0;
+	if (i >= 0 && s[i].rests_until > 0)
+		rest(&s[i], now); /* unless it answers this one */
 	return i;
+}
+
+static void measure(struct direct_server *s, nsec rtt)
+{
+	s->rtt = s->rtt == 0 ? rtt : s->rtt - s->rtt / RTT_WEIGHT + rtt / RTT_WEIGHT;
 }
 
 bool direct_server_answered(struct direct_server *s, nsec rtt)
 {
 	bool was_resting = s->rests_until > 0;
 
-	s->rtt = s->rtt == 0 ? rtt : s->rtt - s->rtt / RTT_WEIGHT + rtt / RTT_WEIGHT;
+	measure(s, rtt);
 	s->fails = s->rests = 0;
 	s->rests_until = 0;
-	s->is_tried = false;
 	return was_resting;
 }
 
@@ -59,12 +70,11 @@ bool direct_server_failed(struct direct_server *s, nsec now)
 {
 	if (now < s->rests_until)
 		return false;
+	measure(s, LOST_RTT);
 	s->fails++;
-	if (s->fails < DIRECT_FAILS && !s->is_tried)
+	if (s->fails < DIRECT_FAILS)
 		return false;
-	s->is_tried = false;
-	s->rests_until = now + (REST_MIN << (s->rests < REST_DOUBLED ? s->rests : REST_DOUBLED));
-	s->rests++;
+	rest(s, now);
 	s->rtt = 0;
 	return true;
 }

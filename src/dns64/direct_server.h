@@ -12,8 +12,7 @@ struct direct_server {
 	nsec rtt;	  /* smoothed; 0: not known */
 	unsigned fails;	  /* in a row */
 	unsigned rests;	  /* in a row */
-	nsec rests_until; /* 0: it does not rest */
-	bool is_tried; /* after its rest; one question is under way, and others wait for what becomes of it */
+	nsec rests_until; /* then one question is put to it; 0: it does not rest */
 };
 
 /**
