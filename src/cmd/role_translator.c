@@ -216,7 +216,7 @@ static int translator_serve(void *ctx, struct role_fault *fault)
 	}
 	for (unsigned i = 0; i < t->workers_len; i++)
 		t->workers[i] = crew_worker(t->crew, i);
-	if (t->restored)
+	if (t->restored || t->flows_adopted > 0)
 		translator_log_restored(t);
 	return pool_watch_new(t, &t->pools);
 }

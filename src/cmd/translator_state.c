@@ -185,21 +185,18 @@ void translator_restore(struct translator *t)
 
 void translator_adopt(struct translator *t)
 {
-	struct nat64_adopting *a = t->flows.maps.claims ? calloc(1, sizeof(*a)) : NULL;
-	uint64_t refused = 0;
+	struct nat64_adopting a;
 
 	if (!t->flows.maps.claims)
 		return;
-	if (a) {
-		nat64_adopt_left(a, crew_tables(t->crew), t->workers_len, clock_now());
-		for (enum adoption i = ADOPTION_DONE + 1; i < ADOPTION_COUNT; i++)
-			refused += a->adopted[i];
-	}
+	nat64_adopt_left(&a, crew_tables(t->crew), t->workers_len, clock_now());
 	flow_claims_settle(&t->flows.maps);
-	if (a && a->adopted[ADOPTION_DONE] + refused > 0)
+	t->flows_adopted = a.adopted[ADOPTION_DONE];
+	for (enum adoption i = ADOPTION_DONE + 1; i < ADOPTION_COUNT; i++)
+		t->flows_refused += a.adopted[i];
+	if (t->flows_adopted + t->flows_refused > 0)
 		log_info("fast path: %llu sessions taken over with their flows, %llu flows ended",
-			(unsigned long long)a->adopted[ADOPTION_DONE], (unsigned long long)refused);
-	free(a);
+			(unsigned long long)t->flows_adopted, (unsigned long long)t->flows_refused);
 }
 
 /* --- saving --- */
@@ -328,6 +325,9 @@ void translator_restored_rows(const struct translator *t, struct reply *r)
 		snprintf(text, sizeof(text), "saved sessions that were not: %s", adoption_text(a));
 		add_row(r, name, s->adopted[a], text, "");
 	}
+	add_row(r, "flows", t->flows_adopted,
+		"sessions of a translator that was killed, found in the tables of the fast path", "");
+	add_row(r, "flows_refused", t->flows_refused, "the same, but not allowed any more", "");
 	add_row(r, "chunks_refused", s->chunks_refused, "damaged parts of the file of saved sessions", "");
 	add_row(r, "missing", s->missing, "saved sessions in them, or behind them", "");
 }
