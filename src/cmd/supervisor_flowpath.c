@@ -26,22 +26,27 @@
 #define NO_TC_LINKS "ISTHMUS_NO_TC_LINKS" /* in the environment; docs/host.md */
 #define FLOWS_MAX 262144u		  /* if not configured */
 #define PAIRS 65536u
-#define LOOK_DELAY (100 * MSEC) /* changes come in swarms */
+#define LOOK_SOON MSEC
+#define LOOK_SHARE 20 /* changes come in swarms: after a look, so many times as long as it took is waited, */
+#define LOOK_PAUSE_MAX (1 * NSEC) /* but no longer */
 #define LOOK_PERIOD (5 * NSEC)
 
 _Static_assert(
 	FLOWPATH_NAMED_MAX >= CONF_FASTPATH_INTERFACES_MAX && FLOWPATH_TAKEN_MAX >= DNS64_INTERFACES_MAX,
 	"all fit");
 
+enum news { NEWS_LINKS, NEWS_RULES, NEWS_ROUTES, NEWS_COUNT };
+
 struct flowpath_follow {
 	struct supervisor *s;
 	struct flowpath *path;
-	int news[2]; /* netlink sockets: interfaces, rules */
-	struct loop_watch *watches[2], *timer;
+	int news[NEWS_COUNT]; /* netlink sockets */
+	struct loop_watch *watches[NEWS_COUNT], *timer;
 	struct flowpath_interface *seen; /* what the log has been told; owned */
 	unsigned seen_len;
 	struct flowpath_status told;
 	bool is_faulty; /* the last look was incomplete */
+	nsec next;	/* there should be no look before */
 };
 
 /* --- what the configuration asks for --- */
@@ -183,24 +188,46 @@ static void tell(struct flowpath_follow *f)
 static void on_look(void *ctx)
 {
 	struct flowpath_follow *f = ctx;
+	nsec begin = clock_now();
 	int err = flowpath_look(f->path);
+	nsec end = clock_now(), pause = (end - begin) * LOOK_SHARE;
 
 	if (err < 0 && !f->is_faulty)
 		log_warning("fast path: interfaces or rules cannot be looked at: %s; trying again",
 			strerror(-err));
 	f->is_faulty = err < 0;
+	f->next = end + (pause < LOOK_PAUSE_MAX ? pause : LOOK_PAUSE_MAX);
 	tell(f);
 	loop_timer_set(f->timer, LOOK_PERIOD);
+}
+
+/* The first of a swarm counts at once. */
+static void look_soon(struct flowpath_follow *f)
+{
+	nsec now = clock_now();
+
+	loop_timer_set(f->timer, now < f->next ? f->next - now : LOOK_SOON);
 }
 
 static void on_news(void *ctx, unsigned ready)
 {
 	struct flowpath_follow *f = ctx;
 
-	for (unsigned i = 0; i < ARRAY_LEN(f->news); i++)
-		if (f->news[i] >= 0)
-			netlink_watch_drain(f->news[i]);
-	loop_timer_set(f->timer, LOOK_DELAY);
+	netlink_watch_drain(f->news[NEWS_LINKS]);
+	if (f->news[NEWS_RULES] >= 0)
+		netlink_watch_drain(f->news[NEWS_RULES]);
+	look_soon(f);
+}
+
+/* Of the many changes of routes few are of interest. */
+static void on_routes(void *ctx, unsigned ready)
+{
+	struct flowpath_follow *f = ctx;
+
+	if (!netlink_news_of_mtu(f->news[NEWS_ROUTES]))
+		return;
+	flowpath_routes_changed(f->path);
+	look_soon(f);
 }
 
 void flowpath_settle(struct supervisor *s)
@@ -219,7 +246,7 @@ static void follow_free(struct flowpath_follow *f)
 {
 	if (!f)
 		return;
-	for (unsigned i = 0; i < ARRAY_LEN(f->news); i++) {
+	for (unsigned i = 0; i < NEWS_COUNT; i++) {
 		loop_unwatch(f->watches[i]);
 		if (f->news[i] >= 0)
 			close(f->news[i]);
@@ -234,9 +261,13 @@ static int watch_news(struct flowpath_follow *f)
 {
 	int err = loop_watch_timer(f->s->loop, on_look, f, &f->timer);
 
-	for (unsigned i = 0; i < ARRAY_LEN(f->news) && err == 0; i++)
-		if (f->news[i] >= 0) /* a kernel without nftables tells nothing of it */
-			err = loop_watch_fd(f->s->loop, f->news[i], LOOP_READ, on_news, f, &f->watches[i]);
+	for (unsigned i = 0; i < NEWS_COUNT && err == 0; i++) {
+		if (f->news[i] >= 0)
+			err = loop_watch_fd(f->s->loop, f->news[i], LOOP_READ,
+				i == NEWS_ROUTES ? on_routes : on_news, f, &f->watches[i]);
+		else if (i != NEWS_RULES) /* a kernel without nftables tells nothing of it */
+			err = f->news[i];
+	}
 	return err;
 }
 
@@ -257,7 +288,12 @@ static int follow_new(struct supervisor *s, struct flowpath_follow **ret)
 		return fault_say(&fault, -ENOMEM, "out of memory");
 	host_status(s->host, &host);
 	text_copy(plan.device, sizeof(plan.device), host.device);
-	*f = (struct flowpath_follow){ .s = s, .news = { netlink_watch_links(), netlink_watch_rules() } };
+	*f = (struct flowpath_follow){
+		.s = s,
+		.news = { [NEWS_LINKS] = netlink_watch_links(),
+			[NEWS_RULES] = netlink_watch_rules(),
+			[NEWS_ROUTES] = netlink_watch_routes() },
+	};
 	int err = watch_news(f);
 
 	if (err < 0)

@@ -9,6 +9,7 @@
  *	flowpath_choice.c	which interfaces, and XDP or tc; pure
  *	flowpath_seat.c		the programs at one interface: links, or filters
  *	flowpath_pins.c		maps and links in a bpffs
+ *	flowpath_way.c		whether packets are redirected or routed
  *	firewall.c		whether the host has rules for forwarded packets
  *
  * A seat is an interface that is up and can bring packets to be translated. flowpath_look() compares what is there with what is
@@ -16,7 +17,8 @@
  * what it cannot send, so a seat with XDP has both.
  *
  * Ways. redirect sends a packet out at the interface that the routing table says; no rule of the host sees it. route has it
- * come in at the TUN device, as what the translator writes does. If the operator has not said which, rules decide (@firewall).
+ * come in at the TUN device, as what the translator writes does. If the operator has not said which, rules decide (@firewall), and
+ * routes with an MTU of their own, which bpf_fib_lookup() does not see (netlink_mtu.c).
  *
  * Life cycle. flowpath_open(): tables are made, with secrets of their own (@flow_head.key), or found pinned; programs are
  * loaded and attached. They pass everything until the translator has written an epoch. flowpath_close() takes all away. A process
@@ -54,6 +56,7 @@ struct flowpath {
 	struct flowpath_seat *seats; /* owned */
 	unsigned seats_len;
 	struct flow_host host; /* as it was written last */
+	struct flowpath_routes routes;
 	struct flowpath_status status;
 };
 
@@ -261,6 +264,11 @@ void flowpath_change(struct flowpath *f, const struct flowpath_wish *wish)
 	f->wish = *wish;
 }
 
+void flowpath_routes_changed(struct flowpath *f)
+{
+	f->routes.is_known = false;
+}
+
 /* --- interfaces --- */
 
 struct look {
@@ -415,30 +423,7 @@ static int look_interfaces(struct flowpath *f)
 	return r;
 }
 
-/* --- the way out --- */
-
-static int way_choose(struct flowpath *f)
-{
-	struct flowpath_status *st = &f->status;
-	struct firewall rules = { 0 };
-	int r = 0;
-
-	if (f->wish.way != FLOWPATH_WAY_AUTO) {
-		st->is_route = f->wish.way == FLOWPATH_WAY_ROUTE;
-		text_copy(st->why_way, sizeof(st->why_way), "as configured");
-		return 0;
-	}
-	r = firewall_look(&rules);
-	st->is_route = r < 0 || rules.has_rules;
-	if (r < 0)
-		snprintf(st->why_way, sizeof(st->why_way), "the host's rules cannot be read: %s",
-			strerror(-r));
-	else if (rules.has_rules)
-		snprintf(st->why_way, sizeof(st->why_way), "the host has rules (%s)", rules.what);
-	else
-		text_copy(st->why_way, sizeof(st->why_way), "the host has no rules for forwarded packets");
-	return r;
-}
+/* --- all of it --- */
 
 static int host_write(struct flowpath *f)
 {
@@ -461,7 +446,8 @@ static int host_write(struct flowpath *f)
 /* What the programs need to know comes first. */
 int flowpath_look(struct flowpath *f)
 {
-	int way = way_choose(f);
+	int way = flowpath_way_choose(
+		f->wish.way, f->netlink, if_nametoindex(f->device), &f->routes, &f->status);
 	int r = host_write(f);
 
 	if (r == 0)

@@ -90,6 +90,9 @@ void flowpath_fds(const struct flowpath *f, int ret[static FLOWPATH_FDS]);
 /** flowpath_change() - other wishes; flowpath_look() does what they ask */
 void flowpath_change(struct flowpath *f, const struct flowpath_wish *wish);
 
+/** flowpath_routes_changed() - the next look is to read the routes again */
+void flowpath_routes_changed(struct flowpath *f);
+
 /** flowpath_look() - look at interfaces and rules, and do what they ask; 0 or -errno, with the rest done */
 MUST_CHECK int flowpath_look(struct flowpath *f);
 

@@ -29,6 +29,18 @@ bool flowpath_is_bare(const struct link *l);
 enum flowpath_mode flowpath_choose(const struct flowpath_wish *w, const struct flowpath_facts *all,
 	unsigned len, unsigned i, char ret_why[static FLOWPATH_REASON]);
 
+/* --- flowpath_way.c --- */
+
+/* Whether a route has an MTU of its own. */
+struct flowpath_routes {
+	bool is_known;	/* else they are to be read */
+	unsigned index; /* its interface; 0: there is none */
+};
+
+/** flowpath_way_choose() - fill @st's way and why; 0, or -errno with both filled: something could not be found out */
+MUST_CHECK int flowpath_way_choose(enum flowpath_way wish, struct netlink *n, unsigned device,
+	struct flowpath_routes *routes, struct flowpath_status *st);
+
 /* --- flowpath_pins.c: what outlives the process --- */
 
 /* A directory of a bpffs; "": there is none. */

@@ -138,12 +138,19 @@ MUST_CHECK int netlink_proxy6_has(struct netlink *n, unsigned index, struct addr
 /** netlink_watch() - a socket that becomes readable when interfaces, addresses or IPv6 routes change; or -errno */
 MUST_CHECK int netlink_watch(void);
 
-/** netlink_watch_links(), netlink_watch_rules() - the same for interfaces only, and for nftables */
+/** netlink_watch_links(), netlink_watch_routes(), netlink_watch_rules() - the same for interfaces, for routes, for nftables */
 MUST_CHECK int netlink_watch_links(void);
+MUST_CHECK int netlink_watch_routes(void);
 MUST_CHECK int netlink_watch_rules(void);
 
 /** netlink_watch_drain() - forget what it has told so far */
 void netlink_watch_drain(int fd);
+
+/** netlink_news_of_mtu() - read what a socket of netlink_watch_routes() has told: may it be about netlink_route_mtu()? */
+bool netlink_news_of_mtu(int fd);
+
+/** netlink_route_mtu() - the interface of a route, not by @except, that has an MTU of its own, which is not locked; 0: none has */
+MUST_CHECK int netlink_route_mtu(struct netlink *n, unsigned except, unsigned *ret_index);
 
 /** netlink_tc_filters() - number of filters on an interface's clsact qdisc, both directions; -errno */
 MUST_CHECK int netlink_tc_filters(struct netlink *n, unsigned index);

@@ -110,6 +110,11 @@ int netlink_watch_links(void)
 	return news_socket(NETLINK_ROUTE, RTMGRP_LINK);
 }
 
+int netlink_watch_routes(void)
+{
+	return news_socket(NETLINK_ROUTE, RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE);
+}
+
 int netlink_watch_rules(void)
 {
 	return news_socket(NETLINK_NETFILTER, 1u << (NFNLGRP_NFTABLES - 1));

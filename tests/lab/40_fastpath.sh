@@ -65,6 +65,11 @@ legacy_rule() {
 step "a rule of nftables: routed, at once; a chain without rules is none" nft_rule
 step "and redirected when it goes" eval 'gw nft flush ruleset && wait_for 3 says_way redirected'
 step "a rule of legacy iptables does the same" legacy_rule
+route_mtu() {
+	ip -n "$GW_NS" route add 198.51.100.0/24 via "$NS4" mtu 1400 && wait_for 3 says_way "routed: a route by wan4 has an MTU" &&
+		ip -n "$GW_NS" route del 198.51.100.0/24 && wait_for 3 says_way redirected
+}
+step "a route with an MTU of its own, too, as long as it is there" route_mtu
 step "fastpath-mode: route" eval 'reloads fastpath-mode route && says_way "routed: as configured"'
 step "fastpath-mode: auto again" eval 'reloads fastpath-mode auto && says_way redirected'
 step "off, by a reload, takes it away" eval 'reloads fastpath off && not is_at lan6 && prints "fast path   off" isthmus status'
