@@ -19,6 +19,7 @@
 
 enum role_id { ROLE_TRANSLATOR, ROLE_RESOLVER, ROLE_MONITOR, ROLE_COUNT };
 
+#define XDP_NATIVE "ISTHMUS_XDP_NATIVE" /* in the environment: XDP on virtual pairs too; docs/host.md */
 #define SIGNAL_WATCHES 4
 
 struct supervisor {

@@ -32,7 +32,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define PREFERS_NATIVE "ISTHMUS_XDP_NATIVE" /* in the environment; docs/host.md */
 #define CLIENTS_MAX (DNS64_ALLOW_MAX + DNS64_VIEWS_MAX * DNS64_VIEW_CLIENTS_MAX)
 #define LOOK_DELAY (100 * MSEC) /* changes come in swarms */
 #define RETRY_DELAY (1 * NSEC)
@@ -59,7 +58,7 @@ static struct fastdns_plan plan_of(const struct dns64_config *c)
 {
 	struct fastdns_plan p = { .interfaces_len = c->fastpath_interfaces_len,
 		.listen_len = c->listen_len,
-		.prefers_native = getenv(PREFERS_NATIVE) != NULL };
+		.prefers_native = getenv(XDP_NATIVE) != NULL };
 
 	for (unsigned i = 0; i < p.interfaces_len; i++)
 		text_copy(p.interfaces[i], sizeof(p.interfaces[i]), c->fastpath_interfaces[i]);

@@ -77,7 +77,10 @@ static enum flowpath_way way_of(const struct conf *c)
 static struct flowpath_wish wish_of(const struct supervisor *s, const struct conf *c)
 {
 	struct flowpath_wish w = {
-		.wanted = wanted_of(c), .way = way_of(c), .named_len = c->flowpath.interfaces_len
+		.wanted = wanted_of(c),
+		.way = way_of(c),
+		.named_len = c->flowpath.interfaces_len,
+		.trusts_pairs = getenv(XDP_NATIVE) != NULL,
 	};
 
 	for (unsigned i = 0; i < w.named_len; i++)

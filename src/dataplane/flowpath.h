@@ -31,6 +31,7 @@ struct flowpath_wish {
 	unsigned named_len;
 	char taken[FLOWPATH_TAKEN_MAX][IF_NAMESIZE]; /* whose XDP is for another program of ours */
 	unsigned taken_len;
+	bool trusts_pairs; /* XDP on virtual pairs too; see flowpath_choice.c */
 };
 
 struct flowpath_plan {

@@ -41,6 +41,15 @@ static bool is_taken(const struct flowpath_wish *w, const char *name)
 	return false;
 }
 
+/*
+ * A packet that a host or a machine on the same computer sends here has the checksum of its pseudo-header only, since nobody needs more
+ * yet. At tc the kernel says so; a frame of XDP has nowhere to say it, and would leave with a wrong sum.
+ */
+static bool has_unfinished_sums(const struct link *l)
+{
+	return strcmp(l->kind, "veth") == 0 || strcmp(l->kind, "tun") == 0;
+}
+
 /* What speaks against XDP at this interface; NULL: nothing. */
 static const char *objection(const struct flowpath_wish *w, const struct flowpath_facts *f)
 {
@@ -50,6 +59,8 @@ static const char *objection(const struct flowpath_wish *w, const struct flowpat
 		return "its XDP is for dns64.fastpath";
 	if (f->has_xdp && !f->xdp.is_native)
 		return "its driver has no XDP";
+	if (has_unfinished_sums(&f->link) && !w->trusts_pairs)
+		return "checksums of what comes there may be unfinished";
 	if (w->wanted == FLOWPATH_XDP)
 		return NULL;
 	if (!f->has_xdp)
