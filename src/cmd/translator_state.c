@@ -2,7 +2,7 @@
  * translator_state.c - see translator_state.h
  *
  * Both happen while no worker runs, so nothing is locked and nothing changes meanwhile; what comes waits in the TUN queues, as
- * far as they go (1000 packets each, by default), and TCP repeats the rest. So both are made to be short: one pass over the
+ * far as they go (500 packets each, by default), and TCP repeats the rest. So both are made to be short: one pass over the
  * tables, large reads and writes, one sync to the disk at the end.
  *
  * Time is bounded, for the supervisor waits 30 s for a role to be ready, and 20 s for its end: what is not written or taken over
