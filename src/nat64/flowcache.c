@@ -47,6 +47,7 @@
 #include "nat64/ftp.h"
 #include "nat64/recorder.h"
 #include "nat64/siit.h"
+#include "nat64/stateless.h"
 #include "xlat/checksum.h"
 
 #include <errno.h>
@@ -337,17 +338,6 @@ static bool enter(struct flowcache *f, uint32_t session, const struct mapping *m
 	return true;
 }
 
-/* DNS46 may lend the host an address at any time, and then the stateless half takes its packets to such a destination. */
-static bool may_become_stateless(const struct nat64 *n, const struct session *e, const struct binding *b)
-{
-	const struct siit_config *c = &n->cfg.siit;
-
-	if (n->eam.len > 0 && eam_find4(&n->eam, e->remote))
-		return true; /* it is turned around by a mapping: stateless_turns() */
-	return c->lent &&
-	       siit_map6(c, &n->eam, embed_addr(n->cfg.prefixes[b->prefix], e->remote)).rule != SIIT_NONE;
-}
-
 static bool is_looked_at(const struct nat64 *n, const struct session *e, const struct binding *b)
 {
 	/* Of an echo each side has the identifier that it sees, so that is no help. */
@@ -377,9 +367,15 @@ bool flow_may_be_cached(const struct nat64 *n, const struct session *e, const st
 {
 	if (b->proto >= PROTO_COUNT || b->guard != GUARD_NONE || e->is_filtered)
 		return false;
-	if (b->proto == PROTO_TCP && e->remote_port == FTP_PORT && n->cfg.ftp_alg)
-		return false;
-	return !may_become_stateless(n, e, b);
+	if (b->proto == PROTO_TCP && e->remote_port == FTP_PORT)
+		return false; /* also if the ALG is off: what it followed before it does till the end */
+	struct addr6 remote6 = embed_addr(n->cfg.prefixes[b->prefix], e->remote);
+
+	/* Replies pass whatever the rules for the other direction say: they alone may keep a session. */
+	return nat64_admits(n, b->in, b->prefix, e->remote) &&
+	       !(is_shared_address(n, e->remote) && !is_hairpin(n, e, b)) &&
+	       !stateless_may_take(n, (struct tuple6){ .src = b->in, .dst = remote6 },
+		       (struct tuple4){ .src = b->out, .dst = e->remote });
 }
 
 /* How many packets to wait until it is worth while to ask again; 0: it is now. */

@@ -194,6 +194,29 @@ static enum verdict translate_64(struct job *j, const struct ends64 *e)
 	return job_finish64(j, &to);
 }
 
+/* Whether the host has an address in IPv4, seen from that peer. */
+static bool has_address(const struct nat64 *n, const struct ends64 *e)
+{
+	return e->host.rule == SIIT_EAM || is_lent(e->host.rule) ||
+	       (e->host.rule == SIIT_PREFIX && e->peer.rule == SIIT_EAM) ||
+	       (e->host.rule == SIIT_PREFIX && siit_is_translatable(&n->cfg.siit, e->host.addr));
+}
+
+bool stateless_may_take(const struct nat64 *n, struct tuple6 t6, struct tuple4 t4)
+{
+	const struct siit_config *c = &n->cfg.siit;
+	const struct ends64 e = { .host = siit_map6(c, &n->eam, t6.src),
+		.peer = siit_map6(c, &n->eam, t6.dst) };
+
+	if (!siit_is_on(c))
+		return false;
+	if (e.peer.rule != SIIT_NONE && (has_address(n, &e) || c->lent))
+		return true;
+	if (c->lent && prefix4_contains(c->lent->pool, t4.src))
+		return true;
+	return n->eam.len > 0 && (eam_find4(&n->eam, t4.src) || eam_find4(&n->eam, t4.dst));
+}
+
 bool stateless_take64(struct job *j, enum verdict *ret)
 {
 	const struct nat64 *n = j->n;
@@ -204,9 +227,7 @@ bool stateless_take64(struct job *j, enum verdict *ret)
 	if (e.peer.rule == SIIT_NONE)
 		return false;
 	e.host = siit_host6(&n->cfg.siit, &n->eam, is_error(v) ? j->p->in.dst6 : v->src6, j->now);
-	bool has_host = e.host.rule == SIIT_EAM || is_lent(e.host.rule) ||
-			(e.host.rule == SIIT_PREFIX && e.peer.rule == SIIT_EAM) ||
-			(e.host.rule == SIIT_PREFIX && siit_is_translatable(&n->cfg.siit, e.host.addr));
+	bool has_host = has_address(n, &e);
 
 	if (!has_host && is_stateful_prefix(n, v->dst6))
 		return false;

@@ -17,6 +17,14 @@ bool stateless_take64(struct job *j, enum verdict *ret);
 bool stateless_take46(struct job *j, enum verdict *ret);
 
 /**
+ * stateless_may_take() - whether packets of a flow with state, the one way or the other, may be taken without state or
+ * turned around; now, or when DNS46 lends an address
+ * @t6:		from the host to the peer, in IPv6
+ * @t4:		the same in IPv4; ports are not looked at
+ */
+bool stateless_may_take(const struct nat64 *n, struct tuple6 t6, struct tuple4 t4);
+
+/**
  * stateless_turns() - whether a translated IPv4 packet belongs to an IPv6 host that has a mapping
  *
  * Spec: RFC 7757 s4.2.2 (condition sets A and B)

@@ -220,7 +220,9 @@ static inline uint16_t flowmodel_sum(const struct pkt *before, uint16_t addrs, u
 		sum += is_6 ? (uint16_t)~v->l4_len : (uint16_t)v->l4_len;
 		sum = csum_sub16(csum_add16(sum, (uint16_t)(other << 8)), type);
 	}
-	return csum_update(flowmodel_field(before), sum);
+	uint16_t field = csum_update(flowmodel_field(before), sum);
+
+	return field == 0 && v->kind == L4_UDP ? UINT16_MAX : field; /* RFC 768 */
 }
 
 static inline uint32_t flowmodel_ms(nsec now)
