@@ -63,7 +63,7 @@ static void be16(uint8_t *p, unsigned v)
 
 static uint32_t sets_of(uint32_t flows)
 {
-	return flows / 2 > 1 ? flows / 2 : 1; /* half full */
+	return flows / 2; /* half full */
 }
 
 static void *map_memory(const struct bpf_map *m, size_t len)

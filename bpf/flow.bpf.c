@@ -139,17 +139,25 @@ enum way {
 };
 
 static __always_inline enum way way_find(struct __sk_buff *skb, __u32 l3, const struct packet *p,
-	const struct change *c, const struct flow_host *at, struct bpf_fib_lookup *fib, int *ret_up)
+	const struct change *c, const struct flow_host *at, __u32 now, struct bpf_fib_lookup *fib,
+	int *ret_up)
 {
 	enum way otherwise = at->device ? WAY_ROUTE : WAY_UP;
+	struct route *known = route_place(c);
 
 	*ret_up = FLOW_UP_ROUTE;
 	if (at->mode == FLOW_MODE_ROUTE)
 		return otherwise;
+	if (l3 && known && route_recall(known, p, c, now, fib))
+		return WAY_OUT;
 	fib_fill(fib, p, c, at->device ? at->device : skb->ingress_ifindex);
 	switch (bpf_fib_lookup(skb, fib, sizeof(*fib), 0)) {
 	case BPF_FIB_LKUP_RET_SUCCESS:
-		return l3 == 0 || neighbour_is_due(fib, now_ms()) ? WAY_NEIGHBOUR : WAY_OUT;
+		if (l3 == 0 || neighbour_is_due(fib, now))
+			return WAY_NEIGHBOUR;
+		if (known)
+			route_keep(known, p, c, now, fib);
+		return WAY_OUT;
 	case BPF_FIB_LKUP_RET_NO_NEIGH:
 		return WAY_NEIGHBOUR;
 	case BPF_FIB_LKUP_RET_FRAG_NEEDED:
@@ -210,6 +218,7 @@ static __always_inline int translate(struct __sk_buff *skb, __u32 l3, int is_6)
 	struct bpf_fib_lookup fib;
 	struct frame f;
 	enum way way;
+	__u32 now;
 	int up;
 
 	if (!at)
@@ -218,14 +227,15 @@ static __always_inline int translate(struct __sk_buff *skb, __u32 l3, int is_6)
 	up = decide(&f, l3, is_6, &p, &c);
 	if (up != OURS)
 		return go_up(up);
-	way = way_find(skb, l3, &p, &c, at, &fib, &up);
+	now = now_ms();
+	way = way_find(skb, l3, &p, &c, at, now, &fib, &up);
 	if (way == WAY_UP)
 		return go_up(up);
 	if (reshape(skb, is_6, &p, &c) < 0)
 		return go_up(FLOW_UP_ROOM);
 	if (put(skb, l3, &p, &c) < 0)
 		return TC_ACT_SHOT;
-	count(&p, &c, now_ms());
+	count(&p, &c, now);
 	return send(skb, way, &fib, at, &c);
 }
 
@@ -270,22 +280,31 @@ static __always_inline int is_for_us(struct xdp_md *ctx)
 	       *(const __u16 *)(eth->h_dest + 4) == *(const __u16 *)(i->mac + 4);
 }
 
+static __always_inline int takes_frames(__u32 interface)
+{
+	const struct flow_interface *i = bpf_map_lookup_elem(&interfaces, &interface);
+
+	return i && i->takes_frames;
+}
+
 /* Whether the packet can go straight out of an interface; fills the look-up that says so. */
 static __always_inline int has_way(struct xdp_md *ctx, const struct packet *p, const struct change *c,
 	__u32 now, struct bpf_fib_lookup *fib)
 {
 	const struct flow_host *at = host_get();
-	const struct flow_interface *i;
-	__u32 index;
+	struct route *known = route_place(c);
 
 	if (!at || at->mode != FLOW_MODE_REDIRECT)
 		return 0;
+	if (known && route_recall(known, p, c, now, fib))
+		return takes_frames(fib->ifindex);
 	fib_fill(fib, p, c, at->device ? at->device : ctx->ingress_ifindex);
-	if (bpf_fib_lookup(ctx, fib, sizeof(*fib), 0) != BPF_FIB_LKUP_RET_SUCCESS)
+	if (bpf_fib_lookup(ctx, fib, sizeof(*fib), 0) != BPF_FIB_LKUP_RET_SUCCESS ||
+		!takes_frames(fib->ifindex) || neighbour_is_due(fib, now))
 		return 0;
-	index = fib->ifindex;
-	i = bpf_map_lookup_elem(&interfaces, &index);
-	return i && i->takes_frames && !neighbour_is_due(fib, now);
+	if (known)
+		route_keep(known, p, c, now, fib);
+	return 1;
 }
 
 /* Gives the frame the length of the result; it is as it was if that fails, but for bytes behind its packet. */

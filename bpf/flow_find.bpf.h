@@ -10,6 +10,10 @@
 
 #define NS_PER_MS 1000000
 
+/* Numbers of slots over both tables; the tables together have fewer than 2^30 sets. */
+#define SLOT64(set, way) ((set) << 3 | (way))
+#define SLOT46(set, way) ((set) << 3 | FLOW_WAYS | (way))
+
 /* Numbers of sets less 1, as the maps have elements; set before loading, as those are. */
 const volatile __u32 flows64_mask = 0;
 const volatile __u32 flows46_mask = 0;
@@ -68,7 +72,7 @@ struct change {
 	__u32 sum_rest;	  /* the same: the transport header itself */
 	struct flow64_slot *slot64;
 	struct flow46_slot *slot46;
-	struct flow_pair *pair;
+	__u32 slot, sequence; /* what the slot is called in struct route; of a hairpin not used */
 };
 
 static __always_inline struct flow_tallies *my_tallies(void)
@@ -131,6 +135,7 @@ static __always_inline int take_slot64(
 	c->sum_pseudo = s->sum_addrs;
 	c->sum_rest = s->sum_ports;
 	c->slot64 = s;
+	c->sequence = before;
 	return slot_is_same(&s->sequence, before);
 }
 
@@ -148,9 +153,11 @@ static __always_inline int find64(
 	set = bpf_map_lookup_elem(&flows64, &at);
 	if (!set)
 		return 0;
-	for (int i = 0; i < FLOW_WAYS; i++)
-		if (take_slot64(&set->way[i], &key, h->epoch, c, ret_flags))
+	for (__u32 i = 0; i < FLOW_WAYS; i++)
+		if (take_slot64(&set->way[i], &key, h->epoch, c, ret_flags)) {
+			c->slot = SLOT64(at, i);
 			return 1;
+		}
 	return 0;
 }
 
@@ -163,12 +170,14 @@ static __always_inline int take_slot46(
 		*(const __u32 *)&s->remote_port != *(const __u32 *)&key->remote_port ||
 		s->proto != key->proto || s->epoch != epoch)
 		return 0;
-	__builtin_memcpy(c->dst6, s->in, sizeof(c->dst6));
+	c->dst6[0] = *(const __u64 *)s->in;
+	c->dst6[1] = *(const __u64 *)(s->in + 8);
 	c->dport = s->in_port;
 	c->sum_pseudo += s->sum_addrs;
 	c->sum_rest += s->sum_ports;
 	*ret_prefix = s->prefix;
 	c->slot46 = s;
+	c->sequence = before;
 	return slot_is_same(&s->sequence, before);
 }
 
@@ -182,9 +191,11 @@ static __always_inline int find46(
 
 	if (!set)
 		return 0;
-	for (int i = 0; i < FLOW_WAYS; i++) {
-		if (take_slot46(&set->way[i], key, h->epoch, c, ret_prefix))
+	for (__u32 i = 0; i < FLOW_WAYS; i++) {
+		if (take_slot46(&set->way[i], key, h->epoch, c, ret_prefix)) {
+			c->slot = SLOT46(at, i);
 			return *ret_prefix < FLOW_PREFIXES_MAX;
+		}
 		c->sum_pseudo = sum_pseudo;
 		c->sum_rest = sum_rest;
 	}

@@ -244,8 +244,10 @@ static __always_inline int take_6(
 
 	if (l4 > f->end || ip->version != 6)
 		return NOT_OURS;
-	__builtin_memcpy(p->src6, &ip->saddr, sizeof(p->src6));
-	__builtin_memcpy(p->dst6, &ip->daddr, sizeof(p->dst6));
+	for (int i = 0; i < 2; i++) {
+		p->src6[i] = ((const __u64 *)&ip->saddr)[i];
+		p->dst6[i] = ((const __u64 *)&ip->daddr)[i];
+	}
 	p->prefix = FLOW_PREFIXES_MAX;
 	for (__u8 i = 0; i < FLOW_PREFIXES_MAX; i++) {
 		if (!prefix_has(&head->prefixes[i], p->dst6))

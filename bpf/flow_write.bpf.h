@@ -11,6 +11,9 @@
 #define FAMILY4 2 /* AF_INET and AF_INET6, whose header is not for programs */
 #define FAMILY6 10
 #define DF_FROM 1261 /* bytes of IPv4 packet, see header4_flags() of src/xlat/header.h */
+#define ROUTES 16384
+#define ROUTES_WAY_SHIFT 7
+#define ROUTE_MS 100
 #define NEIGHBOURS 1024
 #define NEIGHBOUR_MS 1000
 
@@ -100,11 +103,17 @@ static __always_inline void sum_put(__u8 *l4, const struct packet *p, const stru
 	*at = p->kind == FLOW_UDP && sum == 0 ? 0xffff : sum;
 }
 
+static __always_inline void mac_copy(__u8 *to, const __u8 *from)
+{
+	for (int i = 0; i < 6; i += 2)
+		*(__u16 *)(to + i) = *(const __u16 *)(from + i);
+}
+
 static __always_inline void ethernet_put(
 	struct ethhdr *eth, const struct bpf_fib_lookup *fib, const struct change *c)
 {
-	__builtin_memcpy(eth->h_dest, fib->dmac, sizeof(eth->h_dest));
-	__builtin_memcpy(eth->h_source, fib->smac, sizeof(eth->h_source));
+	mac_copy(eth->h_dest, fib->dmac);
+	mac_copy(eth->h_source, fib->smac);
 	eth->h_proto = bpf_htons(c->is_6 ? ETH_P_IPV6 : ETH_P_IP);
 }
 
@@ -141,6 +150,66 @@ static __always_inline void fib_fill(
 		fib->ipv4_src = c->src4;
 		fib->ipv4_dst = c->dst4;
 	}
+}
+
+/*
+ * What the last look-up for a flow said. The look-up is half of what a packet costs, and a flow's packets all go the same way;
+ * so it is made again only ROUTE_MS later: that is how late a change of the routing table is seen. One table for each processor,
+ * indexed by the number of the slot.
+ */
+struct route {
+	__u32 slot, sequence; /* which flow; 0, 0: none */
+	__u32 at;	      /* as now_ms() */
+	__u32 ifindex;
+	__u16 mtu;
+	__u8 tos, unused;
+	__u8 dmac[6], smac[6];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, ROUTES);
+	__type(key, __u32);
+	__type(value, struct route);
+} routes SEC(".maps");
+
+/* Where the route of this change is, or is to be. */
+static __always_inline struct route *route_place(const struct change *c)
+{
+	__u32 way = c->slot & (FLOW_WAYS - 1);
+	__u32 at = (c->slot >> 2 ^ way << ROUTES_WAY_SHIFT) & (ROUTES - 1); /* most are in way 0 */
+
+	return bpf_map_lookup_elem(&routes, &at);
+}
+
+/* Fills in what send_out() wants; 1 if it was known. */
+static __always_inline int route_recall(const struct route *r, const struct packet *p, const struct change *c,
+	__u32 now, struct bpf_fib_lookup *fib)
+{
+	if (r->slot != c->slot || r->sequence != c->sequence || now - r->at >= ROUTE_MS || r->tos != p->tos ||
+		p->seg_len + (c->is_6 ? IP6_BYTES : IP4_BYTES) > r->mtu || (c->slot64 && c->slot46))
+		return 0;
+	fib->ifindex = r->ifindex;
+	mac_copy(fib->dmac, r->dmac);
+	mac_copy(fib->smac, r->smac);
+	barrier();
+	return *(const volatile __u32 *)&r->sequence == c->sequence; /* or somebody has just written it */
+}
+
+static __always_inline void route_keep(struct route *r, const struct packet *p, const struct change *c,
+	__u32 now, const struct bpf_fib_lookup *fib)
+{
+	*(volatile __u32 *)&r->sequence = 1; /* no slot has it while it counts */
+	barrier();
+	r->slot = c->slot;
+	r->at = now;
+	r->ifindex = fib->ifindex;
+	r->mtu = fib->mtu_result;
+	r->tos = p->tos;
+	mac_copy(r->dmac, fib->dmac);
+	mac_copy(r->smac, fib->smac);
+	barrier();
+	*(volatile __u32 *)&r->sequence = c->sequence;
 }
 
 /* A neighbour that packets were sent to past the kernel's own bookkeeping. */
