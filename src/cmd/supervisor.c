@@ -162,18 +162,33 @@ static void kill_roles(struct supervisor *s, enum role_id spared)
 	}
 }
 
+/* others_have_stopped() - all but the translator, which saves its sessions */
+static bool others_have_stopped(const struct supervisor *s)
+{
+	struct process_info info;
+
+	for (unsigned i = 0; i < ROLE_COUNT; i++) {
+		if (!s->roles[i] || i == ROLE_TRANSLATOR)
+			continue;
+		process_info(s->roles[i], &info);
+		if (info.state != PROCESS_STOPPED)
+			return false;
+	}
+	return true;
+}
+
 static void on_patience_over(void *ctx)
 {
 	struct supervisor *s = ctx;
 
-	if (s->saving[0] && !s->is_saving_late) {
-		s->is_saving_late = true;
+	bool spares_translator = s->saving[0] && !s->is_saving_late;
+
+	if (!spares_translator || !others_have_stopped(s))
+		log_warning("some role does not stop; killing it");
+	kill_roles(s, spares_translator ? ROLE_TRANSLATOR : ROLE_COUNT);
+	s->is_saving_late = spares_translator;
+	if (spares_translator)
 		loop_timer_set(s->patience, SAVE_PATIENCE - STOP_PATIENCE);
-		kill_roles(s, ROLE_TRANSLATOR);
-		return;
-	}
-	log_warning("some role does not stop; killing it");
-	kill_roles(s, ROLE_COUNT);
 }
 
 static void on_stop_signal(void *ctx, int signo)

@@ -21,7 +21,8 @@
 #include "state/tables.h"
 
 #define ROOM_SHARE 4	/* a worker without room for a session gets one part in so many of another's */
-#define TELL_SLOTS 1024 /* sessions that one state_tell_adopted() looks at */
+#define TELL_SLOTS                                                                                           \
+	256 /* sessions that one state_tell_adopted() looks at: they fit into the smallest ring of a log */
 
 static const struct {
 	const char *name, *text;

@@ -462,6 +462,14 @@ TEST(adopting_tells_nobody_and_what_was_adopted_is_told_in_time)
 
 #define CREW_MAX 8
 
+/* Of subscribers that are there, so that their blocks and they themselves must meet; two in one block pin one of them. */
+static const struct static_binding statics_of_crew[] = {
+	{ PROTO_TCP, { 0xc0000200 }, 1030, { UINT64_C(0x20010db800000001), 1 }, 80 },
+	{ PROTO_TCP, { 0xc0000200 }, 1031, { UINT64_C(0x20010db800000002), 1 }, 80 },
+	{ PROTO_UDP, { 0xc0000201 }, 5000, { UINT64_C(0x20010db800000003), 1 }, 53 },
+	{ PROTO_OTHER, { 0xc0000202 }, 50, { UINT64_C(0x20010db800000004), 1 }, 50 },
+};
+
 struct crew {
 	struct state_config c;
 	struct owners owners;
@@ -509,7 +517,22 @@ static struct state_config config_of_crew(void)
 	c.protocols[0] = 132;
 	c.protocols[1] = 47;
 	c.protocols_len = 2;
+	c.statics = statics_of_crew;
+	c.statics_len = ARRAY_LEN(statics_of_crew);
 	return c;
+}
+
+/* A stranger talks to what is written down. */
+static void fill_statics(struct crew *k)
+{
+	for (size_t i = 0; i < ARRAY_LEN(statics_of_crew); i++) {
+		const struct static_binding *b = &statics_of_crew[i];
+		struct flow46 f = { b->proto, SYN, SERVER, 999, b->out, b->out_port };
+		unsigned owner = b->proto == PROTO_OTHER ? owner_of_protocol(&k->owners, (uint8_t)b->out_port)
+							 : owner_of_block(&k->owners, b->out, b->out_port);
+
+		take46(k->s[owner], f, START);
+	}
 }
 
 static void fill(struct crew *k, struct rng *g)
@@ -558,6 +581,7 @@ TEST(any_number_of_workers_takes_over_the_sessions_of_any_other_number)
 
 			crew_begin(&a);
 			crew_begin(&b);
+			fill_statics(&a);
 			fill(&a, &g);
 			for (unsigned i = 0; i < before; i++) {
 				unsigned n = records_of(a.s[i], START);
@@ -604,10 +628,13 @@ TEST(a_worker_gets_room_for_the_sessions_that_were_lent_to_it)
 
 TEST(a_refused_record_moves_no_block)
 {
-	struct crew k = crew_of(config_of_crew(), 4);
+	struct state_config c = config_of_crew();
 	struct state_stats before[4];
 
-	k.c.max_blocks_per_subscriber = 1;
+	c.max_blocks_per_subscriber = 1;
+	c.statics_len = 0;
+	struct crew k = crew_of(c, 4);
+
 	crew_begin(&k);
 	struct state_record r = record_of_test();
 
