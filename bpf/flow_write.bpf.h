@@ -12,7 +12,7 @@
 #define FAMILY6 10
 #define DF_FROM 1261 /* bytes of IPv4 packet, see header4_flags() of src/xlat/header.h */
 #define ROUTES 16384
-#define ROUTES_WAY_SHIFT 7
+#define ROUTES_WAY_SHIFT 12
 #define ROUTE_MS 100
 #define NEIGHBOURS 1024
 #define NEIGHBOUR_MS 1000
