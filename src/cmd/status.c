@@ -80,9 +80,10 @@ static void print_flow_interfaces(const json_t *interfaces)
 }
 
 /* print_flowpath() - where packets of known flows are translated, and how they go on; or why not */
-static void print_flowpath(const json_t *f)
+static void print_flowpath(const json_t *f, const json_t *translator)
 {
-	char a[FIGURE_TEXT];
+	const json_t *tables = json_object_get(translator, "fastpath");
+	char a[FIGURE_TEXT], b[FIGURE_TEXT];
 
 	if (!json_is_object(f))
 		return;
@@ -93,7 +94,8 @@ static void print_flowpath(const json_t *f)
 	print_flow_interfaces(json_object_get(f, "interfaces"));
 	printf(LABEL "%s: %s\n", "", strcmp(row_text(f, "way"), "route") == 0 ? "routed" : "redirected",
 		row_text(f, "why_way"));
-	printf(LABEL "room for %s flows; ", "", figure_count(row_count(f, "flows_max"), a));
+	printf(LABEL "%s flows, room for %s; ", "", figure_count(row_count(tables, "flows"), a),
+		figure_count(row_count(f, "flows_max"), b));
 	if (json_is_true(json_object_get(f, "outlives")))
 		printf("they go on if isthmus is killed\n");
 	else
@@ -156,7 +158,7 @@ static void print_roles(const json_t *roles)
 	}
 }
 
-static void print_supervisor(const json_t *s)
+static void print_supervisor(const json_t *s, const json_t *translator)
 {
 	char up[FIGURE_TEXT];
 	const char *config = row_text(s, "config");
@@ -171,7 +173,7 @@ static void print_supervisor(const json_t *s)
 	print_fastpath(json_object_get(s, "dns64_fastpath"));
 	print_device(json_object_get(s, "device"));
 	print_queues(json_object_get(s, "device"));
-	print_flowpath(json_object_get(s, "fastpath"));
+	print_flowpath(json_object_get(s, "fastpath"), translator);
 	if (row_text(s, "metrics")[0])
 		printf(LABEL "http://%s/ (status page), http://%s/metrics\n", "metrics",
 			row_text(s, "metrics"), row_text(s, "metrics"));
@@ -420,7 +422,7 @@ static void print_picture(const struct picture *p, bool is_json)
 		print_json(p->resolver);
 		return;
 	}
-	print_supervisor(p->supervisor);
+	print_supervisor(p->supervisor, p->translator);
 	print_clat(json_object_get(p->supervisor, "clat"), json_object_get(p->translator, "clat"));
 	print_translator(p->translator);
 	print_resolver(p->resolver);

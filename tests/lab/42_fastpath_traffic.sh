@@ -1,0 +1,209 @@
+#!/usr/bin/env bash
+# 42_fastpath_traffic.sh - packets of known flows are translated in the kernel, and arrive as if the translator had done it
+#
+#   client: TCP and UDP both ways, ping, a server of its own that is reached by IPv4 and by itself (hairpin)
+#   gw: offloads on and off; links, neighbours, routes and MTUs that change during a download; rules that drop
+#   server: two links to it, wan4 and wan5
+#
+# That packets took the fast path is seen by the counters, and by the packets that are missing on isthmus0.
+# shellcheck source=tests/lab/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/lab/fastpath.sh
+. "$(dirname "$0")/fastpath.sh"
+LAB_TOOLS="$LAB_TOOLS nft"
+SECONDS_MAX=15
+
+lab_begin "traffic on the fast path"
+must "the lab stands" lab_up
+lab_config dedicated
+set_key fastpath "${LAB_FASTPATH:-tc}"
+cat >"$LAB_DIR/statics" <<-END
+	  static:
+	    - { protocol: tcp, outside: "$POOL4:80", inside: "[$CLIENT6]:8080" }
+	    - { protocol: udp, outside: "$POOL4:7000", inside: "[$CLIENT6]:7777" }
+END
+sed -i "/^    - { /r $LAB_DIR/statics" "$LAB_DIR/isthmus.yaml"
+background "$CLIENT_NS" python3 -u -m http.server --bind "$CLIENT6" -d "$LAB_DIR/www" 8080
+background "$CLIENT_NS" python3 -u "$LAB_ROOT/tests/lab/udp.py" echo 7777 "$CLIENT6"
+background "$SERVER_NS" python3 -u "$LAB_ROOT/tests/lab/udp.py" echo 7001 "$NS4"
+must "the client's own server serves" wait_for 5 client curl -sS -f -o /dev/null "http://[$CLIENT6]:8080/"
+must "the gateway serves" lab_gateway
+
+counter() { isthmus counters --all --json | python3 -c '
+import json, sys
+print(sum(r["value"] for r in map(json.loads, sys.stdin)
+          if r.get("group") == sys.argv[1] and r.get("name") in sys.argv[2:]))' "$@"; }
+# Packets that the host and the translator have exchanged so far.
+of_device() { ip -n "$GW_NS" -j -s link show isthmus0 | python3 -c '
+import json, sys
+s = json.load(sys.stdin)[0]["stats64"]
+print(s["rx"]["packets"] + s["tx"]["packets"])'; }
+# COMMAND succeeds; counters NAMES of the fast path grow by AT-LEAST packets, and isthmus0 sees few.
+goes_fast() {
+	local least=$1 names=$2 counted device
+	shift 2
+	# shellcheck disable=SC2086
+	counted=$(counter "${GROUP:-fastpath}" $names) device=$(of_device)
+	"$@" || return
+	# shellcheck disable=SC2086
+	counted=$(($(counter "${GROUP:-fastpath}" $names) - counted)) device=$(($(of_device) - device))
+	printf '%d packets on the fast path, %d on isthmus0\n' "$counted" "$device"
+	[ "$counted" -ge "$least" ] && [ "$device" -le 60 ]
+}
+offloads() {
+	ip netns exec "$1" ethtool -K "$2" tx "$3" rx "$3" sg "$3" tso "$3" gso "$3" gro "$3" >/dev/null 2>&1
+}
+all_offloads() {
+	offloads "$CLIENT_NS" uplink "$1"; offloads "$GW_NS" lan6 "$1"; offloads "$GW_NS" wan4 "$1"; offloads "$SERVER_NS" uplink "$1"
+}
+# With offloads off a capture has packets as they were on the wire, with checksums.
+checksums_are_right() {
+	local name
+	captures_end
+	for name in "$@"; do
+		[ "$(packets "$name" "tcp or udp or icmp or icmp6")" -gt 100 ] || { echo "nothing in $name"; return 1; }
+		if tcpdump -vv -n -r "$LAB_DIR/$name.pcap" 2>/dev/null | grep -E -B1 "incorrect|bad cksum|bad udp cksum|wrong icmp"; then
+			return 1
+		fi
+	done
+}
+
+section "As the offloads have it"
+step "a download" goes_fast 5000 pkts_46_tcp download
+step "an upload" goes_fast 5000 pkts_64_tcp upload
+section "Without any offload"
+all_offloads off
+client sysctl -qw net.ipv6.conf.uplink.disable_ipv6=0
+tcpdump_all() { ip netns exec "$1" tcpdump -Z root -U -B 16384 -s 1600 -n -i uplink -Q in -w "$LAB_DIR/$2.pcap" 2>"$LAB_DIR/$2.tcpdump" & CAPTURES+=($!); wait_for 5 grep -q "listening on" "$LAB_DIR/$2.tcpdump"; }
+tcpdump_all "$CLIENT_NS" at_client
+tcpdump_all "$SERVER_NS" at_server
+step "a download" goes_fast 5000 pkts_46_tcp download
+step "an upload" goes_fast 5000 pkts_64_tcp upload
+step "UDP, from 1 byte to a full packet" goes_fast 1000 "pkts_64_udp pkts_46_udp" client "$LAB_ROOT/tests/lab/udp.py" sizes "$NS64" 7001 1 1450 2
+step "ping" goes_fast 50 "pkts_64_icmp pkts_46_icmp" client ping -6 -n -q -c 40 -i 0.01 -W 2 "$WEB64"
+step "all checksums were right at the receivers" checksums_are_right at_client at_server
+# The packets of one connection, counted by the client and by the gateway.
+adds_up() {
+	local seen row
+	capture "$CLIENT_NS" uplink one tcp
+	client curl -sS -m 20 --local-port 50001 -o /dev/null "http://[$WEB64]/big" || return
+	captures_end
+	seen=$(packets one "src host $CLIENT6 and tcp src port 50001")/$(packets one "dst host $CLIENT6 and tcp dst port 50001")
+	row=$(isthmus sessions --json | python3 -c '
+import json, sys
+for r in map(json.loads, sys.stdin):
+    if r.get("client", "").endswith("]:50001"):
+        print(r["pkts_64"], r["pkts_46"], sep="/")')
+	same "$row" "$seen"
+}
+step "a session's counters are what the client has sent and got" adds_up
+all_offloads on
+
+section "Other ways"
+from_outside() { server curl -sS -f -m 30 -o "$LAB_DIR/out/got" "http://$POOL4/big" && same "$(hash_of "$LAB_DIR/out/got")" "$BIG_HASH"; }
+by_itself() { client curl -sS -f -m 30 -o "$LAB_DIR/out/got" "http://[64:ff9b::c000:240]/big" && same "$(hash_of "$LAB_DIR/out/got")" "$BIG_HASH"; }
+left() { counter fastpath_left tcp; }
+resets() {
+	local before
+	before=$(left)
+	client python3 -c '
+import socket, struct, sys
+s = socket.create_connection((sys.argv[1], 80))
+s.sendall(b"GET /big HTTP/1.0\r\n\r\n")
+for n in range(40):
+    s.recv(65536)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+s.close()' "$WEB64" && wait_for 3 eval "[ \"\$(left)\" -gt $before ]"
+}
+step "an IPv4 host fetches from the client, by a static binding" goes_fast 5000 pkts_64_tcp from_outside
+hairpins() { GROUP=other goes_fast 100 hairpins by_itself; }
+step "the client fetches from itself, by the pool's address" hairpins
+step "a reset ends the flow" resets
+step "no flow is left of connections that have ended" wait_for 3 eval 'same "$(counter fastpath entered)" "$(counter fastpath_left end tcp config evicted trace)" || isthmus sessions | not grep "tcp.*fast"'
+
+section "A host that changes meanwhile"
+second_link() {
+	ip -n "$SERVER_NS" link add second type veth peer name wan5 netns "$GW_NS" && gw sysctl -qw net.ipv6.conf.wan5.disable_ipv6=1 &&
+		ip -n "$GW_NS" addr add 192.0.3.1/24 dev wan5 && ip -n "$GW_NS" link set wan5 up &&
+		ip -n "$SERVER_NS" addr add 192.0.3.10/24 dev second && ip -n "$SERVER_NS" link set second up &&
+		server sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.second.rp_filter=0 && wait_for 3 is_at wan5
+}
+begin() {
+	client curl -sS -m 15 -o "$LAB_DIR/out/slow" "http://[$WEB64]/slow" 2>"$LAB_DIR/out/curl.err" &
+	CURL=$!
+	wait_for 5 has_grown "${1:-0}"
+}
+has_grown() { [ "$(stat -c %s "$LAB_DIR/out/slow" 2>/dev/null || echo 0)" -gt "$1" ]; }
+goes_on() {
+	local size
+	size=$(stat -c %s "$LAB_DIR/out/slow")
+	wait_for 5 has_grown $((size + 300000))
+}
+# A neighbour's new address is learned by its own announcement, as with any router.
+new_mac() {
+	ip -n "$SERVER_NS" link set uplink address 02:00:00:00:00:77 && ip -n "$GW_NS" neigh del "$NS4" dev wan4 && goes_on
+}
+down_and_up() {
+	gw sysctl -qw net.ipv6.conf.lan6.keep_addr_on_down=1 && ip -n "$GW_NS" link set lan6 down && wait_for 3 not is_at lan6 &&
+		ip -n "$GW_NS" link set lan6 up && wait_for 3 is_at lan6 && goes_on
+}
+other_link() {
+	local before
+	before=$(ip -n "$GW_NS" -j -s link show wan5 | grep -o '"tx":{[^}]*"packets":[0-9]*' | grep -o '[0-9]*$')
+	ip -n "$GW_NS" route replace "$WEB4" via 192.0.3.10 && goes_on &&
+		[ "$(ip -n "$GW_NS" -j -s link show wan5 | grep -o '"tx":{[^}]*"packets":[0-9]*' | grep -o '[0-9]*$')" -gt $((before + 3)) ] &&
+		ip -n "$GW_NS" route del "$WEB4"
+}
+completes() {
+	wait "$CURL" || { cat "$LAB_DIR/out/curl.err"; return 1; }
+	same "$(hash_of "$LAB_DIR/out/slow")" "$BIG_HASH"
+}
+narrow_out() {
+	ip -n "$GW_NS" link set wan4 mtu 1300 && upload && prints "mtu 1320" client ip -6 route get "$WEB64" &&
+		ip -n "$GW_NS" link set wan4 mtu 1500 && client ip -6 route flush cache
+}
+narrow_in() {
+	ip -n "$GW_NS" link set lan6 mtu 1280 && download && prints "mtu 1260" server ip route get "$POOL4" from "$WEB4" &&
+		ip -n "$GW_NS" link set lan6 mtu 1500 && server ip route flush cache
+}
+must "a second link to the server" second_link
+must "a download has begun" begin 500000
+step "the server's MAC address changes: it goes on" new_mac
+step "the link goes down and up: it goes on" down_and_up
+step "the route leads over another link: it goes on, there" other_link
+step "and completes, and is right" completes
+step "a link that becomes narrower on the IPv4 side: the client learns it" narrow_out
+step "one on the IPv6 side: the server does" narrow_in
+
+section "Rules of the host"
+nft_count() { gw nft list chain inet filter forward | sed -n "s/.*counter packets \([0-9]*\) .*$1.*/\1/p"; }
+rules_see() {
+	local before
+	gw nft -f - <<-END
+		table inet filter {
+			chain forward {
+				type filter hook forward priority 0;
+				iifname isthmus0 counter comment "out"
+				oifname isthmus0 counter comment "in"
+			}
+		}
+	END
+	wait_for 3 says_way "routed: the host has rules" && before=$(counter fastpath routed) && goes_fast_unseen download &&
+		[ "$(counter fastpath routed)" -gt $((before + 100)) ] && [ "$(nft_count out)" -gt 100 ]
+}
+# isthmus0 sees packets then, but the translator does not.
+goes_fast_unseen() {
+	local counted
+	counted=$(counter fastpath pkts_46_tcp)
+	"$@" && [ "$(($(counter fastpath pkts_46_tcp) - counted))" -gt 5000 ]
+}
+are_dropped() {
+	begin 500000 && gw nft insert rule inet filter forward iifname isthmus0 meta l4proto tcp drop &&
+		not eval 'sleep 0.5; goes_on' && gw nft flush ruleset && completes
+}
+step "what is translated in the kernel passes them, on isthmus0" rules_see
+step "a rule that drops stops a download that is under way; without it, it completes" are_dropped
+must "its programs are known" remember
+step "the gateway ends by itself on SIGTERM, with status 0" lab_gateway_stop
+step "and leaves nothing" nothing_is_left
+lab_end
