@@ -151,6 +151,7 @@ static void finish(struct reload *r)
 		dns_certificates_replace(s, r->certificates);
 		r->certificates_len = 0;
 		log_set_level(s->conf->log.level);
+		state_file_check(s);
 		log_info("reloaded %s", s->config_path ? s->config_path : "the built-in configuration");
 		if (r->asker)
 			reply_end(r->asker);

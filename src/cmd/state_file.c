@@ -11,6 +11,8 @@
  * what the file says is not true any more, and a file that brings a translator down does so once. What fails costs the sessions
  * and never the start or the stop.
  *
+ * Nothing of its content is read here: the translator does that, inside its sandbox, as the next one does with what it writes.
+ *
  * It says who talks with whom, so it is root's alone; and it is believed only if nobody else could have written it.
  */
 #include "cmd/supervisor.h"
@@ -105,8 +107,12 @@ static int keep_new(const char *path)
 }
 
 /* Better told at the start than at the stop. */
-static void check_writable(const char *path)
+void state_file_check(const struct supervisor *s)
 {
+	const char *path = s->conf->state_file;
+
+	if (!is_on(s))
+		return;
 	int fd = open_new(path);
 
 	if (fd < 0) {
@@ -205,8 +211,7 @@ int state_file_up(struct supervisor *s)
 	if (!s->conf->has_nat64)
 		return 0;
 	s->has_saved = fd >= 0;
-	if (is_on(s))
-		check_writable(s->conf->state_file);
+	state_file_check(s);
 	if (fd < 0)
 		fd = open_null();
 	if (fd < 0)

@@ -179,6 +179,9 @@ json_t *fastdns_row(const struct supervisor *s);
 MUST_CHECK int state_file_up(struct supervisor *s);
 void state_file_down(struct supervisor *s);
 
+/** state_file_check() - see whether the file can be written, as the configuration in force has it; else the log says so */
+void state_file_check(const struct supervisor *s);
+
 /** state_file_taken() - if the translator is ready, it has read the file; whoever is started after it begins with none */
 void state_file_taken(struct supervisor *s);
 

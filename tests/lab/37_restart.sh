@@ -132,7 +132,10 @@ step "the log says so" logged "the sessions are not saved"
 config 4 1024-65535
 sed -i 's#state-file: .*#state-file: none#' "$LAB_DIR/isthmus.yaml"
 must "with state-file: none it starts" lab_gateway
-step "stops" lab_gateway_stop
+sed -i 's#state-file: .*#state-file: /proc/nowhere/sessions#' "$LAB_DIR/isthmus.yaml"
+step "a path that cannot be written is told at a reload" eval 'isthmus reload && logged "/proc/nowhere/sessions cannot be written"'
+sed -i 's#state-file: .*#state-file: none#' "$LAB_DIR/isthmus.yaml"
+step "and stops, switched off again" eval 'isthmus reload && lab_gateway_stop'
 nothing_is_left() { ! ls "$LAB_DIR/state" | grep .; }
 step "and leaves no file" nothing_is_left
 
