@@ -43,7 +43,7 @@ static bool is_denied(const struct nat64 *n, struct addr4 a)
 }
 
 /* RFC 6052 s3.1: the well-known prefix must not stand for an IPv4 address that is not global. */
-static bool is_forbidden_non_global(const struct nat64 *n, uint8_t prefix, struct addr4 a)
+static inline bool is_forbidden_non_global(const struct nat64 *n, uint8_t prefix, struct addr4 a)
 {
 	if (n->cfg.allow_non_global || !addr6_eq(n->cfg.prefixes[prefix].addr, WELL_KNOWN_PREFIX.addr))
 		return false;
@@ -51,7 +51,7 @@ static bool is_forbidden_non_global(const struct nat64 *n, uint8_t prefix, struc
 	return !special4_is_global(a) && !state_pool_has_address(n->state, a);
 }
 
-bool nat64_admits(const struct nat64 *n, struct addr6 src, uint8_t prefix, struct addr4 dst)
+COLD bool nat64_admits(const struct nat64 *n, struct addr6 src, uint8_t prefix, struct addr4 dst)
 {
 	return !is_in_any_prefix(n, src) && !is_denied(n, dst) && !is_forbidden_non_global(n, prefix, dst);
 }

@@ -257,20 +257,23 @@ void state_session_used(struct state *s, uint32_t id, nsec when)
 		e->expires = life;
 }
 
+COLD static void tell_move(struct state *s, uint32_t id, nsec now)
+{
+	s->cache.moves(s->cache.ctx, id, now);
+}
+
 void state_session_step(struct state *s, uint32_t id, struct tcp_step step, nsec now)
 {
 	struct session *e = &s->sessions.at[id];
 
 	if (step.next != e->tcp) {
-		bool leaves = e->cached == SESSION_IS_CACHED && step.next != TCP_ESTABLISHED;
-
 		if (UNLIKELY(s->bindings.at[e->binding].b.guard != GUARD_NONE))
 			state_guard_step(s, id, step);
 		s->by_tcp[e->tcp]--;
 		s->by_tcp[step.next]++;
 		e->tcp = (enum tcp_state)step.next;
-		if (UNLIKELY(leaves))
-			s->cache.moves(s->cache.ctx, id, now);
+		if (UNLIKELY(e->cached == SESSION_IS_CACHED) && e->tcp != TCP_ESTABLISHED)
+			tell_move(s, id, now);
 	}
 	if (step.life != TCP_KEEP)
 		set_lifetime(s, id, step.life, now);
