@@ -46,9 +46,7 @@
 #include "addr/embed.h"
 #include "nat64/ftp.h"
 #include "nat64/recorder.h"
-#include "nat64/siit.h"
 #include "nat64/stateless.h"
-#include "xlat/checksum.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -62,126 +60,6 @@
 #define HARVEST_BUDGET 512 /* entries that one tick takes the numbers of */
 
 _Static_assert(FULL_PAUSE < SESSION_IS_CACHED && NEVER_PAUSE < SESSION_IS_CACHED, "a pause is no mark");
-
-/* --- what the slots say --- */
-
-static const uint8_t number_of[PROTO_COUNT] = {
-	[PROTO_TCP] = IPPROTO_TCP_NR,
-	[PROTO_UDP] = IPPROTO_UDP_NR,
-	[PROTO_ICMP] = IPPROTO4_ICMP,
-};
-
-static uint16_t wire16(uint16_t v)
-{
-	uint8_t bytes[2];
-	uint16_t w;
-
-	be16_put(bytes, v);
-	bytes_copy(&w, bytes, sizeof(w));
-	return w;
-}
-
-static uint32_t wire32(struct addr4 a)
-{
-	uint8_t bytes[4];
-	uint32_t w;
-
-	addr4_put(bytes, a);
-	bytes_copy(&w, bytes, sizeof(w));
-	return w;
-}
-
-/* A change as abi.h wants it, and the change back. */
-struct change {
-	uint16_t there, back;
-};
-
-static struct change change_of(csum from, csum to)
-{
-	return (struct change){ wire16(csum_fold(to + csum_less(from))),
-		wire16(csum_fold(from + csum_less(to))) };
-}
-
-/* RFC 4443 s2.3: the sum of ICMPv6 has a pseudo-header, that of ICMPv4 has none. */
-static struct change addresses_change(const struct session *e, const struct binding *b, struct addr6 remote6)
-{
-	csum v6 = csum_addr6(b->in) + csum_addr6(remote6);
-	csum v4 = csum_addr4(b->out) + csum_addr4(e->remote);
-
-	return b->proto == PROTO_ICMP ? change_of(v6 + IPPROTO6_ICMP, 0) : change_of(v6, v4);
-}
-
-/* RFC 6146 s3.8 */
-static bool is_hairpin(const struct nat64 *n, const struct session *e, const struct binding *b)
-{
-	uint16_t port = b->proto == PROTO_ICMP ? b->out_port : e->remote_port;
-
-	return state_pool_find(n->state, e->remote, port) >= 0;
-}
-
-void flow_slots_of(const struct nat64 *n, const struct session *e, const struct binding *b, uint16_t epoch,
-	struct flow64_slot *ret64, struct flow46_slot *ret46)
-{
-	struct addr6 remote6 = embed_addr(n->cfg.prefixes[b->prefix], e->remote);
-	struct change addrs = addresses_change(e, b, remote6), ports = change_of(b->in_port, b->out_port);
-	bool is_echo = b->proto == PROTO_ICMP;
-	struct flow64_slot s = {
-		.epoch = epoch,
-		.flags = is_hairpin(n, e, b) ? FLOW_HAIRPIN : 0,
-		.dst = wire32(e->remote),
-		.sport = wire16(b->in_port),
-		.dport = wire16(is_echo ? b->in_port : e->remote_port),
-		.proto = number_of[b->proto],
-		.prefix = b->prefix,
-		.out_port = wire16(b->out_port),
-		.out = wire32(b->out),
-		.sum_addrs = addrs.there,
-		.sum_ports = ports.there,
-	};
-	struct flow46_slot t = {
-		.epoch = epoch,
-		.remote = s.dst,
-		.out = s.out,
-		.remote_port = wire16(is_echo ? b->out_port : e->remote_port),
-		.out_port = s.out_port,
-		.proto = s.proto,
-		.prefix = s.prefix,
-		.in_port = s.sport,
-		.sum_addrs = addrs.back,
-		.sum_ports = ports.back,
-	};
-
-	addr6_put(s.in, b->in);
-	addr6_put(t.in, b->in);
-	*ret64 = s;
-	*ret46 = t;
-}
-
-static struct flow_head head_of(const struct nat64 *n)
-{
-	const struct nat64_config *c = &n->cfg;
-	unsigned mtu = c->lowest_ipv6_mtu > IP6_MIN_MTU ? c->lowest_ipv6_mtu : IP6_MIN_MTU;
-	unsigned other = c->siit.lowest_ipv6_mtu > IP6_MIN_MTU ? c->siit.lowest_ipv6_mtu : IP6_MIN_MTU;
-	struct flow_head h = { .lowest_ipv6_mtu = siit_is_on(&c->siit) && other < mtu ? other : mtu };
-	uint32_t first = c->state.pool_len > 0 ? c->state.pool[0].prefix.addr.v : UINT32_MAX;
-	uint32_t mask = UINT32_MAX;
-
-	for (unsigned i = 0; i < c->prefixes_len; i++) {
-		if (c->prefixes[i].len > 96)
-			continue; /* a number that no prefix has now (reload.c) */
-		addr6_put(h.prefixes[i].addr, c->prefixes[i].addr);
-		h.prefixes[i].len = c->prefixes[i].len;
-	}
-	for (unsigned i = 0; i < c->state.pool_len; i++) {
-		const struct prefix4 *p = &c->state.pool[i].prefix;
-		uint32_t fixed = p->len > 0 ? UINT32_MAX << (32 - p->len) : 0;
-
-		mask &= fixed & ~(p->addr.v ^ first);
-	}
-	h.pool = wire32((struct addr4){ first & mask });
-	h.pool_mask = wire32((struct addr4){ mask });
-	return h;
-}
 
 /* --- entries --- */
 
@@ -373,7 +251,7 @@ bool flow_may_be_cached(const struct nat64 *n, const struct session *e, const st
 
 	/* Replies pass whatever the rules for the other direction say: they alone may keep a session. */
 	return nat64_admits(n, b->in, b->prefix, e->remote) &&
-	       !(is_shared_address(n, e->remote) && !is_hairpin(n, e, b)) &&
+	       !(is_shared_address(n, e->remote) && !flow_is_hairpin(n, e, b)) &&
 	       !stateless_may_take(n, (struct tuple6){ .src = b->in, .dst = remote6 },
 		       (struct tuple4){ .src = b->out, .dst = e->remote });
 }
@@ -502,7 +380,7 @@ nsec flowcache_tick(struct flowcache *f, nsec now)
 
 void flowcache_change(struct flowcache *f)
 {
-	struct flow_head h = head_of(f->n);
+	struct flow_head h = flow_head_of(f->n);
 
 	f->epoch = flow_epoch_next(f->epoch);
 	flow_publish(f->maps, &h, f->epoch);
@@ -536,7 +414,7 @@ int flowcache_new(struct nat64 *n, const struct flow_maps *m, nsec now)
 	f->entries = calloc(f->max, sizeof(*f->entries));
 	if (!f->entries || flowpairs_init(f) < 0)
 		return -ENOMEM;
-	struct flow_head h = head_of(n);
+	struct flow_head h = flow_head_of(n);
 	const struct state_cache cache = { .ask = on_ask, .moves = on_move, .ends = on_end, .ctx = f };
 
 	f->epoch = flow_start_epoch(m, &h);

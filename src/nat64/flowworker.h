@@ -80,6 +80,12 @@ bool flow_may_be_cached(const struct nat64 *n, const struct session *e, const st
 void flow_slots_of(const struct nat64 *n, const struct session *e, const struct binding *b, uint16_t epoch,
 	struct flow64_slot *ret64, struct flow46_slot *ret46);
 
+/** flow_is_hairpin() - whether the session's peer is another of our clients (RFC 6146 s3.8) */
+bool flow_is_hairpin(const struct nat64 *n, const struct session *e, const struct binding *b);
+
+/** flow_head_of() - what a configuration makes of all slots; keys and epoch are not set */
+struct flow_head flow_head_of(const struct nat64 *n);
+
 /** flow_used_at() - when a session's slots were used; 0: never. It has some. */
 nsec flow_used_at(const struct flowcache *f, uint32_t session, nsec now);
 
