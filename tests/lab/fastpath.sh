@@ -36,3 +36,31 @@ kill_all() {
 	wait "$GATEWAY_PID" 2>/dev/null
 	wait_for 5 eval '[ -z "$(role_pids translator)" ]'
 }
+
+counter() { isthmus counters --all --json | python3 -c '
+import json, sys
+print(sum(r["value"] for r in map(json.loads, sys.stdin)
+          if r.get("group") == sys.argv[1] and r.get("name") in sys.argv[2:]))' "$@"; }
+# Packets that the host and the translator have exchanged so far.
+of_device() { ip -n "$GW_NS" -j -s link show isthmus0 | python3 -c '
+import json, sys
+s = json.load(sys.stdin)[0]["stats64"]
+print(s["rx"]["packets"] + s["tx"]["packets"])'; }
+# COMMAND succeeds; counters NAMES of the fast path grow by AT-LEAST packets, and isthmus0 sees few.
+goes_fast() {
+	local least=$1 names=$2 counted device
+	shift 2
+	# shellcheck disable=SC2086
+	counted=$(counter "${GROUP:-fastpath}" $names) device=$(of_device)
+	"$@" || return
+	# shellcheck disable=SC2086
+	counted=$(($(counter "${GROUP:-fastpath}" $names) - counted)) device=$(($(of_device) - device))
+	printf '%d packets on the fast path, %d on isthmus0\n' "$counted" "$device"
+	[ "$counted" -ge "$least" ] && [ "$device" -le 60 ]
+}
+offloads() {
+	ip netns exec "$1" ethtool -K "$2" tx "$3" rx "$3" sg "$3" tso "$3" gso "$3" gro "$3" >/dev/null 2>&1
+}
+all_offloads() {
+	offloads "$CLIENT_NS" uplink "$1"; offloads "$GW_NS" lan6 "$1"; offloads "$GW_NS" wan4 "$1"; offloads "$SERVER_NS" uplink "$1"
+}
