@@ -19,14 +19,17 @@ static bool is_usable(const struct direct_server *s, nsec now)
 	return now >= s->rests_until;
 }
 
-/* One that was never asked counts as fast. */
-static int fastest(const struct direct_server *s, unsigned len, nsec now)
+/* One that was never asked counts as fast, once. Of several that are as fast any, so that the first is not asked alone. */
+static int fastest(const struct direct_server *s, unsigned len, unsigned dice, nsec now)
 {
 	int best = -1;
 
-	for (unsigned i = 0; i < len; i++)
+	for (unsigned k = 0; k < len; k++) {
+		unsigned i = (dice + k) % len;
+
 		if (is_usable(&s[i], now) && (best < 0 || s[i].rtt < s[best].rtt))
 			best = (int)i;
+	}
 	return best;
 }
 
@@ -38,21 +41,24 @@ static void rest(struct direct_server *s, nsec now)
 
 int direct_server_choose(struct direct_server *s, unsigned len, uint16_t dice, nsec now)
 {
-	int i = fastest(s, len, now);
+	unsigned any = dice / EXPLORE;
+	int i = fastest(s, len, any, now);
 
-	if (dice % EXPLORE == 0 && len > 1) {
-		unsigned other = dice / EXPLORE % len;
-
-		i = is_usable(&s[other], now) ? (int)other : i;
-	}
-	if (i >= 0 && s[i].rests_until > 0)
+	if (dice % EXPLORE == 0 && is_usable(&s[any % len], now))
+		i = (int)(any % len);
+	if (i < 0)
+		return i;
+	if (s[i].rests_until > 0)
 		rest(&s[i], now); /* unless it answers this one */
+	if (s[i].rtt == 0)
+		s[i].rtt = LOST_RTT; /* the same */
 	return i;
 }
 
 static void measure(struct direct_server *s, nsec rtt)
 {
-	s->rtt = s->rtt == 0 ? rtt : s->rtt - s->rtt / RTT_WEIGHT + rtt / RTT_WEIGHT;
+	s->rtt = !s->is_measured ? rtt : s->rtt - s->rtt / RTT_WEIGHT + rtt / RTT_WEIGHT;
+	s->is_measured = true;
 }
 
 bool direct_server_answered(struct direct_server *s, nsec rtt)
@@ -75,6 +81,6 @@ bool direct_server_failed(struct direct_server *s, nsec now)
 	if (s->fails < DIRECT_FAILS)
 		return false;
 	rest(s, now);
-	s->rtt = 0;
+	s->is_measured = false;
 	return true;
 }

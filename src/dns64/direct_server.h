@@ -9,7 +9,8 @@
 
 struct direct_server {
 	struct dns_endpoint to;
-	nsec rtt;	  /* smoothed; 0: not known */
+	nsec rtt; /* smoothed; 0: never asked; what a lost question counts as until there is an answer */
+	bool is_measured; /* there was one */
 	unsigned fails;	  /* in a row */
 	unsigned rests;	  /* in a row */
 	nsec rests_until; /* then one question is put to it; 0: it does not rest */

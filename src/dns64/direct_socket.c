@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #define DRAWS 4096 /* of a port; if most are reserved, many are needed */
+#define QUERY_MAX (DNS_HEADER_LEN + DNS_NAME_MAX + 4 + DNS_OPT_LEN)
+#define UDP_SIZE 1232 /* as edns-buffer-size of engine_config.c */
 #define BINDS 20   /* tries to bind one */
 
 void port_set_read(struct port_set *s, const char *text)
@@ -89,4 +91,28 @@ int direct_socket_open(
 	}
 	*ret_fd = fd;
 	return 0;
+}
+
+/* As libunbound asks: RD, and in OPT the size and DO (RFC 6891 s6.1.2, RFC 3225 s3). */
+bool direct_socket_send(int fd, const struct dns_question *q, uint16_t id)
+{
+	static const struct dns_opt opt = { .udp_size = UDP_SIZE, .dnssec_ok = true, .ede = -1 };
+	uint8_t query[QUERY_MAX];
+	struct dns_wr w;
+
+	dns_wr_begin(&w, query, sizeof(query));
+	dns_wr_question(&w, q);
+	dns_wr_opt(&w, &opt);
+	size_t len = dns_wr_end(&w, id, DNS_RD);
+
+	return send(fd, query, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
+}
+
+int direct_socket_receive(int fd, struct direct_batch *b)
+{
+	for (unsigned i = 0; i < DIRECT_BATCH; i++) {
+		b->io[i] = (struct iovec){ .iov_base = b->bytes[i], .iov_len = sizeof(b->bytes[i]) };
+		b->heads[i].msg_hdr = (struct msghdr){ .msg_iov = &b->io[i], .msg_iovlen = 1 };
+	}
+	return recvmmsg(fd, b->heads, DIRECT_BATCH, MSG_DONTWAIT, NULL);
 }

@@ -1,12 +1,15 @@
 /*
- * direct_socket.h - sockets to an upstream, each at a port that nobody should know (private to direct.c)
+ * direct_socket.h - sockets to an upstream, each at a port that nobody should know (private to direct_open.c)
  */
 #ifndef ISTHMUS_DNS64_DIRECT_SOCKET_H
 #define ISTHMUS_DNS64_DIRECT_SOCKET_H
 
 #include "base/random.h"
 #include "dns64/config.h"
-#include "loop/loop.h"
+#include "dns64/scrub.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 #define DIRECT_PORT_MIN                                                                                      \
 	10240 /* below are ports of services, which a socket of ours would keep from starting */
@@ -33,5 +36,20 @@ static inline bool port_set_has(const struct port_set *s, uint16_t port)
  */
 MUST_CHECK int direct_socket_open(const struct dns_endpoint *to, const struct port_set *avoid,
 	struct random_stock *random, int *ret_fd);
+
+/** direct_socket_send() - send a question of identifier @id; false if the network does not take it */
+MUST_CHECK bool direct_socket_send(int fd, const struct dns_question *q, uint16_t id);
+
+#define DIRECT_BATCH 8 /* datagrams that a system call takes */
+
+/* What came with one of them. */
+struct direct_batch {
+	struct mmsghdr heads[DIRECT_BATCH]; /* msg_len is the length */
+	struct iovec io[DIRECT_BATCH];
+	uint8_t bytes[DIRECT_BATCH][SCRUBBED_MAX]; /* what was longer is cut, and cannot be read then */
+};
+
+/** direct_socket_receive() - take what is there, DIRECT_BATCH at most; how many, or -1 with errno */
+MUST_CHECK int direct_socket_receive(int fd, struct direct_batch *b);
 
 #endif

@@ -12,6 +12,7 @@
 #include "dns64/sockaddr.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <unistd.h>
 
 #define ASKS 256
@@ -772,4 +773,30 @@ TEST(a_host_whose_ports_are_all_reserved_has_no_socket)
 	port_set_read(&s, "1-65535");
 	CHECK_INT(direct_socket_open(&to, &s, &random, &fd), -EADDRINUSE);
 	CHECK_INT(fd, 77);
+}
+
+/* 192.0.2.1 has no route in a network namespace of its own; neither has a host whose link is down. */
+TEST(a_server_without_a_route_is_left_to_libunbound_and_rests)
+{
+	struct dns64_config c = { .upstream_mode = UPSTREAM_FORWARD, .upstream_len = 1 };
+	struct direct *d;
+
+	if (unshare(CLONE_NEWNET) < 0)
+		test_skip("needs root, for a network namespace");
+	start(&f, "");
+	c.upstream[0].to = (struct dns_endpoint){ .is4 = true, .a4 = { 0xc0000201 }, .port = 53 };
+	REQUIRE(direct_new(&c, 1u << 20, "", f.loop, &f.counters,
+			(struct direct_owner){ answered, settled, soon, &f }, &d) == 0);
+	for (unsigned i = 0; i < 4; i++) {
+		struct dns_question q = question_of("www.example", "A");
+		struct direct_wait w = { .question = NULL };
+		const uint8_t *msg;
+		size_t len;
+
+		CHECK_INT(direct_ask(d, &q, &w, &msg, &len), DIRECT_HANDED);
+	}
+	CHECK_INT(f.counters.upstream_direct_full, 3);
+	CHECK_INT(f.counters.upstream_direct_resting, 1);
+	direct_free(d);
+	finish(&f);
 }
