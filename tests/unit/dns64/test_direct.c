@@ -8,7 +8,6 @@
 
 #include "base/log.h"
 #include "dns64/direct.h"
-#include "dns64/direct_socket.h"
 #include "dns64/sockaddr.h"
 
 #include <errno.h>
@@ -747,32 +746,6 @@ TEST(what_only_libunbound_can_do_leaves_all_to_it)
 		CHECK_INT(direct_is_possible(&configs[i].config), configs[i].is_possible);
 	}
 	test_row(NULL);
-}
-
-TEST(lists_of_reserved_ports_are_read)
-{
-	static struct port_set s;
-
-	port_set_read(&s, "8080,9148,32000-32002,65535\n");
-	CHECK(port_set_has(&s, 8080) && port_set_has(&s, 9148) && port_set_has(&s, 65535));
-	CHECK(port_set_has(&s, 32000) && port_set_has(&s, 32001) && port_set_has(&s, 32002));
-	CHECK(!port_set_has(&s, 8081) && !port_set_has(&s, 31999) && !port_set_has(&s, 32003) &&
-		!port_set_has(&s, 0));
-	port_set_read(&s, "");
-	port_set_read(&s, "x,-,99999999999999999999,5-");
-	CHECK(!port_set_has(&s, 1));
-}
-
-TEST(a_host_whose_ports_are_all_reserved_has_no_socket)
-{
-	struct dns_endpoint to = { .is4 = true, .a4 = { INADDR_LOOPBACK }, .port = 53 };
-	static struct random_stock random;
-	static struct port_set s;
-	int fd = 77;
-
-	port_set_read(&s, "1-65535");
-	CHECK_INT(direct_socket_open(&to, &s, &random, &fd), -EADDRINUSE);
-	CHECK_INT(fd, 77);
 }
 
 /* 192.0.2.1 has no route in a network namespace of its own; neither has a host whose link is down. */
