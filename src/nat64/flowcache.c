@@ -26,8 +26,7 @@
  * nothing.
  *
  * Counting. The programs count in the slots. When a flow has left, its numbers are added to the session once, after the
- * grace; if the session ends, at once, and the few packets that were on their way are in the totals only. Whoever shows a
- * session meanwhile asks nat64_session_now().
+ * grace. Whoever shows a session meanwhile asks nat64_session_now(). Totals are the programs' own (flow_totals()).
  *
  * Time. The session's own timer runs on. When it is due, state/ asks when the slots were used, and gives the session its life from
  * then on; so a session lives as long as if its packets had come to us, but for CLOCK_SLACK_MS (flowtable.c).
@@ -321,7 +320,6 @@ static void on_end(void *ctx, uint32_t session, nsec now)
 
 	if (e->stage == FLOW_STAGE_LIVE)
 		flowcache_leave(f, session, FLOW_LEAVE_END, now);
-	flow_add_noted(f, session, state_session_at(f->n->state, session));
 	e->is_orphan = true;
 }
 

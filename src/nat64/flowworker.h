@@ -18,7 +18,7 @@ struct flow_entry {
 	uint32_t next;	   /* of those that end, the next in order of time; or STATE_END */
 	uint16_t epoch;
 	uint8_t stage;	/* enum flow_stage */
-	bool is_orphan; /* the session is gone, and what passed until then is in it */
+	bool is_orphan; /* the session is gone */
 };
 
 struct pair_counter; /* flowpairs.c */

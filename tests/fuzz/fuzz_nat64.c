@@ -4,12 +4,12 @@
  *
  * Input: records of a header byte, a byte of offload flags, a length or time of 16 bits, and the packet. Header byte:
  * bits 0-1 are 3 for time, else a packet; 2: leave its addresses; 3: aim at the pool; 4: make it a fragment of one of four
- * datagrams. Bit 7 of the first one: the pool is shared with the host; bit 6: two of the four hosts have mappings, and are
+ * datagrams. Of time: 2: the kernel's programs translate a packet of every flow in the tables first; 3: a reload. Bit 7 of the first one: the pool is shared with the host; bit 6: two of the four hosts have mappings, and are
  * aimed at instead of every other remote, and a third one is lent an address by DNS46; bit 5: missing checksums are computed for them.
  */
 #include "addr/embed.h"
 #include "base/bytes.h"
-#include "nat64/nat64.h"
+#include "nat64/flowcache.h"
 #include "xlat/checksum.h"
 #include "xlat/header.h"
 
@@ -76,7 +76,50 @@ static void add_siit(struct nat64_config *c, uint8_t first)
 	};
 }
 
-static struct nat64 *translator(nsec now, uint8_t first)
+#define FLOW_SETS 2 /* soon full */
+
+static struct flow64_set flows64[FLOW_SETS];
+static struct flow46_set flows46[FLOW_SETS];
+static struct flow_pair_set pairs[FLOW_SETS];
+static struct flow_head head;
+
+static struct flow_maps maps = { .flows64 = flows64,
+	.sets64 = FLOW_SETS,
+	.flows46 = flows46,
+	.sets46 = FLOW_SETS,
+	.pairs = pairs,
+	.pair_sets = FLOW_SETS,
+	.head = &head };
+
+static void flows_begin(void)
+{
+	bytes_zero(flows64, sizeof(flows64));
+	bytes_zero(flows46, sizeof(flows46));
+	bytes_zero(pairs, sizeof(pairs));
+	head = (struct flow_head){ .key = { 0x9e3779b97f4a7c15u, 5 } };
+	if (flow_claims_new(&maps, FLOW_START_EMPTY) < 0)
+		abort();
+}
+
+/* As the programs do it. */
+static void flows_pass(nsec now)
+{
+	for (unsigned i = 0; i < FLOW_SETS * FLOW_WAYS; i++) {
+		struct flow64_slot *s = &flows64[i / FLOW_WAYS].way[i % FLOW_WAYS];
+		struct flow46_slot *t = &flows46[i / FLOW_WAYS].way[i % FLOW_WAYS];
+
+		if (s->epoch == head.epoch) {
+			s->seen = (uint32_t)(now / MSEC);
+			s->pkts++;
+		}
+		if (t->epoch == head.epoch) {
+			t->seen = (uint32_t)(now / MSEC);
+			t->pkts++;
+		}
+	}
+}
+
+static struct nat64 *translator(nsec now, uint8_t first, struct nat64_config *ret)
 {
 	bool is_shared = first & FIRST_SHARED;
 	struct nat64_config c = {
@@ -92,6 +135,9 @@ static struct nat64 *translator(nsec now, uint8_t first)
 	c.state.pool_len = 1;
 	if (first & FIRST_SIIT)
 		add_siit(&c, first);
+	flows_begin();
+	c.flows = &maps;
+	*ret = c;
 	if (nat64_new(&c, seed, now, &n) < 0)
 		abort();
 	return n;
@@ -150,12 +196,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct nat64_out out = { .send = look, .ctx = NULL };
 	nsec now = 1000 * NSEC;
 	uint8_t first = len > 0 ? data[0] : 0;
-	struct nat64 *n = translator(now, first);
+	struct nat64_config config;
+	struct nat64 *n = translator(now, first, &config);
 	uint8_t mode, flags;
 	uint16_t size;
 
 	while (rd_u8(&r, &mode) && rd_u8(&r, &flags) && rd_be16(&r, &size)) {
 		if ((mode & 3) == 3) {
+			if (mode & 4)
+				flows_pass(now);
+			if (mode & 8 && nat64_update(n, &config) < 0)
+				abort();
 			now += (nsec)size * NSEC;
 			nat64_tick(n, now, &out);
 			continue;
@@ -183,5 +234,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (!nat64_validate(n))
 		abort();
 	nat64_free(n);
+	flow_claims_free(&maps);
 	return 0;
 }

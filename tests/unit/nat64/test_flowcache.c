@@ -716,6 +716,29 @@ TEST(without_room_for_any_flow_everything_works)
 	fast_free(f);
 }
 
+TEST(half_a_flow_is_no_flow_and_takes_no_room)
+{
+	struct flowmodel *m = flowmodel_new(SETS, 0);
+	struct bench *b = bench_config();
+
+	flow_claims_free(&m->maps);
+	m->maps.sets46 = 0; /* so the other half never has a place */
+	REQUIRE(flow_claims_new(&m->maps, FLOW_START_EMPTY) == 0);
+	b->cfg.flows = &m->maps;
+	bench_start(b);
+	b->now += NSEC;
+	struct fast f = { b, m };
+	uint16_t port = port_of_udp(f);
+
+	for (unsigned i = 0; i < 300; i++)
+		CHECK(!udp_in(f, port));
+	CHECK(count(f).full > 1);
+	tick(f); /* what is owned has its entry */
+	for (unsigned i = 0; i < SETS; i++)
+		CHECK_INT(m->maps.flows64[i].way[0].epoch, 0);
+	fast_free(f);
+}
+
 TEST(the_head_says_what_the_translator_does)
 {
 	struct bench *b = bench_config();
