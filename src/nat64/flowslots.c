@@ -96,12 +96,22 @@ void flow_slots_of(const struct nat64 *n, const struct session *e, const struct 
 	*ret46 = t;
 }
 
+/* Of both halves the less: what is between goes to the translator, which knows which of them it is. */
+static unsigned lowest_mtu(const struct nat64_config *c)
+{
+	unsigned with = c->lowest_ipv6_mtu > 0 ? c->lowest_ipv6_mtu : IP6_MIN_MTU;
+	unsigned without = c->siit.lowest_ipv6_mtu > 0 ? c->siit.lowest_ipv6_mtu : IP6_MIN_MTU;
+
+	if (!nat64_is_stateful(c))
+		return without;
+	return siit_is_on(&c->siit) && without < with ? without : with;
+}
+
 struct flow_head flow_head_of(const struct nat64 *n)
 {
 	const struct nat64_config *c = &n->cfg;
-	unsigned mtu = c->lowest_ipv6_mtu > IP6_MIN_MTU ? c->lowest_ipv6_mtu : IP6_MIN_MTU;
-	unsigned other = c->siit.lowest_ipv6_mtu > IP6_MIN_MTU ? c->siit.lowest_ipv6_mtu : IP6_MIN_MTU;
-	struct flow_head h = { .lowest_ipv6_mtu = siit_is_on(&c->siit) && other < mtu ? other : mtu };
+	bool has_pairs = siit_is_on(&c->siit) && n->flows->maps->pair_sets > 0;
+	struct flow_head h = { .has_pairs = has_pairs, .lowest_ipv6_mtu = lowest_mtu(c) };
 	uint32_t first = c->state.pool_len > 0 ? c->state.pool[0].prefix.addr.v : UINT32_MAX;
 	uint32_t mask = UINT32_MAX;
 

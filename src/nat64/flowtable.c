@@ -222,7 +222,8 @@ void flow_claims_free(struct flow_maps *m)
 static bool means_the_same(const struct flow_head *a, const struct flow_head *b)
 {
 	return bytes_equal(a->prefixes, b->prefixes, sizeof(a->prefixes)) && a->pool == b->pool &&
-	       a->pool_mask == b->pool_mask && a->lowest_ipv6_mtu == b->lowest_ipv6_mtu;
+	       a->pool_mask == b->pool_mask && a->lowest_ipv6_mtu == b->lowest_ipv6_mtu &&
+	       a->has_pairs == b->has_pairs;
 }
 
 uint32_t flow_start_epoch(const struct flow_maps *m, const struct flow_head *want)
@@ -262,6 +263,7 @@ void flow_publish(const struct flow_maps *m, const struct flow_head *want, uint3
 		h->pool = want->pool;
 		h->pool_mask = want->pool_mask;
 		h->lowest_ipv6_mtu = want->lowest_ipv6_mtu;
+		h->has_pairs = want->has_pairs;
 		bytes_copy(h->prefixes, want->prefixes, sizeof(h->prefixes));
 		__atomic_store_n(&h->epoch, epoch, __ATOMIC_RELEASE);
 	}

@@ -101,7 +101,7 @@ bool flow_table_read(const struct flow_table *t, uint32_t slot, void *ret);
 
 /**
  * flow_publish() - say what all slots mean
- * @want:	prefixes, pool and MTU; the rest is not looked at
+ * @want:	keys and epoch are not looked at
  * @epoch:	of the configuration that it comes from
  *
  * Of several workers with one configuration the first one publishes it; for the others nothing is left to do.

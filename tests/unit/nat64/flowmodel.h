@@ -175,7 +175,7 @@ static inline struct flow_pair *flowmodel_find_pair(struct flowmodel *m, const s
 {
 	struct flow_pair key = { .is_46 = v->version == 4 };
 
-	if (m->maps.pair_sets == 0)
+	if (m->maps.pair_sets == 0 || !m->head.has_pairs)
 		return NULL;
 	if (key.is_46) {
 		key.src4 = wire4_of(v->src4);

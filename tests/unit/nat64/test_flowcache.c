@@ -201,6 +201,29 @@ TEST(tcp_is_entered_when_established_and_leaves_with_a_fin_rfc6146_s3_5_2_2)
 	fast_free(f);
 }
 
+TEST(a_connection_that_is_half_closed_lives_by_what_passed_before)
+{
+	for (unsigned side = 0; side < 2; side++) {
+		struct fast f = fast_new();
+		uint16_t port = tcp_entered(f);
+		struct session s;
+		bool cached;
+
+		pass(f, 7000 * NSEC);
+		CHECK(tcp_in(f, port, TCP_ACK));
+		nsec used = f.b->now;
+
+		pass(f, 300 * NSEC);
+		CHECK(!(side == 0 ? tcp_out(f, TCP_FIN | TCP_ACK) : tcp_in(f, port, TCP_FIN | TCP_ACK)));
+		pass(f, NSEC);
+		REQUIRE(only_session(f, &cached, &s));
+		CHECK(!cached);
+		CHECK_INT(s.expires,
+			used + 7440 * NSEC); /* RFC 6146 s3.5.2.2: a FIN says nothing of the lifetime */
+		fast_free(f);
+	}
+}
+
 TEST(a_reset_takes_the_flow_out_and_its_four_minutes_run)
 {
 	struct fast f = fast_new();

@@ -141,8 +141,9 @@ static void from_client(struct pair *p)
 		.dst = embedded(to, below(p, 8) == 0),
 		.hop_limit = hops_of(p) };
 	uint16_t dport = is_pool ? some_port(p) : (uint16_t)(20 + below(p, 3));
+	uint8_t flags = below(p, 2) ? TCP_SYN : flags_of(p);
 
-	craft_any(p, &ip, proto, (uint16_t)(7000 + below(p, 3)), dport, flags_of(p));
+	craft_any(p, &ip, proto, (uint16_t)(7000 + below(p, 3)), dport, flags);
 	put_both(p);
 }
 

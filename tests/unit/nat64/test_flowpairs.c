@@ -152,6 +152,19 @@ TEST(what_is_turned_around_is_not_entered_rfc7757_s4)
 	fast_free(f);
 }
 
+TEST(the_second_way_of_a_hairpin_is_not_that_of_packets_from_outside_rfc7757_s4_2_1)
+{
+	struct fast f = fast_new();
+
+	for (unsigned i = 0; i < 30; i++) {
+		CHECK(!out(f, HOST_A, HOST_B_SEEN));
+		expect6(f.b, HOST_A_SEEN, HOST_B);
+	}
+	CHECK(!out(f, HOST_A4, HOST_B4));
+	expect6(f.b, HOST_A, HOST_B);
+	fast_free(f);
+}
+
 TEST(a_full_set_takes_a_pair_when_another_was_idle)
 {
 	static const char *const hosts[] = { "2001:db8:cccc::1", "2001:db8:cccc::2", "2001:db8:cccc::3",
