@@ -23,7 +23,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define NO_TC_LINKS "ISTHMUS_NO_TC_LINKS" /* in the environment; docs/host.md */
+/* In the environment; docs/host.md. */
+#define NO_TC_LINKS "ISTHMUS_NO_TC_LINKS"
+#define NO_FASTPATH "ISTHMUS_NO_FASTPATH"
 #define FLOWS_MAX 262144u		  /* if not configured */
 #define PAIRS 65536u
 #define LOOK_SOON MSEC
@@ -60,7 +62,8 @@ static enum flowpath_wanted wanted_of(const struct conf *c)
 		[CONF_FASTPATH_XDP] = FLOWPATH_XDP,
 	};
 
-	return conf_has_translator(c) ? words[c->flowpath.fastpath] : FLOWPATH_NOWHERE;
+	return conf_has_translator(c) && !getenv(NO_FASTPATH) ? words[c->flowpath.fastpath]
+							      : FLOWPATH_NOWHERE;
 }
 
 static enum flowpath_way way_of(const struct conf *c)

@@ -7,6 +7,8 @@
  */
 #include "dataplane/host.h"
 
+#include "dataplane/firewall.h"
+#include "dataplane/flowpath.h"
 #include "dataplane/netlink.h"
 #include "dataplane/steer.h"
 #include "dataplane/sysctl.h"
@@ -34,7 +36,7 @@
 
 /* What the child found out by trying; 0 or -errno each. */
 struct trial {
-	int namespace, tun, steer;
+	int namespace, tun, steer, flow;
 	unsigned offloads;
 };
 
@@ -239,6 +241,26 @@ static void check_steering(struct check *c)
 		strerror(-t->steer));
 }
 
+static void check_fastpath(struct check *c)
+{
+	const struct trial *t = &c->trial;
+	struct firewall rules = { 0 };
+
+	if (t->namespace < 0)
+		return say(c, FINDING_NOTE, "fast path", "cannot be tried without CAP_SYS_ADMIN");
+	if (t->flow < 0 && t->flow != -EINVAL)
+		return say(c, FINDING_NOTE, "fast path",
+			"the programs of nat64.fastpath cannot be loaded (%s): the translator does it all, "
+			"which is slower",
+			strerror(-t->flow));
+	bool is_route = firewall_look(&rules) < 0 || rules.has_rules;
+
+	say(c, FINDING_OK, "fast path",
+		"the programs of nat64.fastpath can be loaded; packets would be %s%s%s",
+		is_route ? "routed, since the host has rules (" : "redirected", rules.what,
+		is_route ? ")" : "");
+}
+
 /* --- what else runs here --- */
 
 struct listeners_file {
@@ -319,6 +341,7 @@ static void trial_run(bool with_steering, struct trial *t)
 	if (t->tun == 0)
 		close(fd);
 	t->steer = with_steering ? steer_probe() : 0;
+	t->flow = flowpath_probe();
 }
 
 /* A pipe brings back what the child found; a child that died has found nothing. */
@@ -369,6 +392,7 @@ static void (*const questions[])(struct check *c) = {
 	check_proc_writable,
 	check_reverse_path,
 	check_steering,
+	check_fastpath,
 	check_port_53,
 	check_firewall,
 	check_user,

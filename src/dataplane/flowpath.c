@@ -44,6 +44,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define LOOPBACK_INDEX 1
+
 struct flowpath {
 	struct flow_bpf *bpf;
 	struct netlink *netlink;
@@ -231,6 +233,23 @@ static struct flowpath_attach attach_of(struct flowpath *f)
 		.xdp = bpf_program__fd(f->bpf->progs.isthmus_flow_xdp),
 		.has_links = &f->has_links,
 	};
+}
+
+int flowpath_probe(void)
+{
+	const struct flowpath_plan plan = { .flows = 1, .pairs = 1 };
+	struct flowpath f = { .has_links = true };
+	int r = programs_load(&f, &plan);
+
+	if (r == 0) {
+		struct flowpath_attach a = attach_of(&f);
+
+		r = flowpath_seat_probe(&a, LOOPBACK_INDEX);
+	} else if (r == -EINVAL) {
+		r = -EACCES; /* of the verifier */
+	}
+	flow_bpf__destroy(f.bpf);
+	return r;
 }
 
 void flowpath_close(struct flowpath *f)

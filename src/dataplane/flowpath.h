@@ -82,6 +82,13 @@ void flowpath_close(struct flowpath *f);
 /** flowpath_sweep() - remove what a gateway that was killed left pinned for this device, if it will not be taken over */
 void flowpath_sweep(const char *device);
 
+/**
+ * flowpath_probe() - load the programs, and attach one to the loopback of a fresh network namespace
+ *
+ * Return: 0; -EINVAL: they can be loaded, but tc has no links here (filters are used then); another -errno.
+ */
+MUST_CHECK int flowpath_probe(void);
+
 /** flowpath_undo() - take off a filter that the journal names */
 void flowpath_undo(struct netlink *n, const struct change *c);
 

@@ -93,6 +93,9 @@ void flowpath_seat_init(struct flowpath_seat *s, const struct link *l);
 void flowpath_seat_take(struct flowpath_seat *s, const struct flowpath_attach *a, const struct link *l,
 	enum flowpath_mode mode, const char *why);
 
+/** flowpath_seat_probe() - whether this interface takes a program by a link of tc; 0 or -errno */
+MUST_CHECK int flowpath_seat_probe(const struct flowpath_attach *a, unsigned index);
+
 /** flowpath_seat_leave() - take it off the interface, which may be gone */
 void flowpath_seat_leave(struct flowpath_seat *s, const struct flowpath_attach *a);
 

@@ -183,3 +183,13 @@ void flowpath_seat_leave(struct flowpath_seat *s, const struct flowpath_attach *
 	tc_leave(s, a);
 	s->is.mode = FLOWPATH_DETACHED;
 }
+
+int flowpath_seat_probe(const struct flowpath_attach *a, unsigned index)
+{
+	int fd = link_make(a, &kind_tc, index, a->ethernet);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
