@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# 43_fastpath_state.sh - what the translator knows of flows whose packets it does not see: traces, reloads, totals, and the life of sessions
+#
+#   client ---- gw: isthmus run, trace, reload, sessions, counters ---- server
+#
+# shellcheck source=tests/lab/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/lab/fastpath.sh
+. "$(dirname "$0")/fastpath.sh"
+
+lab_begin "the translator beside the fast path"
+must "the lab stands" lab_up
+lab_config dedicated
+set_key fastpath "${LAB_FASTPATH:-tc}"
+sed -i "/^    - { /a\\  lifetimes: { icmp: 60s }" "$LAB_DIR/isthmus.yaml"
+must "the gateway serves" lab_gateway
+
+# The path of the ping's session; its packets as the table has them.
+of_ping() { isthmus sessions --proto icmp --json | python3 -c '
+import json, sys
+for r in map(json.loads, sys.stdin):
+    if r.get("remote") == sys.argv[1]:
+        print(r[sys.argv[2]])' "$WEB4" "$1"; }
+path_is() { same "$(of_ping path)" "$1"; }
+
+section "A flow in the kernel"
+# A hundred packets a second.
+background "$CLIENT_NS" ping -6 -n -q -i 0.01 "$WEB64"
+step "is said to be there" wait_for 3 path_is kernel
+life() { python3 -c 'import sys; sys.exit(not 59 <= float(sys.argv[1]) <= 60.1)' "$(of_ping expires_s)"; }
+step "and has its life by packets that the translator does not see" eval 'sleep 1.5 && path_is kernel && life'
+# Two walks apart by no more than the packets between them; the ping's two directions are alike.
+adds_up() {
+	isthmus counters --all --json >"$LAB_DIR/out/before" && of_ping pkts_64 >"$LAB_DIR/out/session" &&
+		isthmus counters --all --json >"$LAB_DIR/out/after" && python3 - "$LAB_DIR/out" <<-'END'
+			import json, sys
+			def read(name):
+			    rows = [json.loads(line) for line in open(f"{sys.argv[1]}/{name}", encoding="utf-8")]
+			    return {(r["group"], r["name"]): r["value"] for r in rows if "group" in r}
+			before, after, session = read("before"), read("after"), int(open(f"{sys.argv[1]}/session").read())
+			total = ("translated", "pkts_64_icmp")
+			print(before[total], session, after[total], before["fastpath", "pkts_64_icmp"])
+			# Another ping, by which the lab waits for the gateway, is in the totals only.
+			sys.exit(not (before[total] - 20 <= session <= after[total] and before["fastpath", "pkts_64_icmp"] > 100))
+		END
+}
+step "session and totals agree" adds_up
+
+section "A trace"
+TRACE=$LAB_DIR/out/trace
+follow() { exec ip netns exec "$GW_NS" "$ISTHMUS" trace --socket "$LAB_DIR/run/control.sock" --json --seconds 20 "$CLIENT6" --protocol icmp; }
+sees() { [ "$(grep -c '"SENT"' "$TRACE")" -ge "$1" ]; }
+follow >"$TRACE" 2>&1 &
+TRACER=$!
+step "sees a flow that was in the kernel" wait_for 3 sees 100
+step "which is not there meanwhile" path_is translator
+kill "$TRACER"
+wait "$TRACER" 2>/dev/null
+step "and goes back when nobody looks" wait_for 3 path_is kernel
+
+section "A reload"
+# No total is ever less than it was before.
+watch_totals() {
+	local k
+	for k in $(seq 20); do
+		isthmus counters --all --json || return
+	done
+}
+never_falls() {
+	watch_totals >"$LAB_DIR/out/totals" &
+	local watcher=$!
+	isthmus reload && wait "$watcher" && python3 - "$LAB_DIR/out/totals" <<-'END'
+		import json, sys
+		last = {}
+		for line in open(sys.argv[1], encoding="utf-8"):
+		    r = json.loads(line)
+		    key = r.get("group"), r.get("name")
+		    if r.get("group", "").startswith(("translated", "fastpath")):
+		        if r["value"] < last.get(key, 0):
+		            sys.exit(f"{key} fell from {last[key]} to {r['value']}")
+		        last[key] = r["value"]
+		sys.exit(not last)
+	END
+}
+step "takes no total back" never_falls
+step "and the flow comes back to the kernel" wait_for 3 eval 'path_is kernel && [ "$(counter fastpath_left config)" -ge 1 ]'
+step "with its packets counted on" adds_up
+
+section "Denied"
+step "a destination that a reload denies is reached no more" eval 'reloads deny "[$WEB4]" &&
+	wait_for 3 not client ping -6 -n -q -c 1 -W 1 "$WEB64"'
+step "and again when it is allowed" eval 'reloads deny "[]" && wait_for 3 client ping -6 -n -q -c 1 -W 1 "$WEB64"'
+
+step "the gateway ends by itself on SIGTERM, with status 0" lab_gateway_stop
+lab_end
