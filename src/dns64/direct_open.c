@@ -219,7 +219,7 @@ static int draw_line(struct direct_open *d, unsigned server, uint16_t dice, nsec
 	unsigned place = dice & (d->lines_each - 1);
 	struct line *l = d->lines[server][place];
 
-	if (l && (l->asked >= DIRECT_LINE_QUESTIONS || now - l->opened >= DIRECT_LINE_TIME)) {
+	if (l && direct_socket_is_worn(l->asked, now - l->opened)) {
 		retire(l);
 		close_if_done(l);
 		l = NULL;

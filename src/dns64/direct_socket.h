@@ -5,7 +5,7 @@
 #define ISTHMUS_DNS64_DIRECT_SOCKET_H
 
 #include "base/random.h"
-#include "dns64/config.h"
+#include "dns64/direct.h"
 #include "dns64/scrub.h"
 
 #include <sys/socket.h>
@@ -39,6 +39,12 @@ MUST_CHECK int direct_socket_open(const struct dns_endpoint *to, const struct po
 
 /** direct_socket_send() - send a question of identifier @id; false if the network does not take it */
 MUST_CHECK bool direct_socket_send(int fd, const struct dns_question *q, uint16_t id);
+
+/** direct_socket_is_worn() - whether a socket at which @asked questions were asked since @age is for no more of them */
+static inline bool direct_socket_is_worn(unsigned asked, nsec age)
+{
+	return asked >= DIRECT_LINE_QUESTIONS || age >= DIRECT_LINE_TIME;
+}
 
 #define DIRECT_BATCH 8 /* datagrams that a system call takes */
 

@@ -62,6 +62,13 @@ TEST(rfc5452_s9_2_every_port_that_is_left_may_be_drawn)
 	CHECK(low > 75 && low < 225);
 }
 
+TEST(a_port_is_worn_by_questions_and_by_time)
+{
+	CHECK(!direct_socket_is_worn(63, 9999 * MSEC));
+	CHECK(direct_socket_is_worn(64, 0));
+	CHECK(direct_socket_is_worn(0, 10000 * MSEC));
+}
+
 TEST(both_families_have_sockets)
 {
 	struct dns_endpoint to = { .a6 = { 0, 1 }, .port = 53 };
