@@ -30,3 +30,9 @@ time_of_gateway() {
 		cat /proc/"$pid"/task/*/schedstat
 	done | awk '{ sum += $1 } END { printf "%.0f\n", sum }'
 }
+
+# The fast path has XDP on virtual pairs too, which asks for whole checksums from what sends there by a socket.
+pairs_trusted() {
+	export ISTHMUS_XDP_NATIVE=1
+	client ethtool -K uplink tx off && server ethtool -K uplink tx off
+}

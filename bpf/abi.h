@@ -162,6 +162,8 @@ struct dns_interface {
 enum flow_flag {
 	FLOW_HAIRPIN =
 		1, /* of flows64: the destination is a pool address; its slot in flows46 says whose (RFC 6146 s3.8) */
+	FLOW_AWAITS_SYN = 2, /* the other side has begun the connection: a SYN may pass here */
+	FLOW_SAW_SYN = 4,    /* written by the programs: it has */
 };
 
 /*

@@ -73,6 +73,7 @@ struct change {
 	struct flow64_slot *slot64;
 	struct flow46_slot *slot46;
 	__u32 slot, sequence; /* what the slot is called in struct route; of a hairpin not used */
+	__u16 *answered;      /* flags of the slot whose SYN this is; else NULL */
 };
 
 static __always_inline struct flow_tallies *my_tallies(void)
@@ -161,8 +162,8 @@ static __always_inline int find64(
 	return 0;
 }
 
-static __always_inline int take_slot46(
-	struct flow46_slot *s, const struct flow46_slot *key, __u32 epoch, struct change *c, __u8 *ret_prefix)
+static __always_inline int take_slot46(struct flow46_slot *s, const struct flow46_slot *key, __u32 epoch,
+	struct change *c, __u8 *ret_prefix, __u16 *ret_flags)
 {
 	__u32 before = slot_begin(&s->sequence);
 
@@ -176,14 +177,15 @@ static __always_inline int take_slot46(
 	c->sum_pseudo += s->sum_addrs;
 	c->sum_rest += s->sum_ports;
 	*ret_prefix = s->prefix;
+	*ret_flags = s->flags;
 	c->slot46 = s;
 	c->sequence = before;
 	return slot_is_same(&s->sequence, before);
 }
 
 /* Adds to the sums, so that it can come after find64(). */
-static __always_inline int find46(
-	const struct flow_head *h, const struct flow46_slot *key, struct change *c, __u8 *ret_prefix)
+static __always_inline int find46(const struct flow_head *h, const struct flow46_slot *key, struct change *c,
+	__u8 *ret_prefix, __u16 *ret_flags)
 {
 	__u32 at = (__u32)flow46_hash(h->key, key) & flows46_mask;
 	__u32 sum_pseudo = c->sum_pseudo, sum_rest = c->sum_rest;
@@ -192,7 +194,7 @@ static __always_inline int find46(
 	if (!set)
 		return 0;
 	for (__u32 i = 0; i < FLOW_WAYS; i++) {
-		if (take_slot46(&set->way[i], key, h->epoch, c, ret_prefix)) {
+		if (take_slot46(&set->way[i], key, h->epoch, c, ret_prefix, ret_flags)) {
 			c->slot = SLOT46(at, i);
 			return *ret_prefix < FLOW_PREFIXES_MAX;
 		}
@@ -234,18 +236,43 @@ static __always_inline void change_to_6(
 	prefix_embed(&h->prefixes[prefix & (FLOW_PREFIXES_MAX - 1)], src, c->src6);
 }
 
+/*
+ * Whether the translator's TCP machine can do without this segment (RFC 6146 s3.5.2.2): it must see those that begin and end a
+ * connection, but the SYN that answers another may be noted for it.
+ */
+static __always_inline int passes_tcp(const struct packet *p, __u16 flags)
+{
+	if (p->kind != FLOW_TCP || !(p->tcp_flags & TCP_SYN))
+		return 1;
+	return (flags & FLOW_AWAITS_SYN) != 0;
+}
+
+static __always_inline int ends_tcp(const struct packet *p)
+{
+	return p->kind == FLOW_TCP && p->tcp_flags & TCP_FIN_RST;
+}
+
+static __always_inline void note_syn(const struct packet *p, struct change *c, __u16 *flags)
+{
+	if (p->kind == FLOW_TCP && p->tcp_flags & TCP_SYN)
+		c->answered = flags;
+}
+
 /* A packet to one of our own pool addresses comes back as an IPv6 packet (RFC 6146 s3.8); it is routed twice. */
 static __always_inline int change_hairpin(const struct flow_head *h, const struct packet *p, struct change *c)
 {
 	struct flow46_slot key = {
 		.remote = c->src4, .out = p->dst4, .remote_port = c->sport, .proto = p->proto
 	};
+	__u16 flags;
 	__u8 prefix = 0;
 
+	if (p->kind == FLOW_TCP && p->tcp_flags & TCP_SYN) /* of two connections at once */
+		return FLOW_UP_TCP_FLAGS;
 	key.out_port = p->kind == FLOW_ICMP ? c->sport : p->dport;
 	if (p->hops < 3)
 		return FLOW_UP_HOP_LIMIT;
-	if (!find46(h, &key, c, &prefix))
+	if (!find46(h, &key, c, &prefix, &flags))
 		return FLOW_UP_NO_ENTRY;
 	if (p->kind == FLOW_ICMP)
 		c->sport = c->dport;
@@ -259,7 +286,7 @@ static __always_inline int change_64(const struct flow_head *h, const struct pac
 {
 	__u16 flags = 0;
 
-	if (p->kind == FLOW_TCP && p->tcp_flags & TCP_FIN_SYN_RST)
+	if (ends_tcp(p))
 		return FLOW_UP_TCP_FLAGS;
 	if (p->l4_len > IP4_PAYLOAD_MAX)
 		return FLOW_UP_TOO_BIG;
@@ -267,6 +294,9 @@ static __always_inline int change_64(const struct flow_head *h, const struct pac
 		return FLOW_UP_NO_ENTRY;
 	if (flags & FLOW_HAIRPIN)
 		return change_hairpin(h, p, c);
+	if (!passes_tcp(p, flags))
+		return FLOW_UP_TCP_FLAGS;
+	note_syn(p, c, &c->slot64->flags);
 	c->dst4 = p->dst4;
 	c->dport = p->dport;
 	c->hops = p->hops - 1;
@@ -288,12 +318,16 @@ static __always_inline int change_46(const struct flow_head *h, const struct pac
 		.remote_port = p->sport,
 		.out_port = p->dport,
 		.proto = p->proto };
+	__u16 flags = 0;
 	__u8 prefix = 0;
 
-	if (p->kind == FLOW_TCP && p->tcp_flags & TCP_FIN_SYN_RST)
+	if (ends_tcp(p))
 		return FLOW_UP_TCP_FLAGS;
-	if (!find46(h, &key, c, &prefix))
+	if (!find46(h, &key, c, &prefix, &flags))
 		return FLOW_UP_NO_ENTRY;
+	if (!passes_tcp(p, flags))
+		return FLOW_UP_TCP_FLAGS;
+	note_syn(p, c, &c->slot46->flags);
 	/* RFC 7915 s4: without DF its sender has left fragmenting to the network. */
 	if (!p->df && p->seg_len + IP6_BYTES > h->lowest_ipv6_mtu)
 		return FLOW_UP_TOO_BIG;
@@ -335,6 +369,8 @@ static __always_inline void count(const struct packet *p, const struct change *c
 
 	if (!t || kind >= FLOW_PROTO_COUNT)
 		return;
+	if (c->answered) /* its owner writes it only while no program can know the slot */
+		*c->answered = FLOW_AWAITS_SYN | FLOW_SAW_SYN;
 	if (c->slot64) {
 		slot_count(&c->slot64->pkts, &c->slot64->bytes, p->segs, p->len);
 		slot_see(&c->slot64->seen, now);

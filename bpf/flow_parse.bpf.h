@@ -38,7 +38,8 @@
 #define ECHO6 128
 #define ECHO6_REPLY 129
 
-#define TCP_FIN_SYN_RST 0x07
+#define TCP_SYN 0x02
+#define TCP_FIN_RST 0x05
 #define TCP_DOFF_AT 12
 #define TCP_FLAGS_AT 13
 #define TCP_SUM_AT 16

@@ -80,6 +80,18 @@ static uint32_t find_half(const struct flowcache *f, const struct flow64_slot *s
 	return FLOW_NO_SLOT;
 }
 
+/* Only one side of the connection was heard; it will say its SYN again. */
+static bool is_half_open(uint16_t flags)
+{
+	return (flags & FLOW_AWAITS_SYN) && !(flags & FLOW_SAW_SYN);
+}
+
+/* What of the flags is decided when the slot is written. */
+static uint16_t lasting(uint16_t flags)
+{
+	return flags & FLOW_HAIRPIN;
+}
+
 static bool flow_of(const struct flowcache *f, const struct flow64_slot *s, const struct flow46_slot *t,
 	nsec now, struct flow_left *ret)
 {
@@ -98,6 +110,8 @@ static bool flow_of(const struct flowcache *f, const struct flow64_slot *s, cons
 		.pkts_46 = t->pkts,
 		.bytes_46 = t->bytes,
 	};
+	if (is_half_open(s->flags) || is_half_open(t->flags))
+		return false;
 	return proto_of(s->proto, &ret->proto) && s->prefix < FLOW_PREFIXES_MAX &&
 	       number_now(f, s->prefix, &ret->prefix);
 }
@@ -123,9 +137,10 @@ static bool says_the_same(
 	struct flow46_slot want46;
 
 	flow_slots_of(f->n, e, state_binding(f->n->state, e->binding), (uint16_t)f->epoch, &want64, &want46);
-	return s->epoch == want64.epoch && s->flags == want64.flags && s->prefix == want64.prefix &&
-	       s->sum_addrs == want64.sum_addrs && s->sum_ports == want64.sum_ports &&
-	       t->sum_addrs == want46.sum_addrs && t->sum_ports == want46.sum_ports;
+	return s->epoch == want64.epoch && lasting(s->flags) == lasting(want64.flags) &&
+	       s->prefix == want64.prefix && s->sum_addrs == want64.sum_addrs &&
+	       s->sum_ports == want64.sum_ports && t->sum_addrs == want46.sum_addrs &&
+	       t->sum_ports == want46.sum_ports;
 }
 
 static bool own(struct flowcache *f, uint32_t session, uint32_t slot64, uint32_t slot46)
@@ -227,7 +242,11 @@ bool nat64_session_now(const struct nat64 *n, const struct session *e, nsec now,
 		return false;
 	uint32_t id = state_session_number(n->state, e);
 	const struct flow_entry *entry = &n->flows->entries[id];
-	nsec life = state_session_life(n->state, e, flow_used_at(n->flows, id, now));
+	bool is_opening = e->tcp == TCP_V6_INIT || e->tcp == TCP_V4_INIT;
+
+	if (is_opening && flow_answered_at(n->flows, id, e->tcp, now) != 0)
+		ret->tcp = TCP_ESTABLISHED;
+	nsec life = state_session_life(n->state, ret, flow_used_at(n->flows, id, now));
 
 	flow_add_noted(n->flows, id, ret);
 	if (life > ret->expires)
@@ -245,7 +264,9 @@ static bool slot_is_right(const struct flowcache *f, uint32_t id)
 	struct flow64_slot have64, want64;
 	struct flow46_slot have46, want46;
 
-	if (!b || s->cached != SESSION_IS_CACHED || (b->proto == PROTO_TCP && s->tcp != TCP_ESTABLISHED) ||
+	if (!b || s->cached != SESSION_IS_CACHED ||
+		(b->proto == PROTO_TCP && s->tcp != TCP_ESTABLISHED && s->tcp != TCP_V6_INIT &&
+			s->tcp != TCP_V4_INIT) ||
 		!flow_table_read(&f->claims->table[FLOW_KIND_64], e->slot64, &have64) ||
 		!flow_table_read(&f->claims->table[FLOW_KIND_46], e->slot46, &have46))
 		return false;
@@ -256,7 +277,7 @@ static bool slot_is_right(const struct flowcache *f, uint32_t id)
 	       flow46_hash(f->maps->head->key, &have46) == flow46_hash(f->maps->head->key, &want46) &&
 	       have64.epoch == want64.epoch && have64.out == want64.out &&
 	       have64.out_port == want64.out_port && have64.sum_addrs == want64.sum_addrs &&
-	       have64.sum_ports == want64.sum_ports && have64.flags == want64.flags &&
+	       have64.sum_ports == want64.sum_ports && lasting(have64.flags) == lasting(want64.flags) &&
 	       bytes_equal(have46.in, want46.in, sizeof(have46.in)) && have46.epoch == want46.epoch &&
 	       have46.in_port == want46.in_port && have46.sum_addrs == want46.sum_addrs &&
 	       have46.sum_ports == want46.sum_ports;

@@ -18,8 +18,10 @@
  * Session.cached is all that a packet of any other flow looks at: SESSION_IS_CACHED while the entry is not NONE, else how many packets
  * to wait until it is tried (again).
  *
- * What may be entered: TCP that is established, UDP and echo, after ENTER_PKTS packets, at least one in each direction. Not a
- * protocol without ports, not what the FTP ALG reads, not a session that was let in by an announcement, not what the stateless
+ * What may be entered: TCP that is established or on its way to be, and UDP, with the first packet; echo after ECHO_PKTS. The first
+ * packet's way through us costs as much as seven through the programs, entering a tenth of it, so one answer pays for ten flows
+ * that have none. Of a connection that is being opened the program notes the SYN that answers, and state/ is told before it takes
+ * the next step with the session, and else within a second (@opening_tick). Not a protocol without ports, not what the FTP ALG reads, not a session that was let in by an announcement, not what the stateless
  * half turns around (or may take over, when DNS46 lends its host an address), and not what a trace looks at.
  *
  * What ends it: see enum flow_leave. A packet that comes to us of a flow that is entered (a fragment, one with options) ends
@@ -50,12 +52,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define ENTER_PKTS 4	/* a question and its answer are over before it would pay */
+#define ECHO_PKTS 4	/* most pings are one or a few */
 #define FULL_PAUSE 64	/* packets until a flow that found no room tries again */
 #define SOON_PAUSE 16	/* the same if it will be possible in a moment */
 #define NEVER_PAUSE 250 /* the same if nothing but another configuration would change it */
 #define IDLE_MS 10000
 #define SWEEP_BUDGET 4096  /* entries that one tick looks at */
+#define OPENING_MS 500	   /* between two looks at a connection that is being opened */
+#define OPENING_BUDGET 512 /* of them that one tick looks at */
 #define HARVEST_BUDGET 512 /* entries that one tick takes the numbers of */
 
 _Static_assert(FULL_PAUSE < SESSION_IS_CACHED && NEVER_PAUSE < SESSION_IS_CACHED, "a pause is no mark");
@@ -106,6 +110,18 @@ void flow_add_noted(const struct flowcache *f, uint32_t session, struct session 
 	to->bytes_46 += noted(&slot46_of(f, e)->bytes);
 }
 
+nsec flow_answered_at(const struct flowcache *f, uint32_t session, enum tcp_state tcp, nsec now)
+{
+	const struct flow64_slot *s = slot64_of(f, entry_of(f, session));
+	const struct flow46_slot *t = slot46_of(f, entry_of(f, session));
+	const __u16 *flags = tcp == TCP_V6_INIT ? &t->flags : &s->flags;
+	const __u32 *seen = tcp == TCP_V6_INIT ? &t->seen : &s->seen;
+
+	if (!(__atomic_load_n(flags, __ATOMIC_RELAXED) & FLOW_SAW_SYN))
+		return 0;
+	return flow_seen_at(__atomic_load_n(seen, __ATOMIC_RELAXED), now);
+}
+
 static void queue_ending(struct flowcache *f, uint32_t session)
 {
 	entry_of(f, session)->next = STATE_END;
@@ -137,6 +153,7 @@ static void harvest(struct flowcache *f, uint32_t session, nsec now)
 	if (!e->is_orphan) {
 		struct session *s = state_session_at(f->n->state, session);
 
+		state_session_catch_up(f->n->state, session, now);
 		state_session_used(f->n->state, session, flow_used_at(f, session, now));
 		flow_add_noted(f, session, s);
 		s->cached = SOON_PAUSE;
@@ -144,6 +161,46 @@ static void harvest(struct flowcache *f, uint32_t session, nsec now)
 	flow_table_release(&f->claims->table[FLOW_KIND_64], e->slot64);
 	flow_table_release(&f->claims->table[FLOW_KIND_46], e->slot46);
 	*e = (struct flow_entry){ .stage = FLOW_STAGE_NONE };
+}
+
+/* --- connections that are being opened --- */
+
+/* Without room the session's timer finds out, after minutes. */
+static void opening_put(struct flowcache *f, uint32_t session, nsec now)
+{
+	if (f->opening_len == f->max)
+		return;
+	f->opening[(f->opening_first + f->opening_len) % f->max] =
+		(struct flow_opening){ session, now_ms(now) };
+	f->opening_len++;
+}
+
+/* Whether the session is not open yet, as far as the TCP machine knows. */
+static bool is_opening(const struct session *e)
+{
+	return e->tcp == TCP_V6_INIT || e->tcp == TCP_V4_INIT;
+}
+
+static void opening_look(struct flowcache *f, uint32_t session, nsec now)
+{
+	if (entry_of(f, session)->stage != FLOW_STAGE_LIVE)
+		return;
+	state_session_catch_up(f->n->state, session, now);
+	if (is_opening(state_session(f->n->state, session)))
+		opening_put(f, session, now);
+}
+
+static void opening_tick(struct flowcache *f, nsec now)
+{
+	for (unsigned i = 0; i < OPENING_BUDGET && f->opening_len > 0; i++) {
+		struct flow_opening o = f->opening[f->opening_first];
+
+		if (now_ms(now) - o.since_ms < OPENING_MS)
+			return;
+		f->opening_first = (f->opening_first + 1) % f->max;
+		f->opening_len--;
+		opening_look(f, o.session, now);
+	}
 }
 
 /* --- entering --- */
@@ -212,6 +269,8 @@ static bool enter(struct flowcache *f, uint32_t session, const struct mapping *m
 	f->high = session >= f->high ? session + 1 : f->high;
 	f->count.flows++;
 	f->count.entered++;
+	if (m->binding->proto == PROTO_TCP && is_opening(m->session))
+		opening_put(f, session, now);
 	return true;
 }
 
@@ -255,17 +314,20 @@ bool flow_may_be_cached(const struct nat64 *n, const struct session *e, const st
 		       (struct tuple4){ .src = b->out, .dst = e->remote });
 }
 
+static bool is_open_or_opening(const struct session *e)
+{
+	return e->tcp == TCP_ESTABLISHED || is_opening(e);
+}
+
 /* How many packets to wait until it is worth while to ask again; 0: it is now. */
 static uint8_t pause_of(const struct flowcache *f, const struct mapping *m, nsec now)
 {
 	const struct session *e = m->session;
 	uint64_t pkts = e->pkts_64 + e->pkts_46;
 
-	if (pkts < ENTER_PKTS)
+	if (m->binding->proto == PROTO_ICMP && pkts < ECHO_PKTS)
 		return 1;
-	if (e->pkts_64 == 0 || e->pkts_46 == 0)
-		return pkts < FULL_PAUSE ? 1 : FULL_PAUSE;
-	if ((m->binding->proto == PROTO_TCP && e->tcp != TCP_ESTABLISHED) || now < f->begins)
+	if ((m->binding->proto == PROTO_TCP && !is_open_or_opening(e)) || now < f->begins)
 		return SOON_PAUSE;
 	if (!flow_may_be_cached(f->n, e, m->binding))
 		return NEVER_PAUSE;
@@ -303,6 +365,13 @@ static nsec on_ask(void *ctx, uint32_t session, nsec now)
 	const struct flowcache *f = ctx;
 
 	return flow_used_at(f, session, now);
+}
+
+static nsec on_answered(void *ctx, uint32_t session, nsec now)
+{
+	const struct flowcache *f = ctx;
+
+	return flow_answered_at(f, session, state_session(f->n->state, session)->tcp, now);
 }
 
 static void on_move(void *ctx, uint32_t session, nsec now)
@@ -366,6 +435,7 @@ static void harvest_due(struct flowcache *f, nsec now)
 nsec flowcache_tick(struct flowcache *f, nsec now)
 {
 	harvest_due(f, now);
+	opening_tick(f, now);
 	flowpairs_tick(f, now);
 	if (f->sweep != STATE_END)
 		sweep(f, SWEEP_BUDGET, now);
@@ -410,10 +480,13 @@ int flowcache_new(struct nat64 *n, const struct flow_maps *m, nsec now)
 		.begins = now + (FLOW_GRACE_MS + 1) * MSEC,
 	};
 	f->entries = calloc(f->max, sizeof(*f->entries));
-	if (!f->entries || flowpairs_init(f) < 0)
+	f->opening = calloc(f->max, sizeof(*f->opening));
+	if (!f->entries || !f->opening || flowpairs_init(f) < 0)
 		return -ENOMEM;
 	struct flow_head h = flow_head_of(n);
-	const struct state_cache cache = { .ask = on_ask, .moves = on_move, .ends = on_end, .ctx = f };
+	const struct state_cache cache = {
+		.ask = on_ask, .answered = on_answered, .moves = on_move, .ends = on_end, .ctx = f
+	};
 
 	f->epoch = flow_start_epoch(m, &h);
 	flow_publish(m, &h, f->epoch);
@@ -432,6 +505,7 @@ void flowcache_free(struct flowcache *f)
 		}
 	}
 	flowpairs_fini(f);
+	free(f->opening);
 	free(f->entries);
 	free(f);
 }

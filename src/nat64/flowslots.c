@@ -66,7 +66,8 @@ void flow_slots_of(const struct nat64 *n, const struct session *e, const struct 
 	bool is_echo = b->proto == PROTO_ICMP;
 	struct flow64_slot s = {
 		.epoch = epoch,
-		.flags = flow_is_hairpin(n, e, b) ? FLOW_HAIRPIN : 0,
+		.flags = (uint16_t)((flow_is_hairpin(n, e, b) ? FLOW_HAIRPIN : 0) |
+				    (e->tcp == TCP_V4_INIT ? FLOW_AWAITS_SYN : 0)),
 		.dst = wire32(e->remote),
 		.sport = wire16(b->in_port),
 		.dport = wire16(is_echo ? b->in_port : e->remote_port),
@@ -79,6 +80,7 @@ void flow_slots_of(const struct nat64 *n, const struct session *e, const struct 
 	};
 	struct flow46_slot t = {
 		.epoch = epoch,
+		.flags = e->tcp == TCP_V6_INIT ? FLOW_AWAITS_SYN : 0,
 		.remote = s.dst,
 		.out = s.out,
 		.remote_port = wire16(is_echo ? b->out_port : e->remote_port),

@@ -23,6 +23,12 @@ struct flow_entry {
 
 struct pair_counter; /* flowpairs.c */
 
+/* A connection that was entered before it was open. */
+struct flow_opening {
+	uint32_t session;
+	uint32_t since_ms; /* when it was looked at last; milliseconds modulo 2^32 */
+};
+
 struct flowcache {
 	const struct flow_maps *maps;
 	struct flow_claims *claims;
@@ -31,6 +37,8 @@ struct flowcache {
 	uint32_t max;
 	uint32_t high;	      /* entries from here on were never used */
 	uint32_t first, last; /* of those that end; STATE_END: none */
+	struct flow_opening *opening; /* a ring of @max, oldest first; some may be open or gone already */
+	uint32_t opening_first, opening_len;
 	uint32_t sweep;	      /* entries from here on are to be looked at; STATE_END: none */
 	uint32_t epoch;	      /* of this worker's configuration */
 	unsigned worker;
@@ -88,6 +96,9 @@ struct flow_head flow_head_of(const struct nat64 *n);
 
 /** flow_used_at() - when a session's slots were used; 0: never. It has some. */
 nsec flow_used_at(const struct flowcache *f, uint32_t session, nsec now);
+
+/** flow_answered_at() - of a session in V4 INIT or V6 INIT that has slots: when a SYN of the other side passed by them; 0: none did */
+nsec flow_answered_at(const struct flowcache *f, uint32_t session, enum tcp_state tcp, nsec now);
 
 /** flow_add_noted() - add what the programs have counted of a session that has slots */
 void flow_add_noted(const struct flowcache *f, uint32_t session, struct session *to);

@@ -28,6 +28,7 @@ static void ask(const struct state *s, uint32_t id, const struct prober *pr)
 /* Packets have passed that the tables were not told of, and the session lives on by them. */
 static bool was_used(struct state *s, uint32_t id, nsec now)
 {
+	state_session_catch_up(s, id, now);
 	state_session_used(s, id, s->cache.ask(s->cache.ctx, id, now));
 	return s->sessions.at[id].expires > now;
 }

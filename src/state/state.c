@@ -262,6 +262,23 @@ COLD static void tell_move(struct state *s, uint32_t id, nsec now)
 	s->cache.moves(s->cache.ctx, id, now);
 }
 
+void state_session_catch_up(struct state *s, uint32_t id, nsec now)
+{
+	const struct session *e = &s->sessions.at[id];
+	bool is_from_v6 = e->tcp == TCP_V6_INIT;
+
+	if (!is_from_v6 && e->tcp != TCP_V4_INIT)
+		return;
+	nsec when = s->cache.answered(s->cache.ctx, id, now);
+
+	if (when == 0)
+		return;
+	struct tcp_step step = tcp_step(e->tcp, is_from_v6 ? TCP_V4_SYN_IN : TCP_V6_SYN_IN);
+
+	state_session_step(s, id, (struct tcp_step){ step.next, TCP_KEEP }, now);
+	state_session_used(s, id, when);
+}
+
 void state_session_step(struct state *s, uint32_t id, struct tcp_step step, nsec now)
 {
 	struct session *e = &s->sessions.at[id];
@@ -406,10 +423,13 @@ static enum drop_reason begin(struct state *s, const struct arrival *a, nsec now
 
 static void refresh(struct state *s, uint32_t id, const struct arrival *a, nsec now)
 {
-	if (a->proto == PROTO_TCP)
-		state_session_step(s, id, tcp_step(s->sessions.at[id].tcp, a->event), now);
-	else
+	if (a->proto != PROTO_TCP) {
 		set_lifetime(s, id, proto_lifetime[a->proto], now);
+		return;
+	}
+	if (UNLIKELY(s->sessions.at[id].cached == SESSION_IS_CACHED))
+		state_session_catch_up(s, id, now);
+	state_session_step(s, id, tcp_step(s->sessions.at[id].tcp, a->event), now);
 }
 
 /*

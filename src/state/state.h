@@ -269,7 +269,9 @@ MUST_CHECK int state_update(struct state *s, const struct state_config *c);
 struct state_cache {
 	/** ask() - when such a packet last passed; 0: none did. Asked when the session is due. */
 	nsec (*ask)(void *ctx, uint32_t session, nsec now);
-	/** moves() - the connection is not established any more: it just got another state */
+	/** answered() - of a session in V4 INIT or V6 INIT: when the other side's SYN passed; 0: it did not */
+	nsec (*answered)(void *ctx, uint32_t session, nsec now);
+	/** moves() - the connection is over, or will be: it just got another state than that of an open one */
 	void (*moves)(void *ctx, uint32_t session, nsec now);
 	/** ends() - the session is going to be removed */
 	void (*ends)(void *ctx, uint32_t session, nsec now);
@@ -290,6 +292,13 @@ struct session *state_session_at(struct state *s, uint32_t id);
  * long as that packet made it; it never ends sooner.
  */
 void state_session_used(struct state *s, uint32_t id, nsec when);
+
+/**
+ * state_session_catch_up() - let the TCP machine take a SYN that passed without it, if struct state_cache says that one did
+ *
+ * Context: the session is marked.
+ */
+void state_session_catch_up(struct state *s, uint32_t id, nsec now);
 
 /** state_session_life() - when the session ends if a packet passed at @when and none since; 0: it has no say in that */
 nsec state_session_life(const struct state *s, const struct session *e, nsec when);

@@ -14,12 +14,12 @@ static inline bool is_echo(const struct pkt *p)
 	       (p->data[IP4_HDR_LEN] == 0 || p->data[IP4_HDR_LEN] == 8);
 }
 
-static inline bool is_plain_transport(const struct pkt *p)
+static inline bool is_plain_transport(const struct pkt *p, bool is_syn_awaited)
 {
 	const struct view *v = &p->v;
 
 	if (v->kind == L4_TCP)
-		return !(v->tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST));
+		return !(v->tcp_flags & (TCP_FIN | (is_syn_awaited ? 0 : TCP_SYN) | TCP_RST));
 	if (v->kind == L4_UDP)
 		return be16_at(p->data + v->l4_off + UDP_CSUM_AT) != 0;
 	return v->kind == L4_ICMP_QUERY;
@@ -35,7 +35,7 @@ static inline uint32_t segment_len(const struct pkt *p)
 }
 
 /* Whether a parsed packet is of the plain form that docs/fastpath.md tells of. */
-static inline bool is_plain(const struct pkt *p)
+static inline bool is_plain(const struct pkt *p, bool is_syn_awaited)
 {
 	const struct view *v = &p->v;
 
@@ -43,7 +43,7 @@ static inline bool is_plain(const struct pkt *p)
 		return false;
 	if (v->version == 4 && !v->df && segment_len(p) + IP6_HDR_LEN > IP6_MIN_MTU)
 		return false;
-	return is_plain_transport(p);
+	return is_plain_transport(p, is_syn_awaited);
 }
 
 #endif

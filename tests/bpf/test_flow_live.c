@@ -208,7 +208,7 @@ static bool is_wanted(void)
 		return false;
 	if (vector.drop != DROP_NONE || (!off->csum_partial && off->gso == GSO_NONE))
 		return false;
-	return pkt_parse(&p) == DROP_NONE && is_plain(&p);
+	return pkt_parse(&p) == DROP_NONE && is_plain(&p, false);
 }
 
 /* Returns whether the vector was looked at. */

@@ -32,6 +32,8 @@ struct drawn {
 	uint8_t ip[IP_MAX + 64]; /* the packet, and what follows it in the frame */
 	size_t len, excess;
 	bool is_damaged;
+	bool is_syn_awaited;
+	const uint16_t *flags; /* of the slot */
 };
 
 static struct rng rng;
@@ -234,10 +236,11 @@ static void draw(struct drawn *d, enum direction direction)
 	draw_ends(d);
 	if (direction == HAIRPIN)
 		draw_second(d);
+	d->is_syn_awaited = direction != HAIRPIN && rng_below(&rng, 2) == 0;
 	draw_packet(d);
 }
 
-static void enter(struct box *b, const struct drawn *d)
+static void enter(struct box *b, struct drawn *d)
 {
 	uint8_t prefix[16];
 
@@ -245,12 +248,18 @@ static void enter(struct box *b, const struct drawn *d)
 	addr6_put(prefix, d->prefix.addr);
 	box_prefix(b, prefix, d->prefix.len);
 	if (d->direction == V46) {
-		REQUIRE(box_enter46(b, &d->ends) != NULL);
+		struct flow46_slot *t = box_enter46(b, &d->ends);
+
+		REQUIRE(t);
+		t->flags = d->is_syn_awaited ? FLOW_AWAITS_SYN : 0;
+		d->flags = &t->flags;
 		return;
 	}
 	struct flow64_slot *s = box_enter64(b, &d->ends);
 
 	REQUIRE(s);
+	s->flags = d->is_syn_awaited ? FLOW_AWAITS_SYN : 0;
+	d->flags = &s->flags;
 	if (d->direction != HAIRPIN)
 		return;
 	s->flags = FLOW_HAIRPIN;
@@ -304,7 +313,7 @@ static bool oracle(const struct drawn *d, struct pkt *p)
 		.end = memory + sizeof(memory) };
 	memcpy(p->data, d->ip, p->len);
 	p->off.csum_valid = true; /* of ICMP, which the program does not verify either */
-	if (pkt_parse(p) != DROP_NONE || !is_plain(p) || !has_key(d))
+	if (pkt_parse(p) != DROP_NONE || !is_plain(p, d->is_syn_awaited) || !has_key(d))
 		return false;
 	if (d->direction == V46)
 		return turn_46(p, &d->ends) == DROP_NONE;
@@ -343,10 +352,12 @@ static void check_counts(const struct box *b, const struct drawn *d, const struc
 
 static struct frame was, now;
 
-static bool run_drawn(struct box *b, const struct drawn *d)
+static bool run_drawn(struct box *b, struct drawn *d)
 {
 	static struct pkt want, in;
 	bool must = oracle(d, &want);
+
+	uint8_t in_flags = d->ip[(d->direction != V46 ? IP6_HDR_LEN : IP4_HDR_LEN) + 13];
 
 	in = (struct pkt){ .len = (uint32_t)d->len };
 	enter(b, d);
@@ -356,7 +367,10 @@ static bool run_drawn(struct box *b, const struct drawn *d)
 
 	CHECK_INT(is_sent, must);
 	if (is_sent && must) {
+		bool is_syn = d->ends.proto == IPPROTO_TCP_NR && in_flags & TCP_SYN;
+
 		check_result(&want, &now);
+		CHECK_INT((*d->flags & FLOW_SAW_SYN) != 0, is_syn);
 		if (!d->is_damaged)
 			check_counts(b, d, &in);
 	}

@@ -67,7 +67,7 @@ static enum expectation expected(struct pkt *p)
 		return LEFT_ALONE;
 	if (vector.direction == VECTOR_64 && v->kind == L4_ICMP_QUERY && vector.to4.outer.sport == 0)
 		return LEFT_ALONE; /* it may be one of nothing but zeros */
-	return is_plain(p) ? TRANSLATED : LEFT_ALONE;
+	return is_plain(p, false) ? TRANSLATED : LEFT_ALONE;
 }
 
 /* The identification is the program's own choice; all else of the header is not. */

@@ -113,7 +113,7 @@ static inline enum flow_up flowmodel_refuses(const struct flowmodel *m, const st
 		return FLOW_UP_OPTIONS;
 	if (v->hop_limit < 2)
 		return FLOW_UP_HOP_LIMIT;
-	if (v->kind == L4_TCP && (v->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)))
+	if (v->kind == L4_TCP && (v->tcp_flags & (TCP_FIN | TCP_RST)))
 		return FLOW_UP_TCP_FLAGS;
 	if (v->kind == L4_UDP && be16_at(p->data + v->l4_off + UDP_CSUM_AT) == 0)
 		return FLOW_UP_CHECKSUM;
@@ -289,6 +289,17 @@ static inline struct flow46_slot *flowmodel_hairpin(
 					   .proto = s->proto });
 }
 
+/* A SYN passes where one is awaited, and is noted. */
+static inline bool flowmodel_passes_syn(const struct view *v, uint16_t *flags)
+{
+	if (v->kind != L4_TCP || !(v->tcp_flags & TCP_SYN))
+		return true;
+	if (!(*flags & FLOW_AWAITS_SYN))
+		return false;
+	*flags |= FLOW_SAW_SYN;
+	return true;
+}
+
 static inline void flowmodel_note64(
 	struct flowmodel *m, struct flow64_slot *s, unsigned row, uint32_t len, nsec now)
 {
@@ -315,9 +326,11 @@ static inline bool flowmodel_state64(struct flowmodel *m, struct pkt *p, nsec no
 	struct flow46_slot *t = NULL;
 	unsigned row = flowmodel_row(&p->v);
 
-	if (!s)
+	if (!s || (!(s->flags & FLOW_HAIRPIN) && !flowmodel_passes_syn(&p->v, &s->flags)))
 		return false;
 	if (s->flags & FLOW_HAIRPIN) {
+		if (p->v.kind == L4_TCP && (p->v.tcp_flags & TCP_SYN))
+			return false;
 		t = flowmodel_hairpin(m, &p->v, s);
 		if (!t || p->v.hop_limit < 3)
 			return false;
@@ -338,7 +351,7 @@ static inline bool flowmodel_state46(struct flowmodel *m, struct pkt *p, nsec no
 	flowmodel_key46(&p->v, &key);
 	struct flow46_slot *t = flowmodel_find46(m, &key);
 
-	if (!t)
+	if (!t || !flowmodel_passes_syn(&p->v, &t->flags))
 		return false;
 	flowmodel_note46(m, t, flowmodel_row(&p->v), p->len, now);
 	return flowmodel_46(m, p, t);

@@ -211,6 +211,16 @@ static void from_stranger(struct pair *p)
 
 /* --- comparing --- */
 
+/* That a connection is open may be counted half a second late. */
+static void check_tcp_totals(struct pair *p)
+{
+	struct state_stats a, b;
+
+	state_stats(nat64_state(p->plain->n), &a);
+	state_stats(nat64_state(p->fast->n), &b);
+	SAME(CHECK_BYTES((uint8_t *)b.tcp, sizeof(b.tcp), (uint8_t *)a.tcp, sizeof(a.tcp)));
+}
+
 static void check_sessions(struct pair *p)
 {
 	const struct state *s = nat64_state(p->plain->n);
@@ -222,7 +232,6 @@ static void check_sessions(struct pair *p)
 	state_stats(nat64_state(p->fast->n), &b);
 	SAME(CHECK_BYTES(
 		(uint8_t *)b.sessions, sizeof(b.sessions), (uint8_t *)a.sessions, sizeof(a.sessions)));
-	SAME(CHECK_BYTES((uint8_t *)b.tcp, sizeof(b.tcp), (uint8_t *)a.tcp, sizeof(a.tcp)));
 	for (uint32_t next = 0, id; (id = state_next_session(s, next, &next)) != STATE_END;) {
 		const struct session *want = state_session(s, id);
 		const struct binding *bind = state_binding(s, want->binding);
@@ -287,6 +296,7 @@ static void pass(struct pair *p, nsec time)
 	tick_one(p->plain);
 	tick_one(p->fast);
 	SAME(CHECK_INT(p->fast->sent, p->plain->sent)); /* probes */
+	check_tcp_totals(p);
 	REQUIRE(nat64_validate(p->fast->n));
 	p->plain->now = p->fast->now += NSEC / 2;
 }
