@@ -180,8 +180,11 @@ static void tell(struct flowpath_follow *f)
 	flowpath_status(f->path, &now);
 	if (f->told.flows == 0 && now.was_found)
 		log_info("fast path: took over the tables of a gateway before");
-	if (f->told.flows == 0 || f->told.is_route != now.is_route ||
-		strcmp(f->told.why_way, now.why_way) != 0)
+	if (now.why_rest[0] && strcmp(f->told.why_rest, now.why_rest) != 0)
+		log_warning("fast path: it rests, and the translator does it all: %s", now.why_rest);
+	else if (!now.why_rest[0] &&
+		 (f->told.flows == 0 || f->told.why_rest[0] || f->told.is_route != now.is_route ||
+			 strcmp(f->told.why_way, now.why_way) != 0))
 		log_info("fast path: translated packets are %s: %s",
 			now.is_route ? "routed, so the host's rules see them"
 				     : "redirected past the host's rules",
@@ -215,13 +218,20 @@ static void look_soon(struct flowpath_follow *f)
 	loop_timer_set(f->timer, now < f->next ? f->next - now : LOOK_SOON);
 }
 
-static void on_news(void *ctx, unsigned ready)
+static void on_links(void *ctx, unsigned ready)
 {
 	struct flowpath_follow *f = ctx;
 
 	netlink_watch_drain(f->news[NEWS_LINKS]);
-	if (f->news[NEWS_RULES] >= 0)
-		netlink_watch_drain(f->news[NEWS_RULES]);
+	look_soon(f);
+}
+
+static void on_rules(void *ctx, unsigned ready)
+{
+	struct flowpath_follow *f = ctx;
+
+	netlink_watch_drain(f->news[NEWS_RULES]);
+	flowpath_rules_changed(f->path);
 	look_soon(f);
 }
 
@@ -265,12 +275,14 @@ static void follow_free(struct flowpath_follow *f)
 
 static int watch_news(struct flowpath_follow *f)
 {
+	static void (*const fns[NEWS_COUNT])(void *ctx, unsigned ready) = {
+		[NEWS_LINKS] = on_links, [NEWS_RULES] = on_rules, [NEWS_ROUTES] = on_routes
+	};
 	int err = loop_watch_timer(f->s->loop, on_look, f, &f->timer);
 
 	for (unsigned i = 0; i < NEWS_COUNT && err == 0; i++) {
 		if (f->news[i] >= 0)
-			err = loop_watch_fd(f->s->loop, f->news[i], LOOP_READ,
-				i == NEWS_ROUTES ? on_routes : on_news, f, &f->watches[i]);
+			err = loop_watch_fd(f->s->loop, f->news[i], LOOP_READ, fns[i], f, &f->watches[i]);
 		else if (i != NEWS_RULES) /* a kernel without nftables tells nothing of it */
 			err = f->news[i];
 	}
@@ -381,14 +393,14 @@ json_t *flowpath_row(const struct supervisor *s)
 	if (!s->flowpath)
 		return json_pack("{s:b, s:s}", "on", false, "why_off", s->flowpath_fault);
 	flowpath_status(s->flowpath->path, &st);
-	bool is_off = wanted_of(s->conf) == FLOWPATH_NOWHERE;
+	const char *why_off = wanted_of(s->conf) == FLOWPATH_NOWHERE ? "nat64.fastpath is off"
+			      : st.why_rest[0]			     ? st.why_rest
+			      : st.interfaces == 0		     ? "no interface has it"
+								     : "";
 
-	return json_pack("{s:b, s:s, s:s, s:s, s:b, s:s, s:b, s:i, s:i, s:o}", "on",
-		!is_off && st.interfaces > 0, "why_off",
-		is_off		     ? "nat64.fastpath is off"
-		: st.interfaces == 0 ? "no interface has it"
-				     : "",
-		"way", st.is_route ? "route" : "redirect", "why_way", st.why_way, "outlives", st.is_kept,
-		"why_it_does_not", st.why_not_kept, "taken_over", st.was_found, "flows_max", (int)st.flows,
-		"pairs_max", (int)st.pairs, "interfaces", interface_rows(s->flowpath->path));
+	return json_pack("{s:b, s:s, s:s, s:s, s:b, s:s, s:b, s:i, s:i, s:o}", "on", why_off[0] == '\0',
+		"why_off", why_off, "way", st.is_route ? "route" : "redirect", "why_way", st.why_way,
+		"outlives", st.is_kept, "why_it_does_not", st.why_not_kept, "taken_over", st.was_found,
+		"flows_max", (int)st.flows, "pairs_max", (int)st.pairs, "interfaces",
+		interface_rows(s->flowpath->path));
 }

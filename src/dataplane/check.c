@@ -255,6 +255,12 @@ static void check_fastpath(struct check *c)
 			strerror(-t->flow));
 	bool is_route = firewall_look(&rules) < 0 || rules.has_rules;
 
+	firewall_look_legacy(&rules);
+	if (rules.has_tracking && firewall_is_strict())
+		return say(c, FINDING_NOTE, "fast path",
+			"it would rest, since the host's rules follow connections (%s): `sysctl "
+			"net.netfilter.nf_conntrack_tcp_be_liberal=1` helps",
+			rules.what);
 	say(c, FINDING_OK, "fast path",
 		"the programs of nat64.fastpath can be loaded; packets would be %s%s%s",
 		is_route ? "routed, since the host has rules (" : "redirected", rules.what,

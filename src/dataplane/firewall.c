@@ -6,6 +6,9 @@
  * hook where its chain begins and where its policy stands: the two differ if there are rules in between. Asking would load the
  * tables, so /proc/net/ip_tables_names says first which are loaded.
  *
+ * Whether rules follow connections matters, since the kernel then judges TCP by what it has seen, and of a flow on the fast path it sees
+ * a part. nftables says it by the expressions of its rules; of those that iptables made, and of legacy tables, it is assumed.
+ *
  * Not seen: rules of ingress and egress chains (family netdev), which hold for an interface, and a legacy chain without rules whose
  * policy drops: nothing is forwarded there, so no flow is ever known.
  */
@@ -74,10 +77,57 @@ static void on_chain(void *ctx, const struct nlmsghdr *m)
 		family_name(h.nfgen_family), table);
 }
 
-static int look_nftables(struct firewall *ret)
+static bool is_tracking(const char *expression)
+{
+	static const char *const names[] = { "ct", "nat", "masq", "redir", "flow_offload", "connlimit",
+		"synproxy", "match", "target" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (strcmp(expression, names[i]) == 0)
+			return true;
+	return false;
+}
+
+static int on_expression(const struct nlattr *a, void *ctx)
+{
+	const struct nlattr *name = netlink_attr_in(a, NFTA_EXPR_NAME, 1);
+	struct firewall *ret = ctx;
+	char text[NAME_ROOM];
+
+	if (!name)
+		return MNL_CB_OK;
+	netlink_text(name, text, sizeof(text));
+	ret->has_tracking = ret->has_tracking || is_tracking(text);
+	return MNL_CB_OK;
+}
+
+/* Of any chain: it may be jumped to. */
+static void on_rule(void *ctx, const struct nlmsghdr *m)
+{
+	struct firewall *ret = ctx;
+	struct nfgenmsg h;
+
+	if (ret->has_tracking || !netlink_has_header(m, sizeof(h)))
+		return;
+	bytes_copy(&h, mnl_nlmsg_get_payload(m), sizeof(h));
+	const struct nlattr *all = netlink_attr(m, sizeof(h), NFTA_RULE_EXPRESSIONS, 0);
+
+	if (all && family_name(h.nfgen_family))
+		mnl_attr_parse_nested(all, on_expression, ret);
+}
+
+static int nftables_dump(struct netlink *n, uint16_t type, netlink_each each, struct firewall *ret)
 {
 	_Alignas(struct nlmsghdr) char buf[NETLINK_MESSAGE_BYTES];
 	struct nfgenmsg h = { .nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0 };
+
+	return netlink_dump(n,
+		netlink_message(buf, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), 0, &h, sizeof(h)), each,
+		ret);
+}
+
+static int look_nftables(struct firewall *ret)
+{
 	struct netlink *n = NULL;
 	int r = netlink_open_bus(NETLINK_NETFILTER, &n);
 
@@ -85,9 +135,9 @@ static int look_nftables(struct firewall *ret)
 		return 0;
 	if (r < 0)
 		return r;
-	r = netlink_dump(n,
-		netlink_message(buf, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN, 0, &h, sizeof(h)),
-		on_chain, ret);
+	r = nftables_dump(n, NFT_MSG_GETCHAIN, on_chain, ret);
+	if (r == 0 && ret->has_rules)
+		r = nftables_dump(n, NFT_MSG_GETRULE, on_rule, ret);
 	netlink_close(n);
 	return r == -EINVAL || r == -EOPNOTSUPP ? 0 : r; /* the kernel has no nftables */
 }
@@ -128,8 +178,9 @@ static void look_table(const struct legacy_table *l, const char *name, struct fi
 		return;
 	text_copy(info.name, sizeof(info.name), name);
 	if (getsockopt(fd, l->level, l->option, &info, &len) == 0 && has_rules(&info)) {
-		ret->has_rules = true;
-		snprintf(ret->what, sizeof(ret->what), "%s: table %s", l->what, name);
+		if (!ret->has_rules)
+			snprintf(ret->what, sizeof(ret->what), "%s: table %s", l->what, name);
+		ret->has_rules = ret->has_tracking = true;
 	}
 	close(fd);
 }
@@ -141,7 +192,7 @@ static void look_legacy(const struct legacy_table *l, struct firewall *ret)
 
 	if (!f)
 		return;
-	while (!ret->has_rules && fgets(name, sizeof(name), f)) {
+	while (fgets(name, sizeof(name), f)) {
 		name[strcspn(name, "\n")] = '\0';
 		look_table(l, name, ret);
 	}
@@ -153,10 +204,23 @@ int firewall_look(struct firewall *ret)
 	struct firewall found = { 0 };
 	int r = look_nftables(&found);
 
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < ARRAY_LEN(legacy) && !found.has_rules; i++)
-		look_legacy(&legacy[i], &found);
-	*ret = found;
-	return 0;
+	if (r == 0)
+		*ret = found;
+	return r;
+}
+
+void firewall_look_legacy(struct firewall *f)
+{
+	for (size_t i = 0; i < ARRAY_LEN(legacy); i++)
+		look_legacy(&legacy[i], f);
+}
+
+bool firewall_is_strict(void)
+{
+	FILE *f = fopen("/proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal", "re");
+	int c = f ? fgetc(f) : EOF;
+
+	if (f)
+		fclose(f);
+	return c == '0';
 }

@@ -6,6 +6,7 @@
 
 struct firewall {
 	bool has_rules;
+	bool has_tracking; /* and they follow connections */
 	char what
 		[128]; /* the first that was found: "nftables: chain forward of table inet filter"; else "" */
 };
@@ -13,11 +14,21 @@ struct firewall {
 /**
  * firewall_look() - look for rules that a forwarded packet would meet: prerouting, forward, postrouting
  *
- * A chain without rules that accepts is none. Of nftables' families ip, ip6 and inet count. Legacy iptables is looked
- * at only where its tables are loaded already.
+ * A chain without rules that accepts is none. Of nftables' families ip, ip6 and inet count.
  *
  * Return: 0; -errno: nftables cannot be asked (a kernel without it has no rules: 0).
+ * Cost: if there are any, all rules of nftables are read.
  */
 MUST_CHECK int firewall_look(struct firewall *ret);
+
+/** firewall_look_legacy() - add what legacy iptables has, if its tables are loaded already; it never tells of changes */
+void firewall_look_legacy(struct firewall *f);
+
+/**
+ * firewall_is_strict() - whether the kernel, following connections, takes TCP segments for invalid that do not fit what it has seen
+ *
+ * So it does unless net.netfilter.nf_conntrack_tcp_be_liberal is set; false also if it follows none at all.
+ */
+bool firewall_is_strict(void);
 
 #endif

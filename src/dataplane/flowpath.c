@@ -58,7 +58,7 @@ struct flowpath {
 	struct flowpath_seat *seats; /* owned */
 	unsigned seats_len;
 	struct flow_host host; /* as it was written last */
-	struct flowpath_routes routes;
+	struct flowpath_known known;
 	struct flowpath_status status;
 };
 
@@ -283,9 +283,14 @@ void flowpath_change(struct flowpath *f, const struct flowpath_wish *wish)
 	f->wish = *wish;
 }
 
+void flowpath_rules_changed(struct flowpath *f)
+{
+	f->known.has_rules = false;
+}
+
 void flowpath_routes_changed(struct flowpath *f)
 {
-	f->routes.is_known = false;
+	f->known.has_routes = false;
 }
 
 /* --- interfaces --- */
@@ -321,7 +326,8 @@ static void on_link(void *ctx, const struct link *l)
 {
 	struct look *look = ctx;
 
-	if (look->error < 0 || !flowpath_is_fit(l, look->f->device, &look->f->wish))
+	if (look->error < 0 || look->f->status.why_rest[0] != '\0' ||
+		!flowpath_is_fit(l, look->f->device, &look->f->wish))
 		return;
 	struct flowpath_facts *more = realloc(look->facts, (look->len + 1) * sizeof(*more));
 
@@ -466,7 +472,7 @@ static int host_write(struct flowpath *f)
 int flowpath_look(struct flowpath *f)
 {
 	int way = flowpath_way_choose(
-		f->wish.way, f->netlink, if_nametoindex(f->device), &f->routes, &f->status);
+		f->wish.way, f->netlink, if_nametoindex(f->device), &f->known, &f->status);
 	int r = host_write(f);
 
 	if (r == 0)

@@ -17,7 +17,7 @@
 #define FLOWPATH_FDS 5 /* flows64, flows46, pairs, head, tallies */
 #define FLOWPATH_NAMED_MAX 32
 #define FLOWPATH_TAKEN_MAX 16
-#define FLOWPATH_REASON 160
+#define FLOWPATH_REASON 320
 #define FLOWPATH_BPFFS "/sys/fs/bpf"
 
 enum flowpath_wanted { FLOWPATH_NOWHERE, FLOWPATH_AUTO, FLOWPATH_TC, FLOWPATH_XDP };
@@ -56,6 +56,7 @@ struct flowpath_status {
 	uint32_t flows, pairs; /* room */
 	bool is_route;
 	char why_way[FLOWPATH_REASON]; /* how it came to be that; a clause */
+	char why_rest[FLOWPATH_REASON]; /* no interface has it for now; else "" */
 	bool is_kept;		       /* by pins: it goes on while the gateway is dead */
 	char why_not_kept[FLOWPATH_REASON];
 	bool was_found; /* the tables are those of a gateway before */
@@ -98,7 +99,8 @@ void flowpath_fds(const struct flowpath *f, int ret[static FLOWPATH_FDS]);
 /** flowpath_change() - other wishes; flowpath_look() does what they ask */
 void flowpath_change(struct flowpath *f, const struct flowpath_wish *wish);
 
-/** flowpath_routes_changed() - the next look is to read the routes again */
+/** flowpath_rules_changed(), flowpath_routes_changed() - the next look is to read them again */
+void flowpath_rules_changed(struct flowpath *f);
 void flowpath_routes_changed(struct flowpath *f);
 
 /** flowpath_look() - look at interfaces and rules, and do what they ask; 0 or -errno, with the rest done */

@@ -31,15 +31,19 @@ enum flowpath_mode flowpath_choose(const struct flowpath_wish *w, const struct f
 
 /* --- flowpath_way.c --- */
 
-/* Whether a route has an MTU of its own. */
-struct flowpath_routes {
-	bool is_known;	/* else they are to be read */
-	unsigned index; /* its interface; 0: there is none */
+/* What is known of the host, as far as it need not be looked at again. */
+struct flowpath_known {
+	bool has_rules;	       /* else they are to be read */
+	struct firewall rules; /* nftables */
+	bool has_routes;       /* the same of these */
+	unsigned route_index;  /* interface of a route with an MTU of its own; 0: there is none */
 };
 
-/** flowpath_way_choose() - fill @st's way and why; 0, or -errno with both filled: something could not be found out */
+/**
+ * flowpath_way_choose() - fill @st's way, whether it rests, and why; 0, or -errno with all filled: something could not be found out
+ */
 MUST_CHECK int flowpath_way_choose(enum flowpath_way wish, struct netlink *n, unsigned device,
-	struct flowpath_routes *routes, struct flowpath_status *st);
+	struct flowpath_known *known, struct flowpath_status *st);
 
 /* --- flowpath_pins.c: what outlives the process --- */
 

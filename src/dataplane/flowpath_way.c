@@ -1,53 +1,69 @@
 /*
- * flowpath_way.c - whether translated packets are redirected or routed, if the operator has not said it
+ * flowpath_way.c - whether translated packets are redirected or routed, and whether any are translated in the kernel at all
  *
- * They are routed if the host does something with forwarded packets that a redirected one would miss: rules, and the MTU of a
- * route, which bpf_fib_lookup() does not see (netlink_mtu.c). If that cannot be found out, they are routed, too: it is always right.
+ * They are routed, if the operator has not said it, if the host does something with forwarded packets that a redirected one would
+ * miss: rules, and the MTU of a route, which bpf_fib_lookup() does not see (netlink_mtu.c).
+ *
+ * The programs rest while the kernel follows connections and judges TCP strictly by what it has seen. Of a flow that the translator
+ * carries it sees all packets twice, as IPv6 and as IPv4; of one on the fast path, of each at most one direction (route), or nothing
+ * between the beginning and the end (redirect). So it would take good segments for invalid, and most firewalls drop those. It can be
+ * told to be liberal.
  */
 #include "dataplane/flowpath_parts.h"
 
 #include <stdio.h>
 
-/* Whether a route has an MTU that the programs cannot see. */
-static int routes_look(struct netlink *n, unsigned device, struct flowpath_routes *r)
+static int known_take(struct netlink *n, unsigned device, struct flowpath_known *k)
 {
-	int err = r->is_known ? 0 : netlink_route_mtu(n, device, &r->index);
+	int r = k->has_rules ? 0 : firewall_look(&k->rules);
 
-	r->is_known = err == 0;
-	return err;
+	k->has_rules = r == 0;
+	if (r == 0 && !k->has_routes) {
+		r = netlink_route_mtu(n, device, &k->route_index);
+		k->has_routes = r == 0;
+	}
+	return r;
 }
 
-static void say_route(unsigned index, char ret_why[static FLOWPATH_REASON])
+static void way_auto(const struct firewall *rules, unsigned route_index, struct flowpath_status *st)
 {
 	char name[IF_NAMESIZE];
 
-	snprintf(ret_why, FLOWPATH_REASON, "a route by %s has an MTU of its own",
-		if_indextoname(index, name) ? name : "an interface that is gone");
+	st->is_route = rules->has_rules || route_index > 0;
+	if (rules->has_rules)
+		snprintf(st->why_way, sizeof(st->why_way), "the host has rules (%s)", rules->what);
+	else if (st->is_route)
+		snprintf(st->why_way, sizeof(st->why_way), "a route by %s has an MTU of its own",
+			if_indextoname(route_index, name) ? name : "an interface that is gone");
+	else
+		text_copy(st->why_way, sizeof(st->why_way), "the host has no rules for forwarded packets");
 }
 
 int flowpath_way_choose(enum flowpath_way wish, struct netlink *n, unsigned device,
-	struct flowpath_routes *routes, struct flowpath_status *st)
+	struct flowpath_known *known, struct flowpath_status *st)
 {
-	struct firewall rules = { 0 };
-	int r = 0;
+	int r = known_take(n, device, known);
+	struct firewall rules = known->rules;
 
-	if (wish != FLOWPATH_WAY_AUTO) {
+	st->why_rest[0] = '\0';
+	if (r < 0) {
+		st->is_route = wish != FLOWPATH_WAY_REDIRECT;
+		snprintf(st->why_way, sizeof(st->why_way), "rules and routes cannot be read: %s",
+			strerror(-r));
+		snprintf(st->why_rest, sizeof(st->why_rest), "%s", st->why_way);
+		return r;
+	}
+	firewall_look_legacy(&rules);
+	if (wish == FLOWPATH_WAY_AUTO) {
+		way_auto(&rules, known->route_index, st);
+	} else {
 		st->is_route = wish == FLOWPATH_WAY_ROUTE;
 		text_copy(st->why_way, sizeof(st->why_way), "as configured");
-		return 0;
 	}
-	r = firewall_look(&rules);
-	if (r == 0)
-		r = routes_look(n, device, routes);
-	st->is_route = r < 0 || rules.has_rules || routes->index > 0;
-	if (r < 0)
-		snprintf(st->why_way, sizeof(st->why_way), "the host's rules and routes cannot be read: %s",
-			strerror(-r));
-	else if (rules.has_rules)
-		snprintf(st->why_way, sizeof(st->why_way), "the host has rules (%s)", rules.what);
-	else if (st->is_route)
-		say_route(routes->index, st->why_way);
-	else
-		text_copy(st->why_way, sizeof(st->why_way), "the host has no rules for forwarded packets");
-	return r;
+	if (rules.has_tracking && firewall_is_strict())
+		snprintf(st->why_rest, sizeof(st->why_rest),
+			"the host's rules follow connections (%s), and would take segments for invalid; "
+			"`sysctl net.netfilter.nf_conntrack_tcp_be_liberal=1` helps",
+			rules.what);
+	return 0;
 }

@@ -64,6 +64,14 @@ legacy_rule() {
 }
 step "a rule of nftables: routed, at once; a chain without rules is none" nft_rule
 step "and redirected when it goes" eval 'gw nft flush ruleset && wait_for 3 says_way redirected'
+# A rule that follows connections makes it rest, unless the kernel is liberal.
+tracking_rule() {
+	gw nft add table inet filter && gw nft add chain inet filter forward '{ type filter hook forward priority 0; }' &&
+		gw nft add rule inet filter forward ct state established accept && wait_for 3 prints "fast path   off: .*follow connections" isthmus status &&
+		not is_at lan6 && gw sysctl -qw net.netfilter.nf_conntrack_tcp_be_liberal=1 && wait_for 8 says_way "routed: the host has rules" &&
+		is_at lan6 && gw nft flush ruleset && wait_for 3 says_way redirected
+}
+step "a rule that follows connections strictly: it rests" tracking_rule
 step "a rule of legacy iptables does the same" legacy_rule
 route_mtu() {
 	ip -n "$GW_NS" route add 198.51.100.0/24 via "$NS4" mtu 1400 && wait_for 3 says_way "routed: a route by wan4 has an MTU" &&
