@@ -58,9 +58,10 @@
 #define NEVER_PAUSE 250 /* the same if nothing but another configuration would change it */
 #define IDLE_MS 10000
 #define SWEEP_BUDGET 4096  /* entries that one tick looks at */
+#define LEAVE_COST 16	   /* looks; two slots are written, which are in no cache */
 #define OPENING_MS 500	   /* between two looks at a connection that is being opened */
-#define OPENING_BUDGET 512 /* of them that one tick looks at */
-#define HARVEST_BUDGET 512 /* entries that one tick takes the numbers of */
+#define OPENING_BUDGET 256 /* of them that one tick looks at */
+#define HARVEST_BUDGET 256 /* entries that one tick takes the numbers of */
 
 _Static_assert(FULL_PAUSE < SESSION_IS_CACHED && NEVER_PAUSE < SESSION_IS_CACHED, "a pause is no mark");
 
@@ -403,13 +404,15 @@ static bool is_to_leave(const struct flowcache *f, uint32_t session, enum flow_l
 	return e->epoch != f->epoch || is_looked_at(f->n, s, state_binding(f->n->state, s->binding));
 }
 
-static void sweep(struct flowcache *f, uint32_t budget, nsec now)
+static void sweep(struct flowcache *f, int budget, nsec now)
 {
 	enum flow_leave why;
 
 	for (; f->sweep < f->high && budget > 0; f->sweep++, budget--) {
-		if (entry_of(f, f->sweep)->stage == FLOW_STAGE_LIVE && is_to_leave(f, f->sweep, &why))
-			flowcache_leave(f, f->sweep, why, now);
+		if (entry_of(f, f->sweep)->stage != FLOW_STAGE_LIVE || !is_to_leave(f, f->sweep, &why))
+			continue;
+		flowcache_leave(f, f->sweep, why, now);
+		budget -= LEAVE_COST;
 	}
 	if (f->sweep >= f->high)
 		f->sweep = STATE_END;

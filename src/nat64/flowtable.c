@@ -128,6 +128,37 @@ nsec flow_seen_at(uint32_t seen, nsec now)
 	return ago < now ? now - ago : 1;
 }
 
+/* --- what was counted --- */
+
+static void sum_words(const struct flow_maps *m, uint64_t ret[static FLOW_TALLY_WORDS])
+{
+	bytes_zero(ret, FLOW_TALLY_WORDS * sizeof(*ret));
+	for (uint32_t p = 0; p < m->processors; p++) {
+		const uint64_t *words = (const void *)&m->tallies[p];
+
+		for (unsigned i = 0; i < FLOW_TALLY_WORDS; i++)
+			ret[i] += __atomic_load_n(&words[i], __ATOMIC_RELAXED);
+	}
+}
+
+void flow_totals_ever(const struct flow_maps *m, struct flow_tallies *ret)
+{
+	uint64_t sum[FLOW_TALLY_WORDS];
+
+	sum_words(m, sum);
+	bytes_copy(ret, sum, sizeof(sum));
+}
+
+void flow_totals(const struct flow_maps *m, struct flow_tallies *ret)
+{
+	uint64_t sum[FLOW_TALLY_WORDS];
+
+	sum_words(m, sum);
+	for (unsigned i = 0; i < FLOW_TALLY_WORDS; i++)
+		sum[i] -= m->claims->before[i];
+	bytes_copy(ret, sum, sizeof(sum));
+}
+
 /* --- all of them --- */
 
 static bool is_power_of_two(uint32_t n)
@@ -189,7 +220,7 @@ int flow_claims_new(struct flow_maps *m, enum flow_start start)
 	c->found = *m->head;
 	c->may_adopt = start == FLOW_START_ADOPT && has_epoch(m->head);
 	c->first_epoch = c->may_adopt ? m->head->epoch : flow_epoch_next(m->head->epoch);
-	flow_totals_ever(m, &c->before);
+	sum_words(m, c->before);
 	if (!c->may_adopt) {
 		__atomic_store_n(&m->head->epoch, 0, __ATOMIC_SEQ_CST);
 		end_all_ownerless(c);
@@ -268,33 +299,4 @@ void flow_publish(const struct flow_maps *m, const struct flow_head *want, uint3
 		__atomic_store_n(&h->epoch, epoch, __ATOMIC_RELEASE);
 	}
 	unlock(&c->lock);
-}
-
-/* --- what was counted --- */
-
-#define TALLY_WORDS (sizeof(struct flow_tallies) / sizeof(uint64_t))
-
-void flow_totals_ever(const struct flow_maps *m, struct flow_tallies *ret)
-{
-	uint64_t sum[TALLY_WORDS] = { 0 };
-
-	for (uint32_t p = 0; p < m->processors; p++) {
-		const uint64_t *words = (const void *)&m->tallies[p];
-
-		for (unsigned i = 0; i < TALLY_WORDS; i++)
-			sum[i] += __atomic_load_n(&words[i], __ATOMIC_RELAXED);
-	}
-	bytes_copy(ret, sum, sizeof(sum));
-}
-
-void flow_totals(const struct flow_maps *m, struct flow_tallies *ret)
-{
-	uint64_t sum[TALLY_WORDS], before[TALLY_WORDS];
-
-	flow_totals_ever(m, ret);
-	bytes_copy(sum, ret, sizeof(sum));
-	bytes_copy(before, &m->claims->before, sizeof(before));
-	for (unsigned i = 0; i < TALLY_WORDS; i++)
-		sum[i] -= before[i];
-	bytes_copy(ret, sum, sizeof(sum));
 }

@@ -17,6 +17,8 @@ struct flow_line {
 	uint64_t body[7]; /* key, result, and the notes of the programs */
 } __attribute__((aligned(64), may_alias));
 
+#define FLOW_TALLY_WORDS (sizeof(struct flow_tallies) / sizeof(uint64_t))
+
 enum flow_kind { FLOW_KIND_64, FLOW_KIND_46, FLOW_KIND_PAIR, FLOW_KINDS };
 
 struct flow_table {
@@ -27,7 +29,7 @@ struct flow_table {
 
 struct flow_claims {
 	struct flow_table table[FLOW_KINDS];
-	struct flow_tallies before; /* what the programs had counted when we came */
+	uint64_t before[FLOW_TALLY_WORDS]; /* what the programs had counted when we came */
 	struct flow_head found;	    /* the head as we found it: what slots of @first_epoch mean */
 	uint32_t first_epoch;	    /* of the slots that may be adopted, and with which workers begin */
 	uint32_t epoch;		    /* the newest that any worker has */
