@@ -37,7 +37,7 @@ _Static_assert(
 	FLOWPATH_NAMED_MAX >= CONF_FASTPATH_INTERFACES_MAX && FLOWPATH_TAKEN_MAX >= DNS64_INTERFACES_MAX,
 	"all fit");
 
-enum news { NEWS_LINKS, NEWS_RULES, NEWS_ROUTES, NEWS_COUNT };
+enum news { NEWS_LINKS, NEWS_RULES, NEWS_ROUTES, NEWS_POLICIES, NEWS_COUNT };
 
 struct flowpath_follow {
 	struct supervisor *s;
@@ -235,6 +235,14 @@ static void on_rules(void *ctx, unsigned ready)
 	look_soon(f);
 }
 
+static void on_policies(void *ctx, unsigned ready)
+{
+	struct flowpath_follow *f = ctx;
+
+	netlink_watch_drain(f->news[NEWS_POLICIES]);
+	look_soon(f);
+}
+
 /* Of the many changes of routes few are of interest. */
 static void on_routes(void *ctx, unsigned ready)
 {
@@ -275,15 +283,16 @@ static void follow_free(struct flowpath_follow *f)
 
 static int watch_news(struct flowpath_follow *f)
 {
-	static void (*const fns[NEWS_COUNT])(void *ctx, unsigned ready) = {
-		[NEWS_LINKS] = on_links, [NEWS_RULES] = on_rules, [NEWS_ROUTES] = on_routes
-	};
+	static void (*const fns[NEWS_COUNT])(void *ctx, unsigned ready) = { [NEWS_LINKS] = on_links,
+		[NEWS_RULES] = on_rules,
+		[NEWS_ROUTES] = on_routes,
+		[NEWS_POLICIES] = on_policies };
 	int err = loop_watch_timer(f->s->loop, on_look, f, &f->timer);
 
 	for (unsigned i = 0; i < NEWS_COUNT && err == 0; i++) {
 		if (f->news[i] >= 0)
 			err = loop_watch_fd(f->s->loop, f->news[i], LOOP_READ, fns[i], f, &f->watches[i]);
-		else if (i != NEWS_RULES) /* a kernel without nftables tells nothing of it */
+		else if (i != NEWS_RULES && i != NEWS_POLICIES) /* a kernel without them tells nothing */
 			err = f->news[i];
 	}
 	return err;
@@ -310,7 +319,8 @@ static int follow_new(struct supervisor *s, struct flowpath_follow **ret)
 		.s = s,
 		.news = { [NEWS_LINKS] = netlink_watch_links(),
 			[NEWS_RULES] = netlink_watch_rules(),
-			[NEWS_ROUTES] = netlink_watch_routes() },
+			[NEWS_ROUTES] = netlink_watch_routes(),
+			[NEWS_POLICIES] = netlink_watch_policies() },
 	};
 	int err = watch_news(f);
 

@@ -36,6 +36,7 @@ struct flowpath_known {
 	bool has_rules;	       /* else they are to be read */
 	struct firewall rules; /* nftables */
 	bool has_routes;       /* the same of these */
+	bool has_policies;     /* IPsec; looked at each time */
 	unsigned route_index;  /* interface of a route with an MTU of its own; 0: there is none */
 };
 

@@ -2,7 +2,7 @@
  * flowpath_way.c - whether translated packets are redirected or routed, and whether any are translated in the kernel at all
  *
  * They are routed, if the operator has not said it, if the host does something with forwarded packets that a redirected one would
- * miss: rules, and the MTU of a route, which bpf_fib_lookup() does not see (netlink_mtu.c).
+ * miss: rules, IPsec, and the MTU of a route, which bpf_fib_lookup() does not see (netlink_mtu.c).
  *
  * The programs rest while the kernel follows connections and judges TCP strictly by what it has seen. Of a flow that the translator
  * carries it sees all packets twice, as IPv6 and as IPv4; of one on the fast path, of each at most one direction (route), or nothing
@@ -22,19 +22,22 @@ static int known_take(struct netlink *n, unsigned device, struct flowpath_known 
 		r = netlink_route_mtu(n, device, &k->route_index);
 		k->has_routes = r == 0;
 	}
-	return r;
+	return r == 0 ? netlink_has_policies(&k->has_policies) : r;
 }
 
-static void way_auto(const struct firewall *rules, unsigned route_index, struct flowpath_status *st)
+static void way_auto(
+	const struct firewall *rules, const struct flowpath_known *known, struct flowpath_status *st)
 {
 	char name[IF_NAMESIZE];
 
-	st->is_route = rules->has_rules || route_index > 0;
+	st->is_route = rules->has_rules || known->has_policies || known->route_index > 0;
 	if (rules->has_rules)
 		snprintf(st->why_way, sizeof(st->why_way), "the host has rules (%s)", rules->what);
+	else if (known->has_policies)
+		text_copy(st->why_way, sizeof(st->why_way), "the host has IPsec policies");
 	else if (st->is_route)
 		snprintf(st->why_way, sizeof(st->why_way), "a route by %s has an MTU of its own",
-			if_indextoname(route_index, name) ? name : "an interface that is gone");
+			if_indextoname(known->route_index, name) ? name : "an interface that is gone");
 	else
 		text_copy(st->why_way, sizeof(st->why_way), "the host has no rules for forwarded packets");
 }
@@ -55,7 +58,7 @@ int flowpath_way_choose(enum flowpath_way wish, struct netlink *n, unsigned devi
 	}
 	firewall_look_legacy(&rules);
 	if (wish == FLOWPATH_WAY_AUTO) {
-		way_auto(&rules, known->route_index, st);
+		way_auto(&rules, known, st);
 	} else {
 		st->is_route = wish == FLOWPATH_WAY_ROUTE;
 		text_copy(st->why_way, sizeof(st->why_way), "as configured");

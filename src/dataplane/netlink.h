@@ -138,8 +138,9 @@ MUST_CHECK int netlink_proxy6_has(struct netlink *n, unsigned index, struct addr
 /** netlink_watch() - a socket that becomes readable when interfaces, addresses or IPv6 routes change; or -errno */
 MUST_CHECK int netlink_watch(void);
 
-/** netlink_watch_links(), netlink_watch_routes(), netlink_watch_rules() - the same for interfaces, for routes, for nftables */
+/** netlink_watch_links() and so on - the same for interfaces, for routes, for nftables, for IPsec policies */
 MUST_CHECK int netlink_watch_links(void);
+MUST_CHECK int netlink_watch_policies(void);
 MUST_CHECK int netlink_watch_routes(void);
 MUST_CHECK int netlink_watch_rules(void);
 
@@ -151,6 +152,9 @@ bool netlink_news_of_mtu(int fd);
 
 /** netlink_route_mtu() - the interface of a route, not by @except, that has an MTU of its own, which is not locked; 0: none has */
 MUST_CHECK int netlink_route_mtu(struct netlink *n, unsigned except, unsigned *ret_index);
+
+/** netlink_has_policies() - whether there are IPsec policies for packets that leave, or are forwarded; 0 or -errno */
+MUST_CHECK int netlink_has_policies(bool *ret);
 
 /** netlink_tc_filters() - number of filters on an interface's clsact qdisc, both directions; -errno */
 MUST_CHECK int netlink_tc_filters(struct netlink *n, unsigned index);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/xfrm.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -113,6 +114,11 @@ int netlink_watch_links(void)
 int netlink_watch_routes(void)
 {
 	return news_socket(NETLINK_ROUTE, RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE);
+}
+
+int netlink_watch_policies(void)
+{
+	return news_socket(NETLINK_XFRM, 1u << (XFRMNLGRP_POLICY - 1));
 }
 
 int netlink_watch_rules(void)

@@ -78,6 +78,15 @@ route_mtu() {
 		ip -n "$GW_NS" route del 198.51.100.0/24 && wait_for 3 says_way redirected
 }
 step "a route with an MTU of its own, too, as long as it is there" route_mtu
+policy() {
+	gw ip xfrm policy add dir out src 203.0.113.0/24 dst 203.0.114.0/24 2>/dev/null || return
+	wait_for 3 says_way "routed: the host has IPsec policies" && gw ip xfrm policy flush && wait_for 3 says_way redirected
+}
+if gw ip xfrm policy 2>/dev/null; then
+	step "an IPsec policy does the same" policy
+else
+	skip "this kernel has no IPsec"
+fi
 step "fastpath-mode: route" eval 'reloads fastpath-mode route && says_way "routed: as configured"'
 step "fastpath-mode: auto again" eval 'reloads fastpath-mode auto && says_way redirected'
 step "off, by a reload, takes it away" eval 'reloads fastpath off && not is_at lan6 && prints "fast path   off" isthmus status'
