@@ -211,14 +211,15 @@ static double best(struct trial *t, const struct bpf_program *target)
 {
 	uint32_t least = UINT32_MAX, verdict = 0;
 
+	(void)run(t, target, 2, &verdict); /* of the first two flows, which have places */
+	if (verdict != (t->is_xdp ? (uint32_t)XDP_REDIRECT : 7 /* TC_ACT_REDIRECT */)) {
+		fprintf(stderr, "flow_cost: verdict %u\n", verdict);
+		exit(EXIT_FAILURE);
+	}
 	for (int i = 0; i < BEST_OF; i++) {
 		uint32_t ns = run(t, target, REPEAT, &verdict);
 
 		least = ns < least ? ns : least;
-	}
-	if (verdict != (t->is_xdp ? (uint32_t)XDP_REDIRECT : 7 /* TC_ACT_REDIRECT */)) {
-		fprintf(stderr, "flow_cost: verdict %u\n", verdict);
-		exit(EXIT_FAILURE);
 	}
 	return least;
 }

@@ -322,7 +322,7 @@ struct flow_tallies {
  * flow_hash() - of a key of @len words; the set is the low bits
  *
  * A multiplication for each word, by a secret: who wants to fill one set does not know it, and would only make his own packets
- * take the long way.
+ * take the long way. One more at the end, or flows whose ports follow each other would share sets.
  */
 static inline __u64 flow_hash(const __u64 key[2], const __u64 *words, __u32 len)
 {
@@ -332,35 +332,75 @@ static inline __u64 flow_hash(const __u64 key[2], const __u64 *words, __u32 len)
 		h = (h ^ words[i]) * key[0];
 		h ^= h >> 32;
 	}
-	return h;
+	h *= key[0];
+	return h ^ h >> 32;
 }
 
-static inline __u64 flow64_hash(const __u64 key[2], const struct flow64_slot *k)
+/*
+ * The parts of a key that the programs do not put into a slot first, and compare as words: its ports, and behind an IPv4 address.
+ * flow64: @front is of dst and the ports, @in of the source. flow46: @front is of both addresses, @ports of both ports.
+ */
+static inline __u64 flow64_hash_of(const __u64 key[2], const __u64 in[2], __u64 front, __u32 kind)
 {
-	__u64 w[4] = { 0, 0, (__u64)k->dst << 32 | (__u64)k->sport << 16 | k->dport,
-		(__u64)k->proto << 8 | k->prefix };
+	const __u64 w[4] = { in[0], in[1], front, kind };
 
-	__builtin_memcpy(w, k->in, sizeof(k->in));
 	return flow_hash(key, w, 4);
 }
 
-static inline __u64 flow46_hash(const __u64 key[2], const struct flow46_slot *k)
+static inline __u64 flow46_hash_of(const __u64 key[2], __u64 front, __u32 ports, __u8 proto)
 {
-	const __u64 w[2] = { (__u64)k->remote << 32 | k->out,
-		(__u64)k->remote_port << 32 | (__u64)k->out_port << 16 | k->proto };
+	const __u64 w[2] = { front, (__u64)ports << 8 | proto };
 
 	return flow_hash(key, w, 2);
 }
 
+/* @kind: protocol and index of the prefix, as they lie in a slot of flows64 */
+static inline __u32 flow64_kind(__u8 proto, __u8 prefix)
+{
+	return (__u32)prefix << 8 | proto;
+}
+
+static inline __u64 flow64_hash(const __u64 key[2], const struct flow64_slot *k)
+{
+	__u64 in[2], front;
+
+	__builtin_memcpy(in, k->in, sizeof(in));
+	__builtin_memcpy(&front, &k->dst, sizeof(front));
+	return flow64_hash_of(key, in, front, flow64_kind(k->proto, k->prefix));
+}
+
+static inline __u64 flow46_hash(const __u64 key[2], const struct flow46_slot *k)
+{
+	__u64 front;
+	__u32 ports;
+
+	__builtin_memcpy(&front, &k->remote, sizeof(front));
+	__builtin_memcpy(&ports, &k->remote_port, sizeof(ports));
+	return flow46_hash_of(key, front, ports, k->proto);
+}
+
+/* Of the pair that an IPv4 packet has, or an IPv6 packet: @words are its two addresses, each two of them. */
+static inline __u64 flow_pair_hash4(const __u64 key[2], __be32 src4, __be32 dst4)
+{
+	const __u64 w[1] = { (__u64)src4 << 32 | dst4 };
+
+	return flow_hash(key, w, 1);
+}
+
+static inline __u64 flow_pair_hash6(const __u64 key[2], const __u64 words[4])
+{
+	return flow_hash(key, words, 4);
+}
+
 static inline __u64 flow_pair_hash(const __u64 key[2], const struct flow_pair *k)
 {
-	__u64 w[4] = { (__u64)k->src4 << 32 | k->dst4 };
+	__u64 w[4];
 
 	if (k->is_46)
-		return flow_hash(key, w, 1);
+		return flow_pair_hash4(key, k->src4, k->dst4);
 	__builtin_memcpy(w, k->src6, sizeof(k->src6));
 	__builtin_memcpy(w + 2, k->dst6, sizeof(k->dst6));
-	return flow_hash(key, w, 4);
+	return flow_pair_hash6(key, w);
 }
 
 #endif

@@ -41,8 +41,35 @@
 #include <linux/if_packet.h>
 #include <linux/pkt_cls.h>
 
+/* What no program returns: the other pass is to see. */
+#define TC_TRY_PAIRS 1000
+#define XDP_TRY_PAIRS 1000
+
+/* Which tables a packet is looked for in; the two are passes of their own, as one stack would not hold both. */
+enum pass { PASS_FLOWS, PASS_PAIRS };
+
+static __always_inline int change_flow(
+	const struct flow_head *h, const struct packet *p, int is_6, struct change *c)
+{
+	int verdict;
+
+	if (!p->is_flows)
+		return TRY_PAIRS;
+	verdict = is_6 ? change_64(h, p, c) : change_46(h, p, c);
+	if (verdict == OURS)
+		return OURS;
+	return h->has_pairs && (verdict == FLOW_UP_NO_ENTRY || verdict == FLOW_UP_TCP_FLAGS) ? TRY_PAIRS
+											     : verdict;
+}
+
+/* What can be without state only, and is not known, is anybody's. */
+static __always_inline int up_or_not(int verdict, const struct packet *p)
+{
+	return verdict >= 0 && !p->is_flows ? NOT_OURS : verdict;
+}
+
 static __always_inline int decide(
-	const struct frame *f, __u32 l3, int is_6, struct packet *p, struct change *c)
+	const struct frame *f, __u32 l3, int is_6, enum pass pass, struct packet *p, struct change *c)
 {
 	__u32 zero = 0;
 	const struct flow_head *h = bpf_map_lookup_elem(&head, &zero);
@@ -52,10 +79,11 @@ static __always_inline int decide(
 		return NOT_OURS;
 	verdict = is_6 ? take_6(p, f, l3, h) : take_4(p, f, l3, h);
 	if (verdict != OURS)
-		return verdict;
+		return up_or_not(verdict, p);
 	if (h->epoch == 0)
-		return FLOW_UP_OFF;
-	return is_6 ? change_64(h, p, c) : change_46(h, p, c);
+		return up_or_not(FLOW_UP_OFF, p);
+	verdict = pass == PASS_FLOWS ? change_flow(h, p, is_6, c) : change_pair(h, p, is_6, c);
+	return verdict == OURS ? OURS : up_or_not(verdict, p);
 }
 
 /* --- tc --- */
@@ -123,10 +151,9 @@ static __always_inline int put(
 	if (!is_direct)
 		return 0;
 	sum_put(data + l3 + len, p, c);
-	if (c->is_6)
-		__builtin_memcpy(data + l3, &h, IP6_BYTES);
-	else
-		__builtin_memcpy(data + l3, &h, IP4_BYTES);
+	for (__u32 i = 0; i < IP6_BYTES / 4; i++)
+		if (c->is_6 || i < IP4_BYTES / 4)
+			((__u32 *)(data + l3))[i] = h.words[i];
 	return 0;
 }
 
@@ -210,7 +237,7 @@ static __always_inline int go_up(int why)
 	return TC_ACT_UNSPEC;
 }
 
-static __always_inline int translate(struct __sk_buff *skb, __u32 l3, int is_6)
+static __always_inline int translate(struct __sk_buff *skb, __u32 l3, int is_6, enum pass pass)
 {
 	const struct flow_host *at = host_get();
 	struct packet p = {};
@@ -224,7 +251,9 @@ static __always_inline int translate(struct __sk_buff *skb, __u32 l3, int is_6)
 	if (!at)
 		return TC_ACT_UNSPEC;
 	frame_take(skb, l3, &f);
-	up = decide(&f, l3, is_6, &p, &c);
+	up = decide(&f, l3, is_6, pass, &p, &c);
+	if (up == TRY_PAIRS)
+		return TC_TRY_PAIRS;
 	if (up != OURS)
 		return go_up(up);
 	now = now_ms();
@@ -239,29 +268,63 @@ static __always_inline int translate(struct __sk_buff *skb, __u32 l3, int is_6)
 	return send(skb, way, &fib, at, &c);
 }
 
-static __always_inline int take_skb(struct __sk_buff *skb, __u32 l3)
+static __always_inline int is_taken(const struct __sk_buff *skb)
 {
-	if (skb->pkt_type != PACKET_HOST || skb->vlan_present)
-		return TC_ACT_UNSPEC;
-	if (skb->protocol == bpf_htons(ETH_P_IPV6))
-		return translate(skb, l3, 1);
-	if (skb->protocol == bpf_htons(ETH_P_IP))
-		return translate(skb, l3, 0);
-	return TC_ACT_UNSPEC;
+	return skb->pkt_type == PACKET_HOST && !skb->vlan_present;
 }
+
+/* Each is a function of its own for the verifier, with a stack of its own. */
+#define TRANSLATE(name, l3, is_6, pass)                                                                      \
+	static __noinline int name(struct __sk_buff *skb)                                                    \
+	{                                                                                                    \
+		return translate(skb, l3, is_6, pass);                                                       \
+	}
+
+TRANSLATE(flow_6, sizeof(struct ethhdr), 1, PASS_FLOWS)
+TRANSLATE(flow_4, sizeof(struct ethhdr), 0, PASS_FLOWS)
+TRANSLATE(pair_6, sizeof(struct ethhdr), 1, PASS_PAIRS)
+TRANSLATE(pair_4, sizeof(struct ethhdr), 0, PASS_PAIRS)
+TRANSLATE(bare_flow_6, 0, 1, PASS_FLOWS)
+TRANSLATE(bare_flow_4, 0, 0, PASS_FLOWS)
+TRANSLATE(bare_pair_6, 0, 1, PASS_PAIRS)
+TRANSLATE(bare_pair_4, 0, 0, PASS_PAIRS)
 
 /* At interfaces with an Ethernet header. */
 SEC("tc")
 int isthmus_flow(struct __sk_buff *skb)
 {
-	return take_skb(skb, sizeof(struct ethhdr));
+	int verdict = TC_ACT_UNSPEC;
+
+	if (!is_taken(skb))
+		return TC_ACT_UNSPEC;
+	if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
+		verdict = flow_6(skb);
+		return verdict == TC_TRY_PAIRS ? pair_6(skb) : verdict;
+	}
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		verdict = flow_4(skb);
+		return verdict == TC_TRY_PAIRS ? pair_4(skb) : verdict;
+	}
+	return verdict;
 }
 
 /* At those without a link header. */
 SEC("tc")
 int isthmus_flow_bare(struct __sk_buff *skb)
 {
-	return take_skb(skb, 0);
+	int verdict = TC_ACT_UNSPEC;
+
+	if (!is_taken(skb))
+		return TC_ACT_UNSPEC;
+	if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
+		verdict = bare_flow_6(skb);
+		return verdict == TC_TRY_PAIRS ? bare_pair_6(skb) : verdict;
+	}
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		verdict = bare_flow_4(skb);
+		return verdict == TC_TRY_PAIRS ? bare_pair_4(skb) : verdict;
+	}
+	return verdict;
 }
 
 /* --- XDP --- */
@@ -337,15 +400,32 @@ static __always_inline int put_frame(
 	return 0;
 }
 
-static __always_inline int translate_frame(struct xdp_md *ctx, const struct frame *f, int is_6)
+static __always_inline void frame_of(struct xdp_md *ctx, struct frame *f)
+{
+	__u64 len = (__u64)(long)ctx->data_end - (__u64)(long)ctx->data;
+
+	barrier_var(len);
+	f->data = (const __u8 *)(long)ctx->data;
+	f->end = (const __u8 *)(long)ctx->data_end;
+	f->len = (__u32)len;
+	f->gso_size = f->gso_segs = 0;
+}
+
+static __always_inline int translate_frame(struct xdp_md *ctx, int is_6, enum pass pass)
 {
 	struct flow_tallies *t;
+	struct frame f;
 	struct packet p = {};
 	struct change c = {};
 	struct bpf_fib_lookup fib;
+	int verdict;
 	__u32 now;
 
-	if (decide(f, sizeof(struct ethhdr), is_6, &p, &c) != OURS || !is_for_us(ctx))
+	frame_of(ctx, &f);
+	verdict = decide(&f, sizeof(struct ethhdr), is_6, pass, &p, &c);
+	if (verdict == TRY_PAIRS)
+		return XDP_TRY_PAIRS;
+	if (verdict != OURS || !is_for_us(ctx))
 		return XDP_PASS;
 	now = now_ms();
 	if (!has_way(ctx, &p, &c, now, &fib) || resize(ctx, is_6, &p, &c) < 0)
@@ -359,6 +439,17 @@ static __always_inline int translate_frame(struct xdp_md *ctx, const struct fram
 	return (int)bpf_redirect(fib.ifindex, 0);
 }
 
+#define TRANSLATE_FRAME(name, is_6, pass)                                                                    \
+	static __noinline int name(struct xdp_md *ctx)                                                       \
+	{                                                                                                    \
+		return translate_frame(ctx, is_6, pass);                                                     \
+	}
+
+TRANSLATE_FRAME(frame_flow_6, 1, PASS_FLOWS)
+TRANSLATE_FRAME(frame_flow_4, 0, PASS_FLOWS)
+TRANSLATE_FRAME(frame_pair_6, 1, PASS_PAIRS)
+TRANSLATE_FRAME(frame_pair_4, 0, PASS_PAIRS)
+
 /*
  * What passes is seen again by the program at tc, which knows more ways out, and which alone counts what goes up. A frame has no
  * offload state here: checksums are whole, as they came over a wire.
@@ -366,18 +457,19 @@ static __always_inline int translate_frame(struct xdp_md *ctx, const struct fram
 SEC("xdp")
 int isthmus_flow_xdp(struct xdp_md *ctx)
 {
-	struct frame f = { .data = (const __u8 *)(long)ctx->data, .end = (const __u8 *)(long)ctx->data_end };
-	const struct ethhdr *eth = (const struct ethhdr *)f.data;
-	__u64 len = (__u64)(long)ctx->data_end - (__u64)(long)ctx->data;
+	const struct ethhdr *eth = (const struct ethhdr *)(long)ctx->data;
+	int verdict;
 
-	barrier_var(len);
-	f.len = (__u32)len;
-	if ((const __u8 *)(eth + 1) > f.end)
+	if ((const __u8 *)(eth + 1) > (const __u8 *)(long)ctx->data_end)
 		return XDP_PASS;
-	if (eth->h_proto == bpf_htons(ETH_P_IPV6))
-		return translate_frame(ctx, &f, 1);
-	if (eth->h_proto == bpf_htons(ETH_P_IP))
-		return translate_frame(ctx, &f, 0);
+	if (eth->h_proto == bpf_htons(ETH_P_IPV6)) {
+		verdict = frame_flow_6(ctx);
+		return verdict == XDP_TRY_PAIRS ? frame_pair_6(ctx) : verdict;
+	}
+	if (eth->h_proto == bpf_htons(ETH_P_IP)) {
+		verdict = frame_flow_4(ctx);
+		return verdict == XDP_TRY_PAIRS ? frame_pair_4(ctx) : verdict;
+	}
 	return XDP_PASS;
 }
 

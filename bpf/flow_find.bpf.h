@@ -10,9 +10,10 @@
 
 #define NS_PER_MS 1000000
 
-/* Numbers of slots over both tables; the tables together have fewer than 2^30 sets. */
-#define SLOT64(set, way) ((set) << 3 | (way))
-#define SLOT46(set, way) ((set) << 3 | FLOW_WAYS | (way))
+/* Numbers of slots over all tables, each of which has fewer than 2^28 sets. */
+enum table { TABLE_64, TABLE_46, TABLE_PAIRS };
+#define SLOT_SET_SHIFT 4
+#define SLOT(table, set, way) ((set) << SLOT_SET_SHIFT | (table)*FLOW_WAYS | (way))
 
 /* Numbers of sets less 1, as the maps have elements; set before loading, as those are. */
 const volatile __u32 flows64_mask = 0;
@@ -72,8 +73,9 @@ struct change {
 	__u32 sum_rest;	  /* the same: the transport header itself */
 	struct flow64_slot *slot64;
 	struct flow46_slot *slot46;
+	struct flow_pair *pair;
 	__u32 slot, sequence; /* what the slot is called in struct route; of a hairpin not used */
-	__u16 *answered;      /* flags of the slot whose SYN this is; else NULL */
+	__u8 is_answer;	      /* a SYN, which the slot is to note */
 };
 
 static __always_inline struct flow_tallies *my_tallies(void)
@@ -120,91 +122,115 @@ static __always_inline int slot_is_same(const __u32 *sequence, __u32 before)
 
 /* --- look-ups: each fills the change and returns 1, or 0 if there is none --- */
 
-static __always_inline int take_slot64(
-	struct flow64_slot *s, const struct flow64_slot *key, __u32 epoch, struct change *c, __u16 *ret_flags)
+/* Two fields that lie one behind the other, as the one word that they are in a slot. */
+static __always_inline __u32 word32(__u16 first, __u16 second)
 {
-	__u32 before = slot_begin(&s->sequence);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return (__u32)second << 16 | first;
+#else
+	return (__u32)first << 16 | second;
+#endif
+}
 
-	if (*(const __u64 *)s->in != *(const __u64 *)key->in ||
-		*(const __u64 *)(s->in + 8) != *(const __u64 *)(key->in + 8) ||
-		*(const __u64 *)&s->dst != *(const __u64 *)&key->dst ||
-		*(const __u16 *)&s->proto != *(const __u16 *)&key->proto || s->epoch != epoch)
+static __always_inline __u64 word64(__u32 first, __u32 second)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return (__u64)second << 32 | first;
+#else
+	return (__u64)first << 32 | second;
+#endif
+}
+
+/* What an IPv4 packet is looked for by; addresses and ports as they lie in a slot. */
+struct key46 {
+	__u64 addrs;
+	__u32 ports;
+	__u8 proto;
+};
+
+static __always_inline int find64(
+	const struct flow_head *h, const struct packet *p, struct change *c, __u16 *ret_flags)
+{
+	__u64 front = word64(p->dst4, word32(p->sport, p->dport));
+	__u64 hash = flow64_hash_of(h->key, p->addrs6, front, flow64_kind(p->proto, p->prefix));
+	__u32 at = (__u32)hash & flows64_mask;
+	struct flow64_set *set = bpf_map_lookup_elem(&flows64, &at);
+	__u32 way, before = 0;
+	struct flow64_slot *s;
+
+	if (!set)
 		return 0;
+	for (way = 0; way < FLOW_WAYS; way++) {
+		s = &set->way[way];
+		before = slot_begin(&s->sequence);
+		if (*(const __u64 *)s->in == p->addrs6[0] && *(const __u64 *)(s->in + 8) == p->addrs6[1] &&
+			*(const __u64 *)&s->dst == front && s->proto == p->proto && s->prefix == p->prefix &&
+			s->epoch == h->epoch)
+			break;
+	}
+	if (way == FLOW_WAYS)
+		return 0;
+	barrier_var(way); /* or all that follows is made four times */
+	s = &set->way[way & (FLOW_WAYS - 1)];
 	*ret_flags = s->flags;
 	c->src4 = s->out;
 	c->sport = s->out_port;
 	c->sum_pseudo = s->sum_addrs;
 	c->sum_rest = s->sum_ports;
 	c->slot64 = s;
+	c->slot = SLOT(TABLE_64, at, way);
 	c->sequence = before;
 	return slot_is_same(&s->sequence, before);
 }
 
-static __always_inline int find64(
-	const struct flow_head *h, const struct packet *p, struct change *c, __u16 *ret_flags)
+/* Adds to what find64() has found, if that came before. */
+static __always_inline int find46(const struct flow_head *h, const struct key46 *key, struct change *c,
+	__u8 *ret_prefix, __u16 *ret_flags)
 {
-	struct flow64_slot key = {
-		.dst = p->dst4, .sport = p->sport, .dport = p->dport, .proto = p->proto, .prefix = p->prefix
-	};
-	struct flow64_set *set;
-	__u32 at;
+	__u32 at = (__u32)flow46_hash_of(h->key, key->addrs, key->ports, key->proto) & flows46_mask;
+	struct flow46_set *set = bpf_map_lookup_elem(&flows46, &at);
+	__u32 sum_pseudo = c->slot64 ? c->sum_pseudo : 0, sum_rest = c->slot64 ? c->sum_rest : 0;
+	__u32 way, before = 0;
+	struct flow46_slot *s;
 
-	__builtin_memcpy(key.in, p->src6, sizeof(key.in));
-	at = (__u32)flow64_hash(h->key, &key) & flows64_mask;
-	set = bpf_map_lookup_elem(&flows64, &at);
 	if (!set)
 		return 0;
-	for (__u32 i = 0; i < FLOW_WAYS; i++)
-		if (take_slot64(&set->way[i], &key, h->epoch, c, ret_flags)) {
-			c->slot = SLOT64(at, i);
-			return 1;
-		}
-	return 0;
-}
-
-static __always_inline int take_slot46(struct flow46_slot *s, const struct flow46_slot *key, __u32 epoch,
-	struct change *c, __u8 *ret_prefix, __u16 *ret_flags)
-{
-	__u32 before = slot_begin(&s->sequence);
-
-	if (*(const __u64 *)&s->remote != *(const __u64 *)&key->remote ||
-		*(const __u32 *)&s->remote_port != *(const __u32 *)&key->remote_port ||
-		s->proto != key->proto || s->epoch != epoch)
+	for (way = 0; way < FLOW_WAYS; way++) {
+		s = &set->way[way];
+		before = slot_begin(&s->sequence);
+		if (*(const __u64 *)&s->remote == key->addrs &&
+			*(const __u32 *)&s->remote_port == key->ports && s->proto == key->proto &&
+			s->epoch == h->epoch)
+			break;
+	}
+	if (way == FLOW_WAYS)
 		return 0;
+	barrier_var(way);
+	s = &set->way[way & (FLOW_WAYS - 1)];
 	c->dst6[0] = *(const __u64 *)s->in;
 	c->dst6[1] = *(const __u64 *)(s->in + 8);
 	c->dport = s->in_port;
-	c->sum_pseudo += s->sum_addrs;
-	c->sum_rest += s->sum_ports;
+	c->sum_pseudo = sum_pseudo + s->sum_addrs;
+	c->sum_rest = sum_rest + s->sum_ports;
 	*ret_prefix = s->prefix;
 	*ret_flags = s->flags;
 	c->slot46 = s;
+	c->slot = SLOT(TABLE_46, at, way);
 	c->sequence = before;
-	return slot_is_same(&s->sequence, before);
-}
-
-/* Adds to the sums, so that it can come after find64(). */
-static __always_inline int find46(const struct flow_head *h, const struct flow46_slot *key, struct change *c,
-	__u8 *ret_prefix, __u16 *ret_flags)
-{
-	__u32 at = (__u32)flow46_hash(h->key, key) & flows46_mask;
-	__u32 sum_pseudo = c->sum_pseudo, sum_rest = c->sum_rest;
-	struct flow46_set *set = bpf_map_lookup_elem(&flows46, &at);
-
-	if (!set)
-		return 0;
-	for (__u32 i = 0; i < FLOW_WAYS; i++) {
-		if (take_slot46(&set->way[i], key, h->epoch, c, ret_prefix, ret_flags)) {
-			c->slot = SLOT46(at, i);
-			return *ret_prefix < FLOW_PREFIXES_MAX;
-		}
-		c->sum_pseudo = sum_pseudo;
-		c->sum_rest = sum_rest;
-	}
-	return 0;
+	return slot_is_same(&s->sequence, before) && *ret_prefix < FLOW_PREFIXES_MAX;
 }
 
 /* --- one packet --- */
+
+static __always_inline int is_syn(const struct packet *p)
+{
+	return p->kind == FLOW_TCP && p->tcp_flags & TCP_SYN;
+}
+
+static __always_inline int ends_tcp(const struct packet *p)
+{
+	return p->kind == FLOW_TCP && p->tcp_flags & TCP_FIN_RST;
+}
 
 /* RFC 4443 s4.1 and s4.2 against RFC 792; the code stays. */
 static __always_inline __u16 echo_turn(__u16 type_code, int to_6)
@@ -240,36 +266,22 @@ static __always_inline void change_to_6(
  * Whether the translator's TCP machine can do without this segment (RFC 6146 s3.5.2.2): it must see those that begin and end a
  * connection, but the SYN that answers another may be noted for it.
  */
-static __always_inline int passes_tcp(const struct packet *p, __u16 flags)
+static __always_inline int passes_tcp(const struct packet *p, __u16 flags, struct change *c)
 {
-	if (p->kind != FLOW_TCP || !(p->tcp_flags & TCP_SYN))
-		return 1;
-	return (flags & FLOW_AWAITS_SYN) != 0;
-}
-
-static __always_inline int ends_tcp(const struct packet *p)
-{
-	return p->kind == FLOW_TCP && p->tcp_flags & TCP_FIN_RST;
-}
-
-static __always_inline void note_syn(const struct packet *p, struct change *c, __u16 *flags)
-{
-	if (p->kind == FLOW_TCP && p->tcp_flags & TCP_SYN)
-		c->answered = flags;
+	c->is_answer = is_syn(p) != 0;
+	return !c->is_answer || flags & FLOW_AWAITS_SYN;
 }
 
 /* A packet to one of our own pool addresses comes back as an IPv6 packet (RFC 6146 s3.8); it is routed twice. */
 static __always_inline int change_hairpin(const struct flow_head *h, const struct packet *p, struct change *c)
 {
-	struct flow46_slot key = {
-		.remote = c->src4, .out = p->dst4, .remote_port = c->sport, .proto = p->proto
-	};
-	__u16 flags;
+	const struct key46 key = { word64(c->src4, p->dst4),
+		word32(c->sport, p->kind == FLOW_ICMP ? c->sport : p->dport), p->proto };
+	__u16 flags = 0;
 	__u8 prefix = 0;
 
-	if (p->kind == FLOW_TCP && p->tcp_flags & TCP_SYN) /* of two connections at once */
+	if (is_syn(p)) /* of two connections at once */
 		return FLOW_UP_TCP_FLAGS;
-	key.out_port = p->kind == FLOW_ICMP ? c->sport : p->dport;
 	if (p->hops < 3)
 		return FLOW_UP_HOP_LIMIT;
 	if (!find46(h, &key, c, &prefix, &flags))
@@ -278,7 +290,7 @@ static __always_inline int change_hairpin(const struct flow_head *h, const struc
 		c->sport = c->dport;
 	c->hops = p->hops - 2;
 	c->type_code = p->type_code;
-	change_to_6(h, p, c, prefix, key.remote);
+	change_to_6(h, p, c, prefix, c->src4);
 	return OURS;
 }
 
@@ -294,9 +306,8 @@ static __always_inline int change_64(const struct flow_head *h, const struct pac
 		return FLOW_UP_NO_ENTRY;
 	if (flags & FLOW_HAIRPIN)
 		return change_hairpin(h, p, c);
-	if (!passes_tcp(p, flags))
+	if (!passes_tcp(p, flags, c))
 		return FLOW_UP_TCP_FLAGS;
-	note_syn(p, c, &c->slot64->flags);
 	c->dst4 = p->dst4;
 	c->dport = p->dport;
 	c->hops = p->hops - 1;
@@ -313,11 +324,7 @@ static __always_inline int change_64(const struct flow_head *h, const struct pac
 
 static __always_inline int change_46(const struct flow_head *h, const struct packet *p, struct change *c)
 {
-	struct flow46_slot key = { .remote = p->src4,
-		.out = p->dst4,
-		.remote_port = p->sport,
-		.out_port = p->dport,
-		.proto = p->proto };
+	const struct key46 key = { word64(p->src4, p->dst4), word32(p->sport, p->dport), p->proto };
 	__u16 flags = 0;
 	__u8 prefix = 0;
 
@@ -325,9 +332,8 @@ static __always_inline int change_46(const struct flow_head *h, const struct pac
 		return FLOW_UP_TCP_FLAGS;
 	if (!find46(h, &key, c, &prefix, &flags))
 		return FLOW_UP_NO_ENTRY;
-	if (!passes_tcp(p, flags))
+	if (!passes_tcp(p, flags, c))
 		return FLOW_UP_TCP_FLAGS;
-	note_syn(p, c, &c->slot46->flags);
 	/* RFC 7915 s4: without DF its sender has left fragmenting to the network. */
 	if (!p->df && p->seg_len + IP6_BYTES > h->lowest_ipv6_mtu)
 		return FLOW_UP_TOO_BIG;
@@ -338,6 +344,88 @@ static __always_inline int change_46(const struct flow_head *h, const struct pac
 		change_echo(c, p, 1);
 	}
 	change_to_6(h, p, c, prefix, p->src4);
+	return OURS;
+}
+
+/* --- without state --- */
+
+static __always_inline int is_pair(const struct flow_pair *s, const struct packet *p, int is_6)
+{
+	const __u64 *a = (const __u64 *)s->src6;
+
+	if (s->is_46 == is_6)
+		return 0;
+	return is_6 ? a[0] == p->addrs6[0] && a[1] == p->addrs6[1] && a[2] == p->addrs6[2] &&
+			       a[3] == p->addrs6[3]
+		    : s->src4 == p->src4 && s->dst4 == p->dst4;
+}
+
+static __always_inline int find_pair(
+	const struct flow_head *h, const struct packet *p, int is_6, struct change *c)
+{
+	__u64 hash = is_6 ? flow_pair_hash6(h->key, p->addrs6) : flow_pair_hash4(h->key, p->src4, p->dst4);
+	__u32 at = (__u32)hash & pairs_mask;
+	struct flow_pair_set *set = bpf_map_lookup_elem(&pairs, &at);
+	__u32 way, before = 0;
+	struct flow_pair *s;
+
+	if (!set)
+		return 0;
+	for (way = 0; way < FLOW_WAYS; way++) {
+		s = &set->way[way];
+		before = slot_begin(&s->sequence);
+		if (is_pair(s, p, is_6) && s->epoch == h->epoch)
+			break;
+	}
+	if (way == FLOW_WAYS)
+		return 0;
+	barrier_var(way);
+	s = &set->way[way & (FLOW_WAYS - 1)];
+	c->src4 = s->src4;
+	c->dst4 = s->dst4;
+	for (int i = 0; i < 2; i++) {
+		c->src6[i] = ((const __u64 *)s->src6)[i];
+		c->dst6[i] = ((const __u64 *)s->dst6)[i];
+	}
+	c->sum_pseudo = s->sum_addrs;
+	c->pair = s;
+	c->slot = SLOT(TABLE_PAIRS, at, way);
+	c->sequence = before;
+	return slot_is_same(&s->sequence, before);
+}
+
+/* The sum of an ICMPv6 pseudo-header without its length (RFC 4443 s2.3). */
+static __always_inline __u32 sum_icmp6(const struct change *c)
+{
+	const __u32 *src = (const __u32 *)c->src6, *dst = (const __u32 *)c->dst6;
+	__u64 sum = bpf_htons(NEXT_ICMP6);
+
+	for (int i = 0; i < 4; i++)
+		sum += (__u64)src[i] + dst[i];
+	return sum_fold(sum);
+}
+
+/* RFC 7915 s4 and s5: ports stay as they are, and so does a TCP flag. */
+static __always_inline int change_pair(
+	const struct flow_head *h, const struct packet *p, int is_6, struct change *c)
+{
+	if (!find_pair(h, p, is_6, c))
+		return is_syn(p) || ends_tcp(p) ? FLOW_UP_TCP_FLAGS : FLOW_UP_NO_ENTRY;
+	if (is_6 ? p->l4_len > IP4_PAYLOAD_MAX : !p->df && p->seg_len + IP6_BYTES > h->lowest_ipv6_mtu)
+		return FLOW_UP_TOO_BIG;
+	c->is_6 = !is_6;
+	c->hops = p->hops - 1;
+	c->sport = p->sport;
+	c->dport = p->dport;
+	c->proto = p->proto;
+	c->sum_rest = 0;
+	if (p->kind != FLOW_ICMP)
+		return OURS;
+	if (is_6 && p->sport == 0) /* as in change_64() */
+		return FLOW_UP_ICMP;
+	c->proto = is_6 ? IPPROTO_ICMP : NEXT_ICMP6;
+	c->sum_pseudo = is_6 ? (__u16)~sum_icmp6(c) : sum_icmp6(c);
+	change_echo(c, p, !is_6);
 	return OURS;
 }
 
@@ -369,8 +457,21 @@ static __always_inline void count(const struct packet *p, const struct change *c
 
 	if (!t || kind >= FLOW_PROTO_COUNT)
 		return;
-	if (c->answered) /* its owner writes it only while no program can know the slot */
-		*c->answered = FLOW_AWAITS_SYN | FLOW_SAW_SYN;
+	if (c->pair) {
+		__u32 way = c->is_6 ? FLOW_46 : FLOW_64;
+
+		slot_see(&c->pair->seen, now);
+		t->stateless_pkts[way][kind] += p->segs;
+		t->stateless_bytes[way][kind] += p->len;
+		t->trains[way] += is_train;
+		return;
+	}
+	if (c->is_answer) { /* the owner writes this only while no program can know the slot */
+		__u16 *flags = c->slot64 ? &c->slot64->flags : c->slot46 ? &c->slot46->flags : 0;
+
+		if (flags)
+			*flags = FLOW_AWAITS_SYN | FLOW_SAW_SYN;
+	}
 	if (c->slot64) {
 		slot_count(&c->slot64->pkts, &c->slot64->bytes, p->segs, p->len);
 		slot_see(&c->slot64->seen, now);

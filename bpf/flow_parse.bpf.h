@@ -47,7 +47,7 @@
 #define ICMP_SUM_AT 2
 
 /* What becomes of a packet, where it is not one of enum flow_up. */
-enum { NOT_OURS = -2, OURS = -1 };
+enum { TRY_PAIRS = -3, NOT_OURS = -2, OURS = -1 };
 
 /* The front of a frame that lies in one piece, and what goes with it. */
 struct frame {
@@ -65,7 +65,7 @@ struct packet {
 	__u32 seg_len; /* transport bytes of one of them */
 	__u32 excess;  /* bytes of the frame behind the packet */
 	__u32 kind;    /* enum flow_proto */
-	__u64 src6[2], dst6[2];
+	__u64 addrs6[4];     /* source and destination */
 	__be32 src4, dst4;   /* of an IPv6 packet: dst4 is taken out of the prefix */
 	__be16 sport, dport; /* of an ICMP echo both are the identifier */
 	__u16 type_code;     /* of an ICMP echo its first word, as memory has it */
@@ -74,6 +74,7 @@ struct packet {
 	__u8 df, is_train;
 	__u8 tcp_flags;
 	__u8 prefix; /* index; FLOW_PREFIXES_MAX: in none */
+	__u8 is_flows; /* its destination is in a prefix, or may be in the pool; else it can be without state only */
 };
 
 /* The sum over words is one over halves of words, whatever the byte order (RFC 1071 s2). */
@@ -165,6 +166,10 @@ static __always_inline void take_train(struct packet *p, const struct frame *f, 
 	p->segs = 1;
 	p->seg_len = p->l4_len;
 	p->is_train = f->gso_size != 0;
+	if (p->kind != FLOW_TCP)
+		p->tcp_flags = 0;
+	if (p->kind != FLOW_ICMP)
+		p->type_code = 0;
 	if (!p->is_train)
 		return;
 	p->seg_len = header + f->gso_size;
@@ -245,16 +250,15 @@ static __always_inline int take_6(
 
 	if (l4 > f->end || ip->version != 6)
 		return NOT_OURS;
-	for (int i = 0; i < 2; i++) {
-		p->src6[i] = ((const __u64 *)&ip->saddr)[i];
-		p->dst6[i] = ((const __u64 *)&ip->daddr)[i];
-	}
+	for (int i = 0; i < 4; i++)
+		p->addrs6[i] = ((const __u64 *)&ip->saddr)[i];
 	p->prefix = FLOW_PREFIXES_MAX;
 	for (__u8 i = 0; i < FLOW_PREFIXES_MAX; i++) {
-		if (!prefix_has(&head->prefixes[i], p->dst6))
+		if (!prefix_has(&head->prefixes[i], p->addrs6 + 2))
 			continue;
 		p->prefix = i;
-		if (prefix_take(head->prefixes[i].len, p->dst6, &p->dst4) < 0)
+		p->is_flows = prefix_take(head->prefixes[i].len, p->addrs6 + 2, &p->dst4) == 0;
+		if (!p->is_flows && !head->has_pairs)
 			return FLOW_UP_MALFORMED;
 		break;
 	}
@@ -297,7 +301,8 @@ static __always_inline int take_4(
 
 	if (l4 > f->end || ip->version != 4)
 		return NOT_OURS;
-	if ((ip->daddr ^ head->pool) & head->pool_mask && !head->has_pairs)
+	p->is_flows = ((ip->daddr ^ head->pool) & head->pool_mask) == 0;
+	if (!p->is_flows && !head->has_pairs)
 		return NOT_OURS;
 	if (ip->ihl != IP4_BYTES / 4)
 		return ip->ihl < IP4_BYTES / 4 ? FLOW_UP_MALFORMED : FLOW_UP_OPTIONS;

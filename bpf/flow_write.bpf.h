@@ -50,20 +50,15 @@ union header {
 static __always_inline void header4_make(union header *h, const struct packet *p, const struct change *c)
 {
 	__u32 df = IP4_BYTES + p->seg_len >= DF_FROM;
-	__u64 sum = 0;
+	__u32 check;
 
-	*(__be16 *)&h->v4 = bpf_htons((__u16)(0x4500 | p->tos));
-	h->v4.tot_len = bpf_htons((__u16)(IP4_BYTES + p->l4_len));
-	h->v4.id = df ? 0 : (__be16)bpf_get_prandom_u32();
-	h->v4.frag_off = df ? bpf_htons(IP_DF) : 0;
-	h->v4.ttl = c->hops;
-	h->v4.protocol = c->proto;
-	h->v4.check = 0;
-	h->v4.saddr = c->src4;
-	h->v4.daddr = c->dst4;
-	for (int i = 0; i < IP4_BYTES / 4; i++)
-		sum += h->words[i];
-	h->v4.check = (__u16)~sum_fold(sum);
+	h->words[0] = bpf_htonl(0x45000000 | (__u32)p->tos << 16 | (IP4_BYTES + p->l4_len));
+	h->words[1] = df ? bpf_htonl(IP_DF) : bpf_htonl(bpf_get_prandom_u32() << 16);
+	h->words[2] = bpf_htonl((__u32)c->hops << 24 | (__u32)c->proto << 16);
+	h->words[3] = c->src4;
+	h->words[4] = c->dst4;
+	check = sum_fold((__u64)h->words[0] + h->words[1] + h->words[2] + h->words[3] + h->words[4]);
+	h->words[2] |= word32(0, (__u16)~check);
 }
 
 /* RFC 7915 s4.1: the flow label is zero. */
@@ -161,8 +156,9 @@ struct route {
 	__u32 slot, sequence; /* which flow; 0, 0: none */
 	__u32 at;	      /* as now_ms() */
 	__u32 ifindex;
+	__u32 ports; /* of the result; without state they differ by packet */
 	__u16 mtu;
-	__u8 tos, unused;
+	__u8 tos, proto;
 	__u8 dmac[6], smac[6];
 };
 
@@ -173,12 +169,21 @@ struct {
 	__type(value, struct route);
 } routes SEC(".maps");
 
+static __always_inline __u32 ports_of(const struct change *c)
+{
+	return (__u32)c->sport << 16 | c->dport;
+}
+
 /* Where the route of this change is, or is to be. */
 static __always_inline struct route *route_place(const struct change *c)
 {
-	__u32 way = c->slot & (FLOW_WAYS - 1);
-	__u32 at = (c->slot >> 2 ^ way << ROUTES_WAY_SHIFT) & (ROUTES - 1); /* most are in way 0 */
+	__u32 way = c->slot & (FLOW_WAYS - 1), table = c->slot >> 2 & 3;
+	__u32 at = c->slot >> SLOT_SET_SHIFT << 1 ^ (table & 1) ^
+		   way << ROUTES_WAY_SHIFT; /* most are in way 0 */
 
+	if (table == TABLE_PAIRS)
+		at ^= ports_of(c) ^ ports_of(c) >> 16;
+	at &= ROUTES - 1;
 	return bpf_map_lookup_elem(&routes, &at);
 }
 
@@ -187,6 +192,7 @@ static __always_inline int route_recall(const struct route *r, const struct pack
 	__u32 now, struct bpf_fib_lookup *fib)
 {
 	if (r->slot != c->slot || r->sequence != c->sequence || now - r->at >= ROUTE_MS || r->tos != p->tos ||
+		r->proto != c->proto || r->ports != ports_of(c) ||
 		p->seg_len + (c->is_6 ? IP6_BYTES : IP4_BYTES) > r->mtu || (c->slot64 && c->slot46))
 		return 0;
 	fib->ifindex = r->ifindex;
@@ -206,6 +212,8 @@ static __always_inline void route_keep(struct route *r, const struct packet *p, 
 	r->ifindex = fib->ifindex;
 	r->mtu = fib->mtu_result;
 	r->tos = p->tos;
+	r->proto = c->proto;
+	r->ports = ports_of(c);
 	mac_copy(r->dmac, fib->dmac);
 	mac_copy(r->smac, fib->smac);
 	barrier();
