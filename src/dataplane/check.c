@@ -256,11 +256,9 @@ static void check_fastpath(struct check *c)
 	bool is_route = firewall_look(&rules) < 0 || rules.has_rules;
 
 	firewall_look_legacy(&rules);
-	if (rules.has_tracking && firewall_is_strict())
+	if (rules.has_tracking)
 		return say(c, FINDING_NOTE, "fast path",
-			"it would rest, since the host's rules follow connections (%s): `sysctl "
-			"net.netfilter.nf_conntrack_tcp_be_liberal=1` helps",
-			rules.what);
+			"it would rest, since the host's rules follow connections (%s)", rules.what);
 	say(c, FINDING_OK, "fast path",
 		"the programs of nat64.fastpath can be loaded; packets would be %s%s%s",
 		is_route ? "routed, since the host has rules (" : "redirected", rules.what,

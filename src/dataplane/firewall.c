@@ -214,13 +214,3 @@ void firewall_look_legacy(struct firewall *f)
 	for (size_t i = 0; i < ARRAY_LEN(legacy); i++)
 		look_legacy(&legacy[i], f);
 }
-
-bool firewall_is_strict(void)
-{
-	FILE *f = fopen("/proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal", "re");
-	int c = f ? fgetc(f) : EOF;
-
-	if (f)
-		fclose(f);
-	return c == '0';
-}

@@ -24,11 +24,4 @@ MUST_CHECK int firewall_look(struct firewall *ret);
 /** firewall_look_legacy() - add what legacy iptables has, if its tables are loaded already; it never tells of changes */
 void firewall_look_legacy(struct firewall *f);
 
-/**
- * firewall_is_strict() - whether the kernel, following connections, takes TCP segments for invalid that do not fit what it has seen
- *
- * So it does unless net.netfilter.nf_conntrack_tcp_be_liberal is set; false also if it follows none at all.
- */
-bool firewall_is_strict(void);
-
 #endif

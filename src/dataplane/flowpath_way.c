@@ -4,10 +4,10 @@
  * They are routed, if the operator has not said it, if the host does something with forwarded packets that a redirected one would
  * miss: rules, IPsec, and the MTU of a route, which bpf_fib_lookup() does not see (netlink_mtu.c).
  *
- * The programs rest while the kernel follows connections and judges TCP strictly by what it has seen. Of a flow that the translator
- * carries it sees all packets twice, as IPv6 and as IPv4; of one on the fast path, of each at most one direction (route), or nothing
- * between the beginning and the end (redirect). So it would take good segments for invalid, and most firewalls drop those. It can be
- * told to be liberal.
+ * The programs rest while rules follow connections. Of a flow that the translator carries the kernel sees all packets twice, as IPv6
+ * and as IPv4; of one on the fast path, of each at most one direction (route), or nothing between the beginning and the end
+ * (redirect), and of TCP's first three packets perhaps one. So it would take good segments for invalid, or forget the
+ * connection, and most firewalls drop those.
  */
 #include "dataplane/flowpath_parts.h"
 
@@ -63,10 +63,9 @@ int flowpath_way_choose(enum flowpath_way wish, struct netlink *n, unsigned devi
 		st->is_route = wish == FLOWPATH_WAY_ROUTE;
 		text_copy(st->why_way, sizeof(st->why_way), "as configured");
 	}
-	if (rules.has_tracking && firewall_is_strict())
+	if (rules.has_tracking)
 		snprintf(st->why_rest, sizeof(st->why_rest),
-			"the host's rules follow connections (%s), and would take segments for invalid; "
-			"`sysctl net.netfilter.nf_conntrack_tcp_be_liberal=1` helps",
+			"the host's rules follow connections (%s), and would take good segments for invalid",
 			rules.what);
 	return 0;
 }

@@ -212,15 +212,10 @@ stateful() {
 	END
 }
 is_harmless() {
-	stateful && wait_for 3 prints "fast path   off: .*follow connections" isthmus status && download && upload && same 0 "$(nft_count invalid)"
-}
-is_fast_if_liberal() {
-	gw sysctl -qw net.netfilter.nf_conntrack_tcp_be_liberal=1 && wait_for 8 says_way "routed: the host has rules" &&
-		goes_fast_unseen download && upload && same 0 "$(nft_count invalid)" && gw nft flush ruleset
+	stateful && wait_for 3 prints "fast path   off: .*follow connections" isthmus status && download && upload && same 0 "$(nft_count invalid)" && gw nft flush ruleset
 }
 step "a rule that drops stops a download that is under way; without it, it completes" are_dropped
 step "a firewall that follows connections sees all of them: the fast path rests" is_harmless
-step "if it is liberal, they take the fast path, and none is invalid" is_fast_if_liberal
 must "its programs are known" remember
 step "the gateway ends by itself on SIGTERM, with status 0" lab_gateway_stop
 step "and leaves nothing" nothing_is_left
