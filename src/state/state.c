@@ -262,7 +262,7 @@ COLD static void tell_move(struct state *s, uint32_t id, nsec now)
 	s->cache.moves(s->cache.ctx, id, now);
 }
 
-void state_session_catch_up(struct state *s, uint32_t id, nsec now)
+COLD void state_session_catch_up(struct state *s, uint32_t id, nsec now)
 {
 	const struct session *e = &s->sessions.at[id];
 	bool is_from_v6 = e->tcp == TCP_V6_INIT;
@@ -421,15 +421,14 @@ static enum drop_reason begin(struct state *s, const struct arrival *a, nsec now
 	return DROP_NONE;
 }
 
-static void refresh(struct state *s, uint32_t id, const struct arrival *a, nsec now)
+static inline void refresh(struct state *s, uint32_t id, const struct arrival *a, nsec now)
 {
-	if (a->proto != PROTO_TCP) {
-		set_lifetime(s, id, proto_lifetime[a->proto], now);
-		return;
-	}
 	if (UNLIKELY(s->sessions.at[id].cached == SESSION_IS_CACHED))
 		state_session_catch_up(s, id, now);
-	state_session_step(s, id, tcp_step(s->sessions.at[id].tcp, a->event), now);
+	if (a->proto == PROTO_TCP)
+		state_session_step(s, id, tcp_step(s->sessions.at[id].tcp, a->event), now);
+	else
+		set_lifetime(s, id, proto_lifetime[a->proto], now);
 }
 
 /*
