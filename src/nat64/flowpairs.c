@@ -15,7 +15,8 @@
  * Which pairs: whoever calls flowpairs_see64() or flowpairs_see46() has looked; both addresses are translated by a mapping or a prefix of the
  * configuration, and nothing is turned around.
  *
- * Limits. A set that is full takes no more until something in it was idle for IDLE_MS.
+ * Limits. A set that is full takes no more until something in it was idle for IDLE_MS; whoever found it full has looked. The
+ * walk alone may take minutes to come round in a large table.
  */
 #include "nat64/flowworker.h"
 
@@ -71,6 +72,37 @@ void flowpairs_fini(struct flowcache *f)
 			flow_table_end(t, slot);
 	}
 	free(f->pair_counters);
+}
+
+/* --- leaving --- */
+
+static bool is_to_leave(const struct flowcache *f, uint32_t slot, nsec now)
+{
+	nsec used = flow_seen_at(__atomic_load_n(&pair_at(f, slot)->seen, __ATOMIC_RELAXED), now);
+
+	return f->n->traces_len > 0 || flow_epoch_at(&f->claims->table[FLOW_KIND_PAIR], slot) != f->epoch ||
+	       now - used >= IDLE_MS * MSEC;
+}
+
+static void look_at(struct flowcache *f, uint32_t slot, nsec now)
+{
+	struct flow_table *t = &f->claims->table[FLOW_KIND_PAIR];
+	uint64_t owner = flow_owner_at(t, slot);
+	uint32_t ended = (uint32_t)owner;
+
+	if (!flow_owner_is(owner, f->worker))
+		return;
+	if (ended == 0 && is_to_leave(f, slot, now))
+		end(f, slot, now);
+	else if (ended != 0 && (uint32_t)(now / MSEC) - ended > FLOW_GRACE_MS)
+		flow_table_release(t, slot);
+}
+
+/* Somebody wants a place in it, and tries again some packets later. */
+static void look_at_set(struct flowcache *f, uint32_t slot, nsec now)
+{
+	for (unsigned way = 0; way < FLOW_WAYS; way++)
+		look_at(f, slot + way, now);
 }
 
 /* --- entering --- */
@@ -144,6 +176,7 @@ static void see(struct flowcache *f, struct flow_pair *p, nsec now)
 
 	if (slot == FLOW_NO_SLOT) {
 		f->count.pairs_full++;
+		look_at_set(f, flow_set(t, hash), now);
 		return;
 	}
 	p->epoch = (uint16_t)f->epoch;
@@ -183,29 +216,7 @@ void flowpairs_see46(struct flowcache *f, struct addr4 src, struct addr4 dst, st
 	see(f, &p, now);
 }
 
-/* --- leaving --- */
-
-static bool is_to_leave(const struct flowcache *f, uint32_t slot, nsec now)
-{
-	nsec used = flow_seen_at(__atomic_load_n(&pair_at(f, slot)->seen, __ATOMIC_RELAXED), now);
-
-	return f->n->traces_len > 0 || flow_epoch_at(&f->claims->table[FLOW_KIND_PAIR], slot) != f->epoch ||
-	       now - used >= IDLE_MS * MSEC;
-}
-
-static void look_at(struct flowcache *f, uint32_t slot, nsec now)
-{
-	struct flow_table *t = &f->claims->table[FLOW_KIND_PAIR];
-	uint64_t owner = flow_owner_at(t, slot);
-	uint32_t ended = (uint32_t)owner;
-
-	if (!flow_owner_is(owner, f->worker))
-		return;
-	if (ended == 0 && is_to_leave(f, slot, now))
-		end(f, slot, now);
-	else if (ended != 0 && (uint32_t)(now / MSEC) - ended > FLOW_GRACE_MS)
-		flow_table_release(t, slot);
-}
+/* --- the walk --- */
 
 /* While a trace begins the whole table is looked at, so that it sees its packets at once. */
 void flowpairs_tick(struct flowcache *f, nsec now)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# 43_fastpath_state.sh - what the translator knows of flows whose packets it does not see: traces, reloads, totals, and the life of sessions
+# 43_fastpath_state.sh - what the translator knows of flows whose packets it does not see: traces, reloads, totals, the life of sessions, pairs
 #
 #   client ---- gw: isthmus run, trace, reload, sessions, counters ---- server
 #
@@ -8,11 +8,22 @@
 # shellcheck source=tests/lab/fastpath.sh
 . "$(dirname "$0")/fastpath.sh"
 
+MAPPED6=2001:db8:1::a
+
 lab_begin "the translator beside the fast path"
 must "the lab stands" lab_up
 lab_config dedicated
 set_key fastpath "${LAB_FASTPATH:-tc}"
 sed -i "/^    - { /a\\  lifetimes: { icmp: 60s }" "$LAB_DIR/isthmus.yaml"
+cat >>"$LAB_DIR/isthmus.yaml" <<-END
+	siit:
+	  prefix: 64:ff9b::/96
+	  allow-non-global: true
+	  mappings:
+	    - { ipv4: 203.0.113.1, ipv6: "$MAPPED6" }
+END
+ip -n "$CLIENT_NS" addr add "$MAPPED6/64" dev uplink nodad preferred_lft 0
+ip -n "$SERVER_NS" route add 203.0.113.0/24 via "$GW4"
 must "the gateway serves" lab_gateway
 
 # The path of the ping's session; its packets as the table has them.
@@ -61,8 +72,7 @@ step "and goes back when nobody looks" wait_for 3 path_is kernel
 section "A reload"
 # No total is ever less than it was before.
 watch_totals() {
-	local k
-	for k in $(seq 20); do
+	for _ in $(seq 20); do
 		isthmus counters --all --json || return
 	done
 }
@@ -85,6 +95,15 @@ never_falls() {
 step "takes no total back" never_falls
 step "and the flow comes back to the kernel" wait_for 3 eval 'path_is kernel && [ "$(counter fastpath_left config)" -ge 1 ]'
 step "with its packets counted on" adds_up
+
+section "Without state"
+from_mapped() { client ping -6 -n -q -c "$1" -i 0.01 -W 1 -I "$MAPPED6" "$WEB64" && server ping -n -q -c "$1" -i 0.01 -W 1 203.0.113.1; }
+step "a host that has a mapping, there and back" from_mapped 10
+step "passes in the kernel from its eighth packet" goes_fast 160 "pkts_64_icmp pkts_46_icmp" from_mapped 40
+step "and by TCP, with its first packet" eval 'GROUP=fastpath goes_fast 5 pkts_64_tcp \
+	client curl -sS -f -m 5 --interface "$MAPPED6" -o /dev/null "http://[$WEB64]/"'
+counts_stateless() { [ "$(counter stateless pkts_64_icmp)" -ge 80 ] && [ "$(counter fastpath pairs_entered)" -ge 2 ]; }
+step "what is counted is of both paths" counts_stateless
 
 section "Denied"
 step "a destination that a reload denies is reached no more" eval 'reloads deny "[$WEB4]" &&

@@ -212,6 +212,25 @@ TEST(a_slot_waits_for_the_grace_before_it_is_another_pairs)
 	fast_free(f);
 }
 
+TEST(a_full_set_of_a_configuration_before_makes_room_without_the_walk)
+{
+	static const char *const hosts[] = { "2001:db8:cccc::1", "2001:db8:cccc::2", "2001:db8:cccc::3",
+		"2001:db8:cccc::4" };
+	struct bench *b = siit_config();
+
+	set_mappings(b, figure1, ARRAY_LEN(figure1));
+	struct fast f = fast_with(b, 1);
+
+	for (unsigned i = 0; i < FLOW_WAYS; i++)
+		CHECK_INT(packets_until_entered(f, hosts[i], PEER_SEEN, 20), 8);
+	CHECK_INT(nat64_update(b->n, &b->cfg), 0);
+	CHECK(packets_until_entered(f, hosts[0], PEER_SEEN, 10) > 10); /* ends them */
+	b->now += (FLOW_GRACE_MS + 2) * MSEC;
+	CHECK(packets_until_entered(f, hosts[0], PEER_SEEN, 20) <= 16);
+	CHECK(nat64_validate(b->n));
+	fast_free(f);
+}
+
 TEST(without_a_table_nothing_is_entered_and_everything_works)
 {
 	struct bench *b = siit_config();
