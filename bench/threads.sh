@@ -15,7 +15,14 @@ threaded() {
 	done
 }
 
+# The hosts take packets some microseconds late, all that have come, as network cards have it. Else each packet would have to wake
+# a thread on the other processor, in the gateway's time.
+coalesced() {
+	ip netns exec "$1" sh -c "echo 1000 >/sys/class/net/$2/napi_defer_hard_irqs && echo 20000 >/sys/class/net/$2/gro_flush_timeout"
+}
+
 threads_up() {
+	coalesced "$CLIENT_NS" uplink && coalesced "$SERVER_NS" uplink || return
 	mapfile -t NAPI < <(threaded "$GW_NS" lan6 0 && threaded "$GW_NS" wan4 0)
 	[ "${#NAPI[@]}" -ge 2 ] && threaded "$CLIENT_NS" uplink "$LAST_CPU" && threaded "$SERVER_NS" uplink "$LAST_CPU"
 }

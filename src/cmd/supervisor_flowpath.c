@@ -56,7 +56,7 @@ struct flowpath_follow {
 static enum flowpath_wanted wanted_of(const struct conf *c)
 {
 	static const enum flowpath_wanted words[] = {
-		[CONF_FASTPATH_AUTO] = FLOWPATH_NOWHERE,
+		[CONF_FASTPATH_AUTO] = FLOWPATH_AUTO,
 		[CONF_FASTPATH_OFF] = FLOWPATH_NOWHERE,
 		[CONF_FASTPATH_TC] = FLOWPATH_TC,
 		[CONF_FASTPATH_XDP] = FLOWPATH_XDP,

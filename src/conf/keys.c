@@ -374,8 +374,9 @@ static const struct conf_key nat64_rows[] = {
 		.of = CHOICES(fastpath_words),
 		.standard = "auto",
 		.help = "Where packets of known flows are translated by an eBPF program, without the "
-			"translator: auto (as off in this version), tc, xdp (at the driver where that works, "
-			"else as tc), or off." },
+			"translator: at tc, or xdp (at the driver where that works, else as tc); auto has "
+			"XDP "
+			"where it is the better, else tc; off." },
 	{ .path = "nat64.fastpath-mode",
 		.shape = &shape_choice,
 		.at = AT(flowpath.mode),
