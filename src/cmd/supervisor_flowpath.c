@@ -181,7 +181,9 @@ static void tell(struct flowpath_follow *f)
 	if (f->told.flows == 0 && now.was_found)
 		log_info("fast path: took over the tables of a gateway before");
 	if (now.why_rest[0] && strcmp(f->told.why_rest, now.why_rest) != 0)
-		log_warning("fast path: it rests, and the translator does it all: %s", now.why_rest);
+		log_line(f->s->conf->flowpath.fastpath == CONF_FASTPATH_AUTO ? LOG_LEVEL_INFO
+									     : LOG_LEVEL_WARNING,
+			"fast path: it rests, and the translator does it all: %s", now.why_rest);
 	else if (!now.why_rest[0] &&
 		 (f->told.flows == 0 || f->told.why_rest[0] || f->told.is_route != now.is_route ||
 			 strcmp(f->told.why_way, now.why_way) != 0))
