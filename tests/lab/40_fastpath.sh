@@ -94,7 +94,7 @@ step "the room needs a restart, and says so" eval 'not reloads fastpath-flows 20
 	prints "fastpath-flows cannot be changed" isthmus reload; reloads fastpath-flows 1000'
 
 section "The end"
-must "its programs are known" remember
+must "its programs are known" wait_for 3 remember
 step "the gateway ends by itself on SIGTERM, with status 0" lab_gateway_stop
 step "and leaves nothing" nothing_is_left
 lab_end

@@ -25,6 +25,12 @@ stays() {
 # No error may tell a client that there is nothing: it would give up a connection that is about to go on.
 is_silent() { client ping -6 -n -c 1 -W 1 "$WEB64" | not grep -i unreachable; }
 is_taken_over() { lab_gateway && grep -q "took over the tables" "$LAB_DIR/gateway.log" && same "$(map_id)" "$MAP" && is_at lan6; }
+# The device is persistent, and would take more queues.
+second_is_refused() {
+	sed "s#$LAB_DIR/run/control.sock#$LAB_DIR/run2/control.sock#" "$LAB_DIR/isthmus.yaml" >"$LAB_DIR/second.yaml"
+	prints "another program holds it" gw timeout 10 "$ISTHMUS" run --config "$LAB_DIR/second.yaml"
+}
+step "a second gateway is refused" second_is_refused
 step "programs, tables, device and routes outlive kill -9" stays
 step "and no error is sent meanwhile" is_silent
 step "the next start takes all over" is_taken_over

@@ -216,7 +216,7 @@ is_harmless() {
 }
 step "a rule that drops stops a download that is under way; without it, it completes" are_dropped
 step "a firewall that follows connections sees all of them: the fast path rests" is_harmless
-must "its programs are known" remember
+must "its programs are known" wait_for 3 remember
 step "the gateway ends by itself on SIGTERM, with status 0" lab_gateway_stop
 step "and leaves nothing" nothing_is_left
 lab_end
