@@ -151,6 +151,27 @@ struct flow46_slot *box_enter46(struct box *b, const struct ends *e)
 	return NULL;
 }
 
+struct flow_pair *box_enter_pair(struct box *b, const struct ends *e, bool is_46)
+{
+	struct flow_pair s = { .epoch = (uint16_t)b->head->epoch, .is_46 = is_46 };
+	uint64_t v6 = slow_sum(e->src6, 16) + slow_sum(e->dst6, 16),
+		 v4 = slow_sum(e->src4, 4) + slow_sum(e->dst4, 4);
+
+	memcpy(s.src6, e->src6, 16);
+	memcpy(s.dst6, e->dst6, 16);
+	memcpy(&s.src4, e->src4, 4);
+	memcpy(&s.dst4, e->dst4, 4);
+	s.sum_addrs = is_46 ? sum_of(v6, v4) : sum_of(v4, v6);
+	struct flow_pair_set *set = &b->pairs[flow_pair_hash(b->head->key, &s) & (SETS - 1)];
+
+	for (unsigned i = 0; i < FLOW_WAYS; i++)
+		if (set->way[i].epoch == 0) {
+			set->way[i] = s;
+			return &set->way[i];
+		}
+	return NULL;
+}
+
 bool ends_read(struct ends *e, const uint8_t *ip, size_t len)
 {
 	bool is6 = len > 0 && ip[0] >> 4 == 6;

@@ -82,6 +82,9 @@ struct ends {
 struct flow64_slot *box_enter64(struct box *b, const struct ends *e);
 struct flow46_slot *box_enter46(struct box *b, const struct ends *e);
 
+/** box_enter_pair() - the same without state, of the addresses alone; @is_46: for IPv4 packets */
+struct flow_pair *box_enter_pair(struct box *b, const struct ends *e, bool is_46);
+
 /** ends_read() - what the headers of an IP packet say, however wrong it is; sets one family's half; false if too short */
 bool ends_read(struct ends *e, const uint8_t *ip, size_t len);
 

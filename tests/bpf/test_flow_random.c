@@ -21,7 +21,7 @@
 #define IP_MAX (IP6_HDR_LEN + 60 + PAYLOAD_MAX)
 #define TRUNCATED_LEAST 40 /* the kernel runs programs on nothing shorter than an IP header */
 
-enum direction { V64, V46, HAIRPIN, DIRECTIONS };
+enum direction { V64, V46, HAIRPIN, PAIR64, PAIR46, DIRECTIONS };
 
 /* A flow, and what has been drawn for one packet of it. */
 struct drawn {
@@ -35,6 +35,17 @@ struct drawn {
 	bool is_syn_awaited;
 	const uint16_t *flags; /* of the slot */
 };
+
+static bool is_64(const struct drawn *d)
+{
+	return d->direction != V46 && d->direction != PAIR46;
+}
+
+/* Translated without state. */
+static bool is_pair(const struct drawn *d)
+{
+	return d->direction == PAIR64 || d->direction == PAIR46;
+}
 
 static struct rng rng;
 
@@ -83,17 +94,27 @@ static void draw_ends(struct drawn *d)
 {
 	struct ends *e = &d->ends;
 	static const uint8_t protos[] = { IPPROTO_UDP_NR, IPPROTO_TCP_NR, IPPROTO4_ICMP };
-	bool is_64 = d->direction != V46;
+	bool is_64 = d->direction != V46 && d->direction != PAIR46;
 
 	*e = (struct ends){ .proto = protos[rng_below(&rng, ARRAY_LEN(protos))] };
 	draw_unicast4(e->src4);
 	draw_unicast4(e->dst4);
 	draw_host6(is_64 ? e->src6 : e->dst6);
-	embed(d, is_64 ? e->dst4 : e->src4, is_64 ? e->dst6 : e->src6);
+	if (is_pair(d))
+		draw_host6(is_64 ? e->dst6 : e->src6);
+	else
+		embed(d, is_64 ? e->dst4 : e->src4, is_64 ? e->dst6 : e->src6);
 	draw_bytes(e->sport6, 2);
 	draw_bytes(e->dport6, 2);
 	memcpy(e->sport4, e->sport6, 2);
 	memcpy(e->dport4, e->dport6, 2);
+	if (is_pair(d) && be16_at(e->sport4) != 0) {
+		if (e->proto == IPPROTO4_ICMP) {
+			memcpy(e->dport6, e->sport6, 2);
+			memcpy(e->dport4, e->sport4, 2);
+		}
+		return;
+	}
 	do
 		draw_bytes(is_64 ? e->sport4 : e->dport4, 2);
 	while (be16_at(is_64 ? e->sport4 : e->dport4) == 0);
@@ -137,7 +158,7 @@ static uint32_t draw_payload_len(void)
 static uint32_t put_transport(uint8_t *l4, const struct drawn *d, uint32_t payload)
 {
 	const struct ends *e = &d->ends;
-	bool is_64 = d->direction != V46;
+	bool is_64 = d->direction != V46 && d->direction != PAIR46;
 
 	draw_bytes(l4, 60);
 	memcpy(l4, is_64 ? e->sport6 : e->sport4, 2);
@@ -178,7 +199,7 @@ static void put_header(uint8_t *ip, const struct drawn *d, uint32_t l4_len)
 	const struct ends *e = &d->ends;
 	uint8_t hops = (uint8_t)(rng_below(&rng, 16) == 0 ? rng_below(&rng, 4) : rng_below(&rng, 256));
 
-	if (d->direction != V46) {
+	if (is_64(d)) {
 		be32_put(ip, 6u << 28 | (uint32_t)(rng_next(&rng) & 0xfffffff));
 		be16_put(ip + 4, (uint16_t)l4_len);
 		ip[6] = e->proto == IPPROTO4_ICMP ? IPPROTO6_ICMP : e->proto;
@@ -201,7 +222,7 @@ static void put_header(uint8_t *ip, const struct drawn *d, uint32_t l4_len)
 
 static void draw_packet(struct drawn *d)
 {
-	uint32_t header = d->direction != V46 ? IP6_HDR_LEN : IP4_HDR_LEN, payload = draw_payload_len();
+	uint32_t header = is_64(d) ? IP6_HDR_LEN : IP4_HDR_LEN, payload = draw_payload_len();
 	uint8_t *l4 = d->ip + header;
 	uint32_t l4_len = put_transport(l4, d, payload);
 
@@ -223,7 +244,7 @@ static void damage(struct drawn *d)
 	if (!d->is_damaged)
 		return;
 	d->ip[1 + rng_below(&rng, (uint32_t)front - 1)] ^= (uint8_t)(1 << rng_below(&rng, 8));
-	if (d->direction == V46 && rng_below(&rng, 2) == 0) {
+	if (!is_64(d) && rng_below(&rng, 2) == 0) {
 		be16_put(d->ip + 10, 0);
 		be16_put(d->ip + 10, (uint16_t)~slow_ones(slow_sum(d->ip, IP4_HDR_LEN)));
 	}
@@ -247,7 +268,13 @@ static void enter(struct box *b, struct drawn *d)
 	box_clear(b);
 	addr6_put(prefix, d->prefix.addr);
 	box_prefix(b, prefix, d->prefix.len);
-	if (d->direction == V46) {
+	b->head->has_pairs = is_pair(d);
+	if (is_pair(d)) {
+		REQUIRE(box_enter_pair(b, &d->ends, !is_64(d)) != NULL);
+		d->flags = NULL;
+		return;
+	}
+	if (!is_64(d)) {
 		struct flow46_slot *t = box_enter46(b, &d->ends);
 
 		REQUIRE(t);
@@ -275,9 +302,14 @@ static bool has_key(const struct drawn *d)
 	struct ends now = d->ends;
 	const struct ends *e = &d->ends;
 
-	if (!ends_read(&now, d->ip, d->len) || now.proto != e->proto)
+	if (!ends_read(&now, d->ip, d->len))
 		return false;
-	if (d->direction == V46)
+	if (is_pair(d)) /* of any protocol and port */
+		return is_64(d) ? memcmp(now.src6, e->src6, 16) == 0 && memcmp(now.dst6, e->dst6, 16) == 0
+				: memcmp(now.src4, e->src4, 4) == 0 && memcmp(now.dst4, e->dst4, 4) == 0;
+	if (now.proto != e->proto)
+		return false;
+	if (!is_64(d))
 		return memcmp(now.src4, e->src4, 4) == 0 && memcmp(now.dst4, e->dst4, 4) == 0 &&
 		       memcmp(now.sport4, e->sport4, 2) == 0 && memcmp(now.dport4, e->dport4, 2) == 0;
 	return memcmp(now.src6, e->src6, 16) == 0 && memcmp(now.dst6, e->dst6, 16) == 0 &&
@@ -304,6 +336,25 @@ static enum drop_reason turn_46(struct pkt *p, const struct ends *e)
 	return xlat_46(p, &to);
 }
 
+static void keep_ports(struct ends *e, const struct view *v)
+{
+	be16_put(e->sport4, v->sport);
+	be16_put(e->sport6, v->sport);
+	be16_put(e->dport4, v->dport);
+	be16_put(e->dport6, v->dport);
+}
+
+static bool is_form_taken(const struct drawn *d, const struct pkt *p)
+{
+	struct pkt same = *p;
+
+	if (is_pair(d) && is_64(d) && p->v.kind == L4_ICMP_QUERY && p->v.sport == 0)
+		return false; /* it may be one of nothing but zeros */
+	if (is_pair(d))
+		same.v.tcp_flags = 0; /* no connection is followed */
+	return is_plain(&same, d->is_syn_awaited);
+}
+
 /* True if the packet is one that the program must translate; *p is what must come out then. */
 static bool oracle(const struct drawn *d, struct pkt *p)
 {
@@ -313,13 +364,17 @@ static bool oracle(const struct drawn *d, struct pkt *p)
 		.end = memory + sizeof(memory) };
 	memcpy(p->data, d->ip, p->len);
 	p->off.csum_valid = true; /* of ICMP, which the program does not verify either */
-	if (pkt_parse(p) != DROP_NONE || !is_plain(p, d->is_syn_awaited) || !has_key(d))
+	if (pkt_parse(p) != DROP_NONE || !is_form_taken(d, p) || !has_key(d))
 		return false;
-	if (d->direction == V46)
-		return turn_46(p, &d->ends) == DROP_NONE;
-	if (turn_64(p, &d->ends) != DROP_NONE)
+	struct ends ends = d->ends;
+
+	if (is_pair(d)) /* ports stay, whatever they have become */
+		keep_ports(&ends, &p->v);
+	if (!is_64(d))
+		return turn_46(p, &ends) == DROP_NONE;
+	if (turn_64(p, &ends) != DROP_NONE)
 		return false;
-	return d->direction == V64 || turn_46(p, &d->second) == DROP_NONE;
+	return d->direction != HAIRPIN || turn_46(p, &d->second) == DROP_NONE;
 }
 
 static void check_result(struct pkt *want, const struct frame *got)
@@ -339,9 +394,10 @@ static void check_counts(const struct box *b, const struct drawn *d, const struc
 	unsigned kind = d->ends.proto == IPPROTO_UDP_NR	  ? FLOW_UDP
 			: d->ends.proto == IPPROTO_TCP_NR ? FLOW_TCP
 							  : FLOW_ICMP;
-	size_t way = d->direction == V46 ? FLOW_46 : FLOW_64;
-	size_t pkts =
-		offsetof(struct flow_tallies, pkts) + (way * FLOW_PROTO_COUNT + kind) * sizeof(uint64_t);
+	size_t way = !is_64(d) ? FLOW_46 : FLOW_64;
+	size_t first = is_pair(d) ? offsetof(struct flow_tallies, stateless_pkts)
+				  : offsetof(struct flow_tallies, pkts);
+	size_t pkts = first + (way * FLOW_PROTO_COUNT + kind) * sizeof(uint64_t);
 	size_t bytes = pkts + offsetof(struct flow_tallies, bytes) - offsetof(struct flow_tallies, pkts);
 
 	CHECK_INT(box_tally(b, pkts), 1);
@@ -357,7 +413,7 @@ static bool run_drawn(struct box *b, struct drawn *d)
 	static struct pkt want, in;
 	bool must = oracle(d, &want);
 
-	uint8_t in_flags = d->ip[(d->direction != V46 ? IP6_HDR_LEN : IP4_HDR_LEN) + 13];
+	uint8_t in_flags = d->ip[(is_64(d) ? IP6_HDR_LEN : IP4_HDR_LEN) + 13];
 
 	in = (struct pkt){ .len = (uint32_t)d->len };
 	enter(b, d);
@@ -370,7 +426,8 @@ static bool run_drawn(struct box *b, struct drawn *d)
 		bool is_syn = d->ends.proto == IPPROTO_TCP_NR && in_flags & TCP_SYN;
 
 		check_result(&want, &now);
-		CHECK_INT((*d->flags & FLOW_SAW_SYN) != 0, is_syn);
+		if (d->flags)
+			CHECK_INT((*d->flags & FLOW_SAW_SYN) != 0, is_syn);
 		if (!d->is_damaged)
 			check_counts(b, d, &in);
 	}
@@ -401,7 +458,8 @@ static void run_stand(enum stand at)
 		sent[d.direction] += run_drawn(b, &d);
 	}
 	test_row(NULL);
-	printf("translated: %u from IPv6, %u from IPv4, %u hairpins\n", sent[V64], sent[V46], sent[HAIRPIN]);
+	printf("translated: %u from IPv6, %u from IPv4, %u hairpins, %u and %u without state\n", sent[V64],
+		sent[V46], sent[HAIRPIN], sent[PAIR64], sent[PAIR46]);
 	for (unsigned i = 0; i < DIRECTIONS; i++)
 		CHECK(sent[i] > ROUNDS / DIRECTIONS / 2);
 	box_free(b);
