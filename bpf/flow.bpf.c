@@ -242,13 +242,13 @@ static __always_inline int translate(struct __sk_buff *skb, __u32 l3, int is_6, 
 	const struct flow_host *at = host_get();
 	struct packet p = {};
 	struct change c = {};
-	struct bpf_fib_lookup fib;
+	struct bpf_fib_lookup *fib = fib_scratch();
 	struct frame f;
 	enum way way;
 	__u32 now;
 	int up;
 
-	if (!at)
+	if (!at || !fib)
 		return TC_ACT_UNSPEC;
 	frame_take(skb, l3, &f);
 	up = decide(&f, l3, is_6, pass, &p, &c);
@@ -257,7 +257,7 @@ static __always_inline int translate(struct __sk_buff *skb, __u32 l3, int is_6, 
 	if (up != OURS)
 		return go_up(up);
 	now = now_ms();
-	way = way_find(skb, l3, &p, &c, at, now, &fib, &up);
+	way = way_find(skb, l3, &p, &c, at, now, fib, &up);
 	if (way == WAY_UP)
 		return go_up(up);
 	if (reshape(skb, is_6, &p, &c) < 0)
@@ -265,7 +265,7 @@ static __always_inline int translate(struct __sk_buff *skb, __u32 l3, int is_6, 
 	if (put(skb, l3, &p, &c) < 0)
 		return TC_ACT_SHOT;
 	count(&p, &c, now);
-	return send(skb, way, &fib, at, &c);
+	return send(skb, way, fib, at, &c);
 }
 
 static __always_inline int is_taken(const struct __sk_buff *skb)
@@ -417,10 +417,12 @@ static __always_inline int translate_frame(struct xdp_md *ctx, int is_6, enum pa
 	struct frame f;
 	struct packet p = {};
 	struct change c = {};
-	struct bpf_fib_lookup fib;
+	struct bpf_fib_lookup *fib = fib_scratch();
 	int verdict;
 	__u32 now;
 
+	if (!fib)
+		return XDP_PASS;
 	frame_of(ctx, &f);
 	verdict = decide(&f, sizeof(struct ethhdr), is_6, pass, &p, &c);
 	if (verdict == TRY_PAIRS)
@@ -428,15 +430,15 @@ static __always_inline int translate_frame(struct xdp_md *ctx, int is_6, enum pa
 	if (verdict != OURS || !is_for_us(ctx))
 		return XDP_PASS;
 	now = now_ms();
-	if (!has_way(ctx, &p, &c, now, &fib) || resize(ctx, is_6, &p, &c) < 0)
+	if (!has_way(ctx, &p, &c, now, fib) || resize(ctx, is_6, &p, &c) < 0)
 		return XDP_PASS;
-	if (put_frame(ctx, &p, &c, &fib) < 0)
+	if (put_frame(ctx, &p, &c, fib) < 0)
 		return XDP_DROP;
 	count(&p, &c, now);
 	t = my_tallies();
 	if (t)
 		t->redirected++;
-	return (int)bpf_redirect(fib.ifindex, 0);
+	return (int)bpf_redirect(fib->ifindex, 0);
 }
 
 #define TRANSLATE_FRAME(name, is_6, pass)                                                                    \

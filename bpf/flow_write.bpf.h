@@ -121,6 +121,21 @@ static __always_inline const struct flow_host *host_get(void)
 	return bpf_map_lookup_elem(&host, &zero);
 }
 
+/* A look-up, which has no room on the stack: Linux 6.1 counts the caller's 32 bytes to it, and has 512 in all. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct bpf_fib_lookup);
+} fibs SEC(".maps");
+
+static __always_inline struct bpf_fib_lookup *fib_scratch(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&fibs, &zero);
+}
+
 static __always_inline void fib_fill(
 	struct bpf_fib_lookup *fib, const struct packet *p, const struct change *c, __u32 from)
 {
