@@ -25,7 +25,8 @@ const volatile __u32 hosts = 1, ports = 1;
 const volatile __be16 port = 0; /* of the server */
 
 __u32 phase = 0;
-__u64 opened = 0, closed = 0, arrived = 0; /* each is written by one processor */
+__u64 done = 0; /* in this phase; one processor takes all that says so */
+__u64 last = 0; /* when, by CLOCK_MONOTONIC */
 __u32 next = 0;
 
 struct tcp {
@@ -61,11 +62,13 @@ SEC("xdp")
 int connect_send(struct xdp_md *ctx)
 {
 	__u8 *data = (__u8 *)(long)ctx->data, *end = (__u8 *)(long)ctx->data_end;
-	__u32 i = next++;
+	__u32 i = next;
 	struct tcp *t = (struct tcp *)(data + IP_AT + 40);
 
-	if (data + CONNECT_FRAME > end)
-		return XDP_DROP;
+	if (data + CONNECT_FRAME > end || i >= hosts * ports ||
+		i - *(volatile __u64 *)&done >= CONNECT_WINDOW)
+		return XDP_DROP; /* the frame is used again */
+	next++;
 	__builtin_memcpy(data, &first, CONNECT_FRAME);
 	*(__be16 *)(data + HOST_AT) = bpf_htons((__u16)(i / ports % hosts));
 	t->source = bpf_htons((__u16)(CONNECT_FIRST_PORT + i % ports));
@@ -116,6 +119,12 @@ static __always_inline int back(const struct xdp_md *ctx)
 	return (int)bpf_redirect(ctx->ingress_ifindex, 0);
 }
 
+static __always_inline void note(void)
+{
+	done++;
+	last = bpf_ktime_get_ns();
+}
+
 SEC("xdp")
 int connect_server(struct xdp_md *ctx)
 {
@@ -125,7 +134,8 @@ int connect_server(struct xdp_md *ctx)
 	if ((__u8 *)(t + 1) > end || data[IP_AT] != 0x45 || data[IP_AT + 9] != IPPROTO_TCP || t->dest != port)
 		return XDP_PASS;
 	if (!(t->flags & (SYN | FIN))) {
-		arrived++;
+		if (phase == CONNECT_DATA)
+			note();
 		return XDP_DROP;
 	}
 	turn_ethernet(data);
@@ -147,10 +157,7 @@ int connect_client(struct xdp_md *ctx)
 	if ((__u8 *)(t + 1) > end || data[IP_AT] != 0x60 || data[IP_AT + 6] != IPPROTO_TCP ||
 		t->source != port || !(t->flags & (SYN | FIN)))
 		return XDP_PASS;
-	if (t->flags & SYN)
-		opened++;
-	else
-		closed++;
+	note();
 	turn_ethernet(data);
 	turn_words((__u32 *)(data + IP_AT + 8), (__u32 *)(data + IP_AT + 24), 4);
 	turn_tcp(t, ACK, t->ack);

@@ -3,6 +3,8 @@
 #define ISTHMUS_BENCH_CONNECT_H
 
 #define CONNECT_FRAME 74 /* bytes: Ethernet, IPv6 and TCP headers */
+#define CONNECT_WINDOW                                                                                       \
+	80 /* connections that something is on its way of; the rings of a veth hold 256, and each is three segments */
 #define CONNECT_FIRST_PORT 10000
 #define CONNECT_PORTS_MAX 50000 /* of a host */
 #define CONNECT_HOSTS_MAX 65536

@@ -33,17 +33,17 @@ const volatile __u32 frame_len = FLOOD_UDP_FRAME;
 const volatile __be16 port = 0; /* that datagrams go to */
 
 __u64 arrived = 0; /* one processor takes them all */
-__u32 next = 0;
+__u64 sent = 0;
 
 SEC("xdp")
 int flood_send(struct xdp_md *ctx)
 {
 	__u8 *data = (__u8 *)(long)ctx->data, *end = (__u8 *)(long)ctx->data_end;
-	__u32 i = next++ % frames_len;
+	__u32 i = sent % frames_len;
 	const struct frame *f = bpf_map_lookup_elem(&frames, &i);
 
-	if (!f)
-		return XDP_DROP;
+	if (!f || sent - *(volatile __u64 *)&arrived >= FLOOD_WINDOW)
+		return XDP_DROP; /* the frame is used again */
 	if (frame_len == FLOOD_DNS_FRAME) {
 		if (data + FLOOD_DNS_FRAME > end)
 			return XDP_DROP;
@@ -53,6 +53,7 @@ int flood_send(struct xdp_md *ctx)
 			return XDP_DROP;
 		__builtin_memcpy(data, f, FLOOD_UDP_FRAME);
 	}
+	sent++;
 	return XDP_TX;
 }
 
