@@ -200,7 +200,7 @@ static uint32_t run(struct trial *t, const struct bpf_program *target, uint32_t 
 	if (bpf_map_update_elem(bpf_map__fd(t->is_xdp ? t->again->maps.next_xdp : t->again->maps.next_tc),
 		    &zero, &fd, BPF_ANY) < 0)
 		die("tail call");
-	*(uint64_t *)t->again->bss = 0;
+	t->again->bss->n = 0;
 	if (bpf_prog_test_run_opts(bpf_program__fd(p), &o) < 0)
 		die("BPF_PROG_TEST_RUN");
 	*ret_verdict = o.retval;

@@ -13,6 +13,7 @@ must "the lab stands" lab_up
 must "a bpffs" lab_bpffs
 LOG=$LAB_DIR/run/bindings.log
 MIRROR_PORT=7000
+LAB_KILLS=${LAB_KILLS:-4}
 
 config() {
 	LAB_WORKERS=4
@@ -74,5 +75,27 @@ sed -i "s#ports: 1024-65535#ports: $(without_block)#" "$LAB_DIR/isthmus.yaml"
 step "it starts again" lab_gateway
 step "and ends what the pool does not have any more" [ "$(flows flows_refused)" -gt 0 ]
 step "a new port is had" not port_is 45000 "$SEEN"
+
+section "At any moment, $LAB_KILLS times"
+# A start is killed before it is done, or some time after it.
+killed_again() {
+	lab_gateway_begin
+	sleep "$((RANDOM % 2)).$((RANDOM % 10))"
+	kill_all
+}
+downloads_meanwhile() {
+	local i downloads=0
+	begin_download || return
+	for i in $(seq "$LAB_KILLS"); do
+		kill_all && killed_again || return
+		is_downloading && continue
+		end_download && lab_gateway && begin_download || return
+		downloads=$((downloads + 1))
+	done
+	lab_gateway && end_download && say "$((downloads + 1)) downloads"
+}
+step "every download completes, and is right" downloads_meanwhile
+step "datagrams pass" some_datagrams
+step "nothing is left after the last one" eval 'remember && lab_gateway_stop && nothing_is_left'
 
 lab_end

@@ -316,12 +316,14 @@ lab_bpffs() {
 }
 
 # The file may be edited by the scenario between lab_config and this.
-lab_gateway() {
+lab_gateway() { lab_gateway_begin && wait_for 20 gateway_serves; }
+
+# The same without waiting until it serves.
+lab_gateway_begin() {
 	# shellcheck disable=SC2016
 	ip netns exec "$GW_NS" sh -c '[ -z "$1" ] || mount --bind "$1" /sys/fs/bpf; shift; exec "$@"' sh "$LAB_BPFFS" \
 		"$ISTHMUS" run --config "$LAB_DIR/isthmus.yaml" >>"$LAB_DIR/gateway.log" 2>&1 &
 	GATEWAY_PID=$!
-	wait_for 20 gateway_serves
 }
 
 gateway_serves() {
