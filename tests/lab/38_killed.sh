@@ -92,7 +92,7 @@ downloads_meanwhile() {
 		end_download && lab_gateway && begin_download || return
 		downloads=$((downloads + 1))
 	done
-	lab_gateway && end_download && say "$((downloads + 1)) downloads"
+	kill_all && lab_gateway && end_download && say "$((downloads + 1)) downloads"
 }
 step "every download completes, and is right" downloads_meanwhile
 step "datagrams pass" some_datagrams
