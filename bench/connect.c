@@ -9,6 +9,7 @@
  * window full ends early.
  */
 #include "connect.h"
+#include "sender.h"
 
 #include "base/bytes.h"
 #include "base/compiler.h"
@@ -25,7 +26,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -40,43 +40,10 @@
 #define BATCH 32
 #define LOOK 200000 /* microseconds between two looks at what has arrived */
 
-static _Noreturn void die(const char *what)
-{
-	fprintf(stderr, "connect: %s: %s\n", what, strerror(errno));
-	exit(EXIT_FAILURE);
-}
-
-/* A whole number from 1 to @max, or the end. */
-static unsigned number_of(const char *text, unsigned long max)
-{
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
-
-	errno = EINVAL;
-	if (*end != '\0' || n == 0 || n > max)
-		die(text);
-	return (unsigned)n;
-}
-
-static void own_mac(const char *interface, uint8_t *ret)
-{
-	struct ifreq r = { .ifr_ifindex = 0 };
-	int fd = socket(AF_INET6, SOCK_DGRAM, 0);
-
-	text_copy(r.ifr_name, sizeof(r.ifr_name), interface);
-	if (fd < 0 || ioctl(fd, SIOCGIFHWADDR, &r) < 0)
-		die(interface);
-	close(fd);
-	memcpy(ret, r.ifr_hwaddr.sa_data, 6);
-}
-
 static void first_frame(char *const argv[], uint8_t f[static CONNECT_FRAME])
 {
 	memset(f, 0, CONNECT_FRAME);
-	if (sscanf(argv[5], "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", f, f + 1, f + 2, f + 3, f + 4, f + 5) != 6)
-		die("the hardware address");
-	own_mac(argv[1], f + 6);
-	be16_put(f + 12, 0x86dd);
+	ethernet_write(argv[1], argv[5], f);
 	f[14] = 0x60;
 	be16_put(f + 18, CONNECT_FRAME - 54);
 	f[20] = IPPROTO_TCP;
@@ -128,27 +95,7 @@ static void enter(int netns)
 		die("a network namespace");
 }
 
-static void on_alarm(int number)
-{
-	(void)number; /* it ends the system call */
-}
-
-/*
- * Threads of the kernel that take packets on this processor go first. The program keeps the window by itself: to call it for
- * each window would take the kernel milliseconds each time. So it is interrupted now and then, to look whether it is done.
- */
-static void prepare(void)
-{
-	const struct sched_param none = { 0 };
-	struct sigaction a = { .sa_handler = on_alarm };
-	const struct itimerval often = { .it_interval = { .tv_usec = LOOK },
-		.it_value = { .tv_usec = LOOK } };
-
-	if (sched_setscheduler(0, SCHED_IDLE, &none) < 0 || sigaction(SIGALRM, &a, NULL) < 0 ||
-		setitimer(ITIMER_REAL, &often, NULL) < 0)
-		die("scheduling");
-}
-
+/* So that the system call ends now and then, to look whether all is done. */
 static void alarm_every(long microseconds)
 {
 	const struct itimerval t = { .it_interval = { .tv_usec = microseconds },
@@ -206,7 +153,7 @@ int main(int argc, char *argv[])
 	int server = attach(b->progs.connect_server, argv[7]);
 
 	enter(home);
-	prepare();
+	sender_prepare();
 	printf("ready\n");
 	fflush(stdout);
 	while (fgets(line, sizeof(line), stdin)) {

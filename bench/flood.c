@@ -10,6 +10,7 @@
  * So many are on their way at a time that none is lost for want of room.
  */
 #include "flood.h"
+#include "sender.h"
 
 #include "base/bytes.h"
 
@@ -25,7 +26,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #pragma GCC diagnostic push
@@ -38,45 +38,12 @@
 #define BATCH 64
 #define LINGER 100000 /* microseconds, for what is still on the way */
 
-static _Noreturn void die(const char *what)
-{
-	fprintf(stderr, "flood: %s: %s\n", what, strerror(errno));
-	exit(EXIT_FAILURE);
-}
-
-/* A whole number up to @max, or the end. */
-static unsigned long number_of(const char *text, unsigned long max)
-{
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
-
-	errno = EINVAL;
-	if (*text == '\0' || *end != '\0' || n > max)
-		die(text);
-	return n;
-}
-
-static void own_mac(const char *interface, uint8_t ret[static 6])
-{
-	struct ifreq r = { .ifr_ifindex = 0 };
-	int fd = socket(AF_INET6, SOCK_DGRAM, 0);
-
-	text_copy(r.ifr_name, sizeof(r.ifr_name), interface);
-	if (fd < 0 || ioctl(fd, SIOCGIFHWADDR, &r) < 0)
-		die(interface);
-	close(fd);
-	memcpy(ret, r.ifr_hwaddr.sa_data, 6);
-}
-
 /* What is the same in all frames: up to the end of the UDP header. */
 static void headers_write(
 	char *const argv[], unsigned own_port, unsigned len, uint8_t f[static FLOOD_UDP_FRAME])
 {
 	memset(f, 0, FLOOD_UDP_FRAME);
-	if (sscanf(argv[6], "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", f, f + 1, f + 2, f + 3, f + 4, f + 5) != 6)
-		die("the hardware address");
-	own_mac(argv[2], f + 6);
-	be16_put(f + 12, 0x86dd);
+	ethernet_write(argv[2], argv[6], f);
 	f[14] = 0x60;
 	be16_put(f + 18, (uint16_t)(len - 54));
 	f[20] = 17;
@@ -115,25 +82,6 @@ static void datagram_write(char *const argv[], unsigned flow, uint8_t f[static F
 	while (sum >> 16)
 		sum = (sum & 0xffff) + (sum >> 16);
 	be16_put(f + 60, (uint16_t)~sum);
-}
-
-static void on_alarm(int number)
-{
-	(void)number; /* it ends the system call */
-}
-
-/*
- * Threads of the kernel that take packets on this processor go first. The program keeps the window by itself: to call it for
- * each window would take the kernel milliseconds each time.
- */
-static void prepare(unsigned seconds)
-{
-	const struct sched_param none = { 0 };
-	struct sigaction a = { .sa_handler = on_alarm };
-
-	if (sched_setscheduler(0, SCHED_IDLE, &none) < 0 || sigaction(SIGALRM, &a, NULL) < 0)
-		die("scheduling");
-	alarm(seconds);
 }
 
 static struct flood_bpf *load(char *const argv[], bool is_udp, unsigned frames)
@@ -195,7 +143,7 @@ int main(int argc, char *argv[])
 				"NETNS RECEIVER\n");
 		return 2;
 	}
-	unsigned frames = is_udp ? (unsigned)number_of(argv[8], FLOOD_UDP_FLOWS_MAX) : FLOOD_DNS_FRAMES;
+	unsigned frames = is_udp ? number_of(argv[8], FLOOD_UDP_FLOWS_MAX) : FLOOD_DNS_FRAMES;
 	struct flood_bpf *b = load(argv, is_udp, frames);
 	unsigned index;
 	int link = attach(argv, is_udp, b, &index);
@@ -205,7 +153,8 @@ int main(int argc, char *argv[])
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = f, .data_size_in = len, .ctx_in = &at,
 		.ctx_size_in = sizeof(at), .repeat = INT_MAX, .flags = BPF_F_TEST_XDP_LIVE_FRAMES,
 		.batch_size = BATCH);
-	prepare((unsigned)number_of(argv[7], 3600));
+	sender_prepare();
+	alarm(number_of(argv[7], 3600));
 	if (bpf_prog_test_run_opts(bpf_program__fd(b->progs.flood_send), &run) < 0 && errno != EINTR)
 		die("sending");
 	usleep(LINGER);
