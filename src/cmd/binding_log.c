@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 #include "bindlog/bindlog.h"
-#include "dns64/sockaddr.h"
+#include "net/sockaddr.h"
 
 #include <errno.h>
 #include <fcntl.h>

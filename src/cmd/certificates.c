@@ -7,7 +7,6 @@
 #include "cmd/certificates.h"
 
 #include "base/log.h"
-#include "dns64/listen.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -80,7 +79,7 @@ static json_t *addresses(const struct dns64_secure *s)
 	char text[ENDPOINT6_TEXT];
 
 	for (unsigned i = 0; i < s->listen_len; i++)
-		json_array_append_new(rows, json_string(dns_endpoint_text(&s->listen[i], text)));
+		json_array_append_new(rows, json_string(endpoint_text(&s->listen[i], text)));
 	return rows;
 }
 

@@ -5,10 +5,12 @@
 #include "cmd/listen_fault.h"
 #include "ctl/channel.h"
 #include "dns64/listen.h"
+#include "net/listen.h"
 #include "dns64/offers.h"
 
 #include <sched.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define THREADS_AUTO_MAX 8 /* each asks the world for itself, so more cost upstreams more than they bring */
@@ -57,8 +59,8 @@ static int open_secure(
 
 	snprintf(name, sizeof(name), "%s.listen", p->key);
 	for (unsigned i = 0; i < secure->listen_len; i++) {
-		int err = resolver_streams_open(
-			&secure->listen[i], s->dns_threads, &s->secure_sockets[s->secure_sockets_len]);
+		int err = listen_open_all(&secure->listen[i], SOCK_STREAM, s->dns_threads,
+			&s->secure_sockets[s->secure_sockets_len]);
 
 		if (err < 0) {
 			listen_fault_log(&secure_key, &secure->listen[i], err);

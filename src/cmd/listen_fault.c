@@ -4,7 +4,6 @@
 #include "base/compiler.h"
 #include "base/log.h"
 #include "cmd/port_holder.h"
-#include "dns64/listen.h"
 
 #include <errno.h>
 #include <string.h>
@@ -28,12 +27,12 @@ static const char *remedy_for(const char *holder, const struct listen_key *key)
 	return key->remedy;
 }
 
-void listen_fault_log(const struct listen_key *key, const struct dns_endpoint *at, int err)
+void listen_fault_log(const struct listen_key *key, const struct endpoint *at, int err)
 {
 	char where[ENDPOINT6_TEXT];
 	struct port_holder h;
 
-	dns_endpoint_text(at, where);
+	endpoint_text(at, where);
 	if (err == -EADDRINUSE && port_holder_find(at->port, &h))
 		log_error("%s: %s is taken by %s (process %d): %s", key->name, where, h.name, (int)h.pid,
 			remedy_for(h.name, key));

@@ -11,6 +11,6 @@ struct listen_key {
 };
 
 /** listen_fault_log() - write one line about an address that could not be opened; @err: -errno */
-void listen_fault_log(const struct listen_key *key, const struct dns_endpoint *at, int err);
+void listen_fault_log(const struct listen_key *key, const struct endpoint *at, int err);
 
 #endif

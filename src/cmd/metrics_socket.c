@@ -2,7 +2,7 @@
 #include "cmd/supervisor.h"
 
 #include "cmd/listen_fault.h"
-#include "dns64/sockaddr.h"
+#include "net/sockaddr.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -12,7 +12,7 @@
 static const struct listen_key key = { "control.metrics",
 	"stop it, or write another address or port to control.metrics, or off" };
 
-static int set_options(int fd, const struct dns_endpoint *at)
+static int set_options(int fd, const struct endpoint *at)
 {
 	int on = 1;
 
@@ -23,7 +23,7 @@ static int set_options(int fd, const struct dns_endpoint *at)
 	return 0;
 }
 
-static int listen_on(const struct dns_endpoint *at)
+static int listen_on(const struct endpoint *at)
 {
 	union sockaddr_any a;
 	socklen_t len = sockaddr_put(&a, at);

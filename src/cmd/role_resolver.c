@@ -23,7 +23,7 @@
 #include "ctl/reply.h"
 #include "dns64/offers.h"
 #include "dns64/resolvers.h"
-#include "dns64/tls.h"
+#include "net/tls.h"
 
 #include <errno.h>
 #include <stdio.h>

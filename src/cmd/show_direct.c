@@ -2,7 +2,6 @@
 #include "cmd/show_direct.h"
 
 #include "dns64/direct.h"
-#include "dns64/listen.h"
 
 /* Sums over all threads, each of which has found out about the upstreams for itself. */
 struct sums {
@@ -46,7 +45,7 @@ void show_direct_add(struct resolvers *all, json_t *row)
 	resolvers_each(all, add_thread, &s);
 	for (unsigned i = 0; i < s.upstreams_len; i++)
 		json_array_append_new(upstreams,
-			json_pack("{s:s, s:i, s:i}", "address", dns_endpoint_text(&s.upstreams[i].to, text),
+			json_pack("{s:s, s:i, s:i}", "address", endpoint_text(&s.upstreams[i].to, text),
 				"answers_after_us", (int)(s.upstreams[i].rtt / 1000), "threads_resting",
 				(int)s.resting[i]));
 	if (s.upstreams_len > 0)

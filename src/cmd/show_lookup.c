@@ -19,7 +19,7 @@ struct look {
 	struct loop *loop;
 	struct resolvers *resolvers;
 	struct reply *reply;
-	struct dns_endpoint client;
+	struct endpoint client;
 	struct synth_query query;
 	struct dns_explain *explain;
 };

@@ -73,7 +73,7 @@ static struct fastdns_plan plan_of(const struct dns64_config *c)
 }
 
 /* Any prefix of either list: whatever holds a client besides is shorter, so what is true of it is true of the client. */
-static struct fastdns_client client_of(const struct dns64_config *c, const struct dns_prefix *p)
+static struct fastdns_client client_of(const struct dns64_config *c, const struct prefix *p)
 {
 	return (struct fastdns_client){
 		.is4 = p->is4,

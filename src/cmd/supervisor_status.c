@@ -1,8 +1,6 @@
 /* supervisor_status.c - what the supervisor says about the gateway: the row of `status` (docs/control.md) */
 #include "cmd/supervisor.h"
 
-#include "dns64/listen.h"
-
 #include <unistd.h>
 
 static json_t *device_row(const struct supervisor *s)
@@ -69,7 +67,7 @@ static json_t *listen_rows(const struct supervisor *s)
 	char text[ENDPOINT6_TEXT];
 
 	for (unsigned i = 0; s->conf->has_dns64 && i < s->conf->dns64.listen_len; i++)
-		json_array_append_new(rows, json_string(dns_endpoint_text(&s->conf->dns64.listen[i], text)));
+		json_array_append_new(rows, json_string(endpoint_text(&s->conf->dns64.listen[i], text)));
 	return rows;
 }
 
@@ -78,7 +76,7 @@ static json_t *metrics_row(const struct supervisor *s)
 	const struct conf_metrics *m = &s->conf->control.metrics;
 	char text[ENDPOINT6_TEXT];
 
-	return m->is_on ? json_string(dns_endpoint_text(&m->at, text)) : json_null();
+	return m->is_on ? json_string(endpoint_text(&m->at, text)) : json_null();
 }
 
 json_t *supervisor_status_row(const struct supervisor *s)

@@ -31,7 +31,7 @@ struct conf_pool_source {
 /* An address and port, if there is any: where metrics are served over HTTP, where the collector is. */
 struct conf_metrics {
 	bool is_on;
-	struct dns_endpoint at;
+	struct endpoint at;
 };
 
 struct conf_control {
@@ -87,7 +87,7 @@ enum conf_discover { CONF_DISCOVER_ADVERT = 1, CONF_DISCOVER_DNS = 2 };
 /* Whom to ask for ipv4only.arpa. */
 struct conf_resolver {
 	bool is_system; /* the servers of the host's resolv.conf; else @at */
-	struct dns_endpoint at;
+	struct endpoint at;
 	unsigned scope; /* index of the interface of a link-local address; 0: none */
 };
 

@@ -16,7 +16,7 @@
 
 static bool read_address(const char *text, void *to, char why[static ITEM_WHY])
 {
-	struct dns_endpoint e = { .is4 = strchr(text, ':') == NULL };
+	struct endpoint e = { .is4 = strchr(text, ':') == NULL };
 
 	if (!(e.is4 ? item_address4.read(text, &e.a4, why) : item_address6.read(text, &e.a6, why))) {
 		snprintf(why, ITEM_WHY,
@@ -24,13 +24,13 @@ static bool read_address(const char *text, void *to, char why[static ITEM_WHY])
 			text);
 		return false;
 	}
-	*(struct dns_endpoint *)to = e;
+	*(struct endpoint *)to = e;
 	return true;
 }
 
 static void write_address(const void *from, char text[static ITEM_TEXT])
 {
-	const struct dns_endpoint *e = from;
+	const struct endpoint *e = from;
 
 	if (e->is4)
 		item_address4.write(&e->a4, text);
@@ -38,7 +38,7 @@ static void write_address(const void *from, char text[static ITEM_TEXT])
 		item_address6.write(&e->a6, text);
 }
 
-const struct conf_item item_local_address = { sizeof(struct dns_endpoint), read_address, write_address };
+const struct conf_item item_local_address = { sizeof(struct endpoint), read_address, write_address };
 
 /* --- the keys --- */
 
@@ -217,15 +217,14 @@ static void print_forwards(const struct conf_key *k, const void *base, FILE *to,
 const struct conf_shape shape_forwards = { "a list of { domain, to, dnssec }", read_forwards,
 	print_forwards };
 
-static bool same_address(const struct dns_endpoint *a, const struct dns_endpoint *b)
+static bool same_address(const struct endpoint *a, const struct endpoint *b)
 {
 	if (a->is4 != b->is4)
 		return false;
 	return a->is4 ? addr4_eq(a->a4, b->a4) : addr6_eq(a->a6, b->a6);
 }
 
-enum locals_outcome locals_add(
-	struct conf *c, const struct dns_name *name, const struct dns_endpoint *address)
+enum locals_outcome locals_add(struct conf *c, const struct dns_name *name, const struct endpoint *address)
 {
 	struct dns64_config *d = &c->dns64;
 
@@ -342,7 +341,7 @@ static void check_servers(struct conf_reading *r, const struct dns64_forward *f,
 	char text[ITEM_TEXT], own[ITEM_TEXT];
 
 	for (unsigned k = 0; k < f->to_len; k++) {
-		const struct dns_endpoint *listen = upstream_own_listen(&r->c->dns64, &f->to[k], host4);
+		const struct endpoint *listen = upstream_own_listen(&r->c->dns64, &f->to[k], host4);
 
 		if (!listen)
 			continue;

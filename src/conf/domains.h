@@ -8,12 +8,12 @@
 extern const struct conf_keys conf_dns64_forward_keys, conf_dns64_local_keys, conf_dns64_block_keys,
 	conf_dns64_stale_keys;
 
-extern const struct conf_item item_local_address; /* struct dns_endpoint: of a host, of either family */
+extern const struct conf_item item_local_address; /* struct endpoint: of a host, of either family */
 
 /* One entry of dns64.local as it is written; base of conf_dns64_local_keys. */
 struct local_draft {
 	struct dns_name name;
-	struct dns_endpoint addresses[DNS64_LOCAL_ADDRESSES_MAX];
+	struct endpoint addresses[DNS64_LOCAL_ADDRESSES_MAX];
 	unsigned addresses_len;
 };
 
@@ -25,7 +25,7 @@ enum locals_outcome { LOCALS_ADDED, LOCALS_KNOWN, LOCALS_FULL, LOCALS_NOMEM };
  * Return: LOCALS_KNOWN if it has it already; LOCALS_FULL at DNS64_LOCAL_MAX.
  */
 MUST_CHECK enum locals_outcome locals_add(
-	struct conf *c, const struct dns_name *name, const struct dns_endpoint *address);
+	struct conf *c, const struct dns_name *name, const struct endpoint *address);
 
 /**
  * domains_check() - a fault for each server of dns64.forward that is ourselves

@@ -23,7 +23,7 @@ static void pass_over(struct hosts *h)
 }
 
 /* Whether an address means the same to every host of the network. */
-static bool is_for_others(const struct dns_endpoint *e)
+static bool is_for_others(const struct endpoint *e)
 {
 	if (e->is4)
 		return e->a4.v >> 24 != 0 && e->a4.v >> 24 != 127 && e->a4.v >> 28 < 14 &&
@@ -31,7 +31,7 @@ static bool is_for_others(const struct dns_endpoint *e)
 	return e->a6.hi >> 54 != 0xfe80 >> 6 && e->a6.hi >> 56 != 0xff && !(e->a6.hi == 0 && e->a6.lo <= 1);
 }
 
-static void add(struct hosts *h, const struct dns_name *name, const struct dns_endpoint *address)
+static void add(struct hosts *h, const struct dns_name *name, const struct endpoint *address)
 {
 	switch (locals_add(h->r->c, name, address)) {
 	case LOCALS_ADDED:
@@ -50,7 +50,7 @@ static void add(struct hosts *h, const struct dns_name *name, const struct dns_e
 static void take_line(struct hosts *h, char *line)
 {
 	char why[ITEM_WHY], *save = NULL, *word = strtok_r(line, BLANKS, &save);
-	struct dns_endpoint e = { .port = 0 };
+	struct endpoint e = { .port = 0 };
 	struct dns_name name;
 
 	if (!word)

@@ -120,7 +120,7 @@ static bool read_translation_prefix(const char *text, void *to, char why[static 
 
 static bool read_prefix(const char *text, void *to, char why[static ITEM_WHY])
 {
-	struct dns_prefix p = { .is4 = strchr(text, ':') == NULL };
+	struct prefix p = { .is4 = strchr(text, ':') == NULL };
 	int r = p.is4 ? prefix4_parse(text, &p.p4) : prefix6_parse(text, &p.p6);
 
 	if (r == -EDOM)
@@ -128,13 +128,13 @@ static bool read_prefix(const char *text, void *to, char why[static ITEM_WHY])
 	if (r < 0)
 		return wrong(why,
 			"\"" SHOWN "\" is no prefix, write one such as 2001:db8::/32 or 192.0.2.0/24", text);
-	*(struct dns_prefix *)to = p;
+	*(struct prefix *)to = p;
 	return true;
 }
 
 static void write_prefix(const void *from, char text[static ITEM_TEXT])
 {
-	const struct dns_prefix *p = from;
+	const struct prefix *p = from;
 
 	if (p->is4)
 		prefix4_text(p->p4, text);
@@ -190,7 +190,7 @@ static void write_address6(const void *from, char text[static ITEM_TEXT])
 /* --- endpoints --- */
 
 /* "[v6]", "v4", and "v6" where no port can follow. */
-static bool parse_address(const char *text, size_t len, struct dns_endpoint *to)
+static bool parse_address(const char *text, size_t len, struct endpoint *to)
 {
 	char address[ADDR6_TEXT];
 
@@ -221,10 +221,9 @@ static const char *port_part(const char *text, const char *end)
 }
 
 /* @standard_port: 0 if the port has to be written. */
-static bool parse_endpoint(
-	const char *text, const char *end, uint16_t standard_port, struct dns_endpoint *ret)
+static bool parse_endpoint(const char *text, const char *end, uint16_t standard_port, struct endpoint *ret)
 {
-	struct dns_endpoint e = { 0 };
+	struct endpoint e = { 0 };
 	const char *colon = port_part(text, end);
 	char digits[8] = "";
 	uint64_t port = standard_port;
@@ -258,7 +257,7 @@ static bool read_endpoint(const char *text, void *to, char why[static ITEM_WHY])
 
 static void write_endpoint(const void *from, char text[static ITEM_TEXT])
 {
-	const struct dns_endpoint *e = from;
+	const struct endpoint *e = from;
 
 	if (e->is4)
 		endpoint4_text(e->a4, e->port, text);
@@ -268,47 +267,47 @@ static void write_endpoint(const void *from, char text[static ITEM_TEXT])
 
 static bool read_endpoint4(const char *text, void *to, char why[static ITEM_WHY])
 {
-	struct dns_endpoint e;
+	struct endpoint e;
 
 	if (!parse_endpoint(text, text + strlen(text), 0, &e) || !e.is4)
 		return wrong(why,
 			"\"" SHOWN "\" is no IPv4 address with a port, write one such as \"192.0.2.2:2000\"",
 			text);
-	*(struct dns_endpoint *)to = e;
+	*(struct endpoint *)to = e;
 	return true;
 }
 
 static bool read_endpoint6(const char *text, void *to, char why[static ITEM_WHY])
 {
-	struct dns_endpoint e;
+	struct endpoint e;
 
 	if (!parse_endpoint(text, text + strlen(text), 0, &e) || e.is4)
 		return wrong(why,
 			"\"" SHOWN
 			"\" is no IPv6 address with a port, write one such as \"[2001:db8::5]:2000\"",
 			text);
-	*(struct dns_endpoint *)to = e;
+	*(struct endpoint *)to = e;
 	return true;
 }
 
 /* A place of a static binding: protocols without ports are written without one, and get port 0. */
 static bool read_outside(const char *text, void *to, char why[static ITEM_WHY])
 {
-	struct dns_endpoint e = { .is4 = true };
+	struct endpoint e = { .is4 = true };
 
 	if (!addr4_parse(text, &e.a4))
 		return read_endpoint4(text, to, why);
-	*(struct dns_endpoint *)to = e;
+	*(struct endpoint *)to = e;
 	return true;
 }
 
 static bool read_inside(const char *text, void *to, char why[static ITEM_WHY])
 {
-	struct dns_endpoint e = { .is4 = false };
+	struct endpoint e = { .is4 = false };
 
 	if (!addr6_parse(text, &e.a6))
 		return read_endpoint6(text, to, why);
-	*(struct dns_endpoint *)to = e;
+	*(struct endpoint *)to = e;
 	return true;
 }
 
@@ -439,14 +438,14 @@ static bool is_host_name(const char *name)
 }
 
 /* A server has one address of its own. */
-static bool is_server_address(const struct dns_endpoint *e)
+static bool is_server_address(const struct endpoint *e)
 {
 	if (e->is4)
 		return e->a4.v >> 24 != 0 && e->a4.v >> 28 < 14;
 	return (e->a6.hi != 0 || e->a6.lo != 0) && e->a6.hi >> 56 != 0xff && e->a6.hi >> 54 != 0xfe80 >> 6;
 }
 
-bool server_parse(const char *text, struct dns_endpoint *ret)
+bool server_parse(const char *text, struct endpoint *ret)
 {
 	return parse_endpoint(text, text + strlen(text), DNS_PORT, ret);
 }
@@ -461,21 +460,21 @@ static bool wrong_port(const char *text, char *why)
 
 static bool read_dns_listen(const char *text, void *to, char why[static ITEM_WHY])
 {
-	struct dns_endpoint e;
+	struct endpoint e;
 
 	if (!read_endpoint(text, &e, why) || (e.port == DNS_TLS_PORT && !wrong_port(text, why)))
 		return false;
-	*(struct dns_endpoint *)to = e;
+	*(struct endpoint *)to = e;
 	return true;
 }
 
 static bool read_tls_listen(const char *text, void *to, char why[static ITEM_WHY])
 {
-	struct dns_endpoint e;
+	struct endpoint e;
 
 	if (!read_endpoint(text, &e, why) || (e.port == DNS_PORT && !wrong_port(text, why)))
 		return false;
-	*(struct dns_endpoint *)to = e;
+	*(struct endpoint *)to = e;
 	return true;
 }
 
@@ -685,14 +684,14 @@ const struct conf_item item_prefix6 = { sizeof(struct prefix6), read_prefix6, wr
 const struct conf_item item_prefix4 = { sizeof(struct prefix4), read_prefix4, write_prefix4 };
 const struct conf_item item_address4 = { sizeof(struct addr4), read_address4, write_address4 };
 const struct conf_item item_address6 = { sizeof(struct addr6), read_address6, write_address6 };
-const struct conf_item item_prefix = { sizeof(struct dns_prefix), read_prefix, write_prefix };
-const struct conf_item item_dns_listen = { sizeof(struct dns_endpoint), read_dns_listen, write_endpoint };
-const struct conf_item item_tls_listen = { sizeof(struct dns_endpoint), read_tls_listen, write_endpoint };
-const struct conf_item item_endpoint = { sizeof(struct dns_endpoint), read_endpoint, write_endpoint };
-const struct conf_item item_endpoint4 = { sizeof(struct dns_endpoint), read_endpoint4, write_endpoint };
-const struct conf_item item_endpoint6 = { sizeof(struct dns_endpoint), read_endpoint6, write_endpoint };
-const struct conf_item item_outside = { sizeof(struct dns_endpoint), read_outside, write_endpoint };
-const struct conf_item item_inside = { sizeof(struct dns_endpoint), read_inside, write_endpoint };
+const struct conf_item item_prefix = { sizeof(struct prefix), read_prefix, write_prefix };
+const struct conf_item item_dns_listen = { sizeof(struct endpoint), read_dns_listen, write_endpoint };
+const struct conf_item item_tls_listen = { sizeof(struct endpoint), read_tls_listen, write_endpoint };
+const struct conf_item item_endpoint = { sizeof(struct endpoint), read_endpoint, write_endpoint };
+const struct conf_item item_endpoint4 = { sizeof(struct endpoint), read_endpoint4, write_endpoint };
+const struct conf_item item_endpoint6 = { sizeof(struct endpoint), read_endpoint6, write_endpoint };
+const struct conf_item item_outside = { sizeof(struct endpoint), read_outside, write_endpoint };
+const struct conf_item item_inside = { sizeof(struct endpoint), read_inside, write_endpoint };
 const struct conf_item item_protocol = { sizeof(uint8_t), read_protocol, write_protocol };
 const struct conf_item item_static_protocol = { sizeof(struct conf_protocol), read_static_protocol, NULL };
 const struct conf_item item_ports = { sizeof(struct conf_ports), read_ports, write_ports };

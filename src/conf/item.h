@@ -21,11 +21,11 @@ extern const struct conf_item item_range;    /* struct dns64_range */
 extern const struct conf_item item_domain;   /* struct dns_name */
 extern const struct conf_item item_address4; /* struct addr4, of a host */
 extern const struct conf_item item_address6; /* struct addr6, of a host; auto is :: */
-extern const struct conf_item item_prefix;   /* struct dns_prefix: of either family */
-extern const struct conf_item item_dns_listen; /* struct dns_endpoint: where DNS is served without TLS */
-extern const struct conf_item item_tls_listen; /* struct dns_endpoint: ... over TLS */
-extern const struct conf_item item_endpoint; /* struct dns_endpoint: address and port, of either family */
-extern const struct conf_item item_endpoint4, item_endpoint6; /* struct dns_endpoint of one family */
+extern const struct conf_item item_prefix;   /* struct prefix: of either family */
+extern const struct conf_item item_dns_listen; /* struct endpoint: where DNS is served without TLS */
+extern const struct conf_item item_tls_listen; /* struct endpoint: ... over TLS */
+extern const struct conf_item item_endpoint;   /* struct endpoint: address and port, of either family */
+extern const struct conf_item item_endpoint4, item_endpoint6; /* struct endpoint of one family */
 extern const struct conf_item item_outside, item_inside;      /* the same; a bare address has port 0 */
 extern const struct conf_item item_protocol;	    /* uint8_t: of a protocol that is bound by address */
 extern const struct conf_item item_static_protocol; /* struct conf_protocol; never printed */
@@ -58,6 +58,6 @@ struct conf_ports {
 MUST_CHECK bool number_parse(const char *text, uint64_t max, uint64_t *ret);
 
 /** server_parse() - the address of a name server, with a port or without; false, with *ret untouched, if it is none */
-MUST_CHECK bool server_parse(const char *text, struct dns_endpoint *ret);
+MUST_CHECK bool server_parse(const char *text, struct endpoint *ret);
 
 #endif

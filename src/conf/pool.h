@@ -26,7 +26,7 @@ struct pool_draft {
 /* One entry of nat64.static as it is written; base of conf_static_keys. */
 struct static_draft {
 	struct conf_protocol proto;
-	struct dns_endpoint outside, inside;
+	struct endpoint outside, inside;
 };
 
 #define CONF_POOL_BLOCKS_MAX (1u << 24) /* blocks that the whole pool may be cut into */

@@ -104,31 +104,30 @@ const struct conf_shape shape_upstreams = { "a list of servers, or system, or re
 
 #define LOOPBACK4 0x7f000001u
 
-static bool is_loopback(const struct dns_endpoint *e)
+static bool is_loopback(const struct endpoint *e)
 {
 	return e->is4 ? e->a4.v == LOOPBACK4 : e->a6.hi == 0 && e->a6.lo == 1;
 }
 
-static bool same_address(const struct dns_endpoint *a, const struct dns_endpoint *b)
+static bool same_address(const struct endpoint *a, const struct endpoint *b)
 {
 	return a->is4 ? addr4_eq(a->a4, b->a4) : addr6_eq(a->a6, b->a6);
 }
 
-static bool leads_to(
-	const struct dns_endpoint *server, const struct dns_endpoint *listen, const struct addr4 *host4)
+static bool leads_to(const struct endpoint *server, const struct endpoint *listen, const struct addr4 *host4)
 {
 	if (server->is4 != listen->is4 || server->port != listen->port)
 		return false;
 	if (same_address(server, listen))
 		return true;
-	return dns_endpoint_is_any(listen) &&
+	return endpoint_is_any(listen) &&
 	       (is_loopback(server) || (server->is4 && host4 && addr4_eq(server->a4, *host4)));
 }
 
-const struct dns_endpoint *upstream_own_listen(
+const struct endpoint *upstream_own_listen(
 	const struct dns64_config *d, const struct upstream *server, const struct addr4 *host4)
 {
-	const struct dns_endpoint *listen = server->tls ? d->tls.listen : d->listen;
+	const struct endpoint *listen = server->tls ? d->tls.listen : d->listen;
 	unsigned len = server->tls ? d->tls.listen_len : d->listen_len;
 
 	for (unsigned i = 0; i < len; i++)
@@ -144,7 +143,7 @@ void upstream_check(struct conf_reading *r, const struct addr4 *host4)
 	size_t back = path_enter(r, "dns64.upstream");
 
 	for (unsigned i = 0; i < d->upstream_len; i++) {
-		const struct dns_endpoint *listen = upstream_own_listen(d, &d->upstream[i], host4);
+		const struct endpoint *listen = upstream_own_listen(d, &d->upstream[i], host4);
 
 		if (!listen)
 			continue;
@@ -188,7 +187,7 @@ void resolv_each(const char *text, void (*each)(void *ctx, const char *word), vo
 	}
 }
 
-static bool is_known(const struct dns64_config *d, const struct dns_endpoint *e)
+static bool is_known(const struct dns64_config *d, const struct endpoint *e)
 {
 	for (unsigned i = 0; i < d->upstream_len; i++)
 		if (d->upstream[i].to.is4 == e->is4 && same_address(&d->upstream[i].to, e))
@@ -222,10 +221,10 @@ static void take_nameserver(void *ctx, const char *word)
 			"%s names \"%.60s\", which is no address and is left out; " REMEDY, v->name, word);
 		return;
 	}
-	if (dns_endpoint_is_any(&u.to)) /* as the C library has it: this host */
-		u.to = u.to.is4 ? (struct dns_endpoint){ .is4 = true, .a4.v = LOOPBACK4, .port = DNS_PORT }
-				: (struct dns_endpoint){ .a6.lo = 1, .port = DNS_PORT };
-	const struct dns_endpoint *listen = upstream_own_listen(d, &u, v->host4);
+	if (endpoint_is_any(&u.to)) /* as the C library has it: this host */
+		u.to = u.to.is4 ? (struct endpoint){ .is4 = true, .a4.v = LOOPBACK4, .port = DNS_PORT }
+				: (struct endpoint){ .a6.lo = 1, .port = DNS_PORT };
+	const struct endpoint *listen = upstream_own_listen(d, &u, v->host4);
 
 	if (listen) {
 		item_endpoint.write(listen, own);

@@ -11,7 +11,7 @@
  * A query to ourselves would come back for ever: to an address that we listen on (of dns64.tls, if it is asked over TLS),
  * or, if we listen on a wildcard, to the loopback address or the host's own.
  */
-const struct dns_endpoint *upstream_own_listen(
+const struct endpoint *upstream_own_listen(
 	const struct dns64_config *d, const struct upstream *server, const struct addr4 *host4);
 
 /** upstream_check_kind() - a fault if only some of the servers, which stand in @line, are asked over TLS */

@@ -116,7 +116,7 @@ static void check_domains(struct conf_reading *r, const struct dns64_policy *p, 
 		}
 }
 
-static bool same_client(const struct dns_prefix *a, const struct dns_prefix *b)
+static bool same_client(const struct prefix *a, const struct prefix *b)
 {
 	if (a->is4 != b->is4)
 		return false;
@@ -125,8 +125,7 @@ static bool same_client(const struct dns_prefix *a, const struct dns_prefix *b)
 }
 
 /* The longest prefix decides, so no two views may have the same one. */
-static void check_client(
-	struct conf_reading *r, unsigned view, const struct dns_prefix *client, unsigned line)
+static void check_client(struct conf_reading *r, unsigned view, const struct prefix *client, unsigned line)
 {
 	const struct dns64_config *d = &r->c->dns64;
 	char text[ITEM_TEXT];
@@ -141,7 +140,7 @@ static void check_client(
 		}
 }
 
-static bool holds(const struct dns_prefix *outer, const struct dns_prefix *inner)
+static bool holds(const struct prefix *outer, const struct prefix *inner)
 {
 	if (outer->is4 != inner->is4)
 		return false;
@@ -149,7 +148,7 @@ static bool holds(const struct dns_prefix *outer, const struct dns_prefix *inner
 			  : prefix6_contains(outer->p6, inner->p6.addr);
 }
 
-static void warn_refused(struct conf_reading *r, const struct dns_prefix *client, unsigned line)
+static void warn_refused(struct conf_reading *r, const struct prefix *client, unsigned line)
 {
 	const struct dns64_config *d = &r->c->dns64;
 	char text[ITEM_TEXT];

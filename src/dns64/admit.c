@@ -14,7 +14,7 @@
 /* Reads the cookie and puts in its place what the reply says; true if it was ours. */
 static bool exchange_cookie(struct resolver *r, struct query *q, const struct reply_path *path)
 {
-	struct dns_endpoint who = sockaddr_endpoint(&path->peer);
+	struct endpoint who = sockaddr_endpoint(&path->peer);
 	uint32_t now_s = (uint32_t)time(NULL);
 
 	if (!r->config.cookies)
@@ -39,7 +39,7 @@ enum admission admit(struct resolver *r, struct query *q, const struct reply_pat
 
 	if (is_proven || r->config.per_client.responses_per_second == 0)
 		return ADMIT_SERVE;
-	struct dns_endpoint who = sockaddr_endpoint(&path->peer);
+	struct endpoint who = sockaddr_endpoint(&path->peer);
 	enum client_rate rate =
 		clients_spend(gate_clients(r->gate), &r->config.per_client, &who, clock_now());
 
@@ -53,7 +53,7 @@ enum admission admit(struct resolver *r, struct query *q, const struct reply_pat
 
 int admit_take(struct resolver *r, const union sockaddr_any *peer, enum client_use use, struct client **ret)
 {
-	struct dns_endpoint who = sockaddr_endpoint(peer);
+	struct endpoint who = sockaddr_endpoint(peer);
 	int err = clients_take(gate_clients(r->gate), &r->config.per_client, &who, use, clock_now(), ret);
 
 	r->counters.client_table_full += err == 0 && !*ret;

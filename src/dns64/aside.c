@@ -87,7 +87,7 @@ bool aside_holds(const struct aside *a, const struct dns_name *n)
 	return has(a, key_of(h, ONLY_NAME));
 }
 
-static void add_reverse(struct aside *a, const struct dns_endpoint *e)
+static void add_reverse(struct aside *a, const struct endpoint *e)
 {
 	struct dns_name n;
 

@@ -8,7 +8,7 @@
 #include "dns64/carrier.h"
 
 #include "dns64/dot.h"
-#include "dns64/tls.h"
+#include "net/tls.h"
 
 #include <errno.h>
 #include <netinet/in.h>

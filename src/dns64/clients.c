@@ -46,7 +46,7 @@ void clients_free(struct clients *t)
 }
 
 /* The prefix as two words. */
-static void key_of(const struct dns64_per_client *limits, const struct dns_endpoint *who, struct client *ret)
+static void key_of(const struct dns64_per_client *limits, const struct endpoint *who, struct client *ret)
 {
 	*ret = (struct client){ .is_used = true, .is4 = who->is4 };
 	if (who->is4) {
@@ -79,7 +79,7 @@ static bool is_staler(const struct client *a, const struct client *b)
 
 /* The row of a client, entered if it is new; NULL if there is no room. The lock is held. */
 static struct client *find(
-	struct clients *t, const struct dns64_per_client *limits, const struct dns_endpoint *who, nsec now)
+	struct clients *t, const struct dns64_per_client *limits, const struct endpoint *who, nsec now)
 {
 	struct client wanted, *stalest = NULL;
 
@@ -103,7 +103,7 @@ static struct client *find(
 	return stalest;
 }
 
-int clients_take(struct clients *t, const struct dns64_per_client *limits, const struct dns_endpoint *who,
+int clients_take(struct clients *t, const struct dns64_per_client *limits, const struct endpoint *who,
 	enum client_use use, nsec now, struct client **ret)
 {
 	const unsigned most[CLIENT_USE_COUNT] = {
@@ -150,7 +150,7 @@ static enum client_rate spend(struct client *c, const struct dns64_per_client *l
 }
 
 enum client_rate clients_spend(
-	struct clients *t, const struct dns64_per_client *limits, const struct dns_endpoint *who, nsec now)
+	struct clients *t, const struct dns64_per_client *limits, const struct endpoint *who, nsec now)
 {
 	pthread_mutex_lock(&t->lock);
 	struct client *c = find(t, limits, who, now);

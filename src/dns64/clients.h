@@ -37,7 +37,7 @@ void clients_free(struct clients *t);
  * Return: 0; -EDQUOT if the client has as many open as @limits lets it.
  */
 MUST_CHECK int clients_take(struct clients *t, const struct dns64_per_client *limits,
-	const struct dns_endpoint *who, enum client_use use, nsec now, struct client **ret);
+	const struct endpoint *who, enum client_use use, nsec now, struct client **ret);
 void clients_give(struct clients *t, struct client *c, enum client_use use); /* NULL is fine */
 
 enum client_rate {
@@ -54,6 +54,6 @@ enum client_rate {
  * limits->slip that should be told in a short way, because it may not be forged.
  */
 enum client_rate clients_spend(
-	struct clients *t, const struct dns64_per_client *limits, const struct dns_endpoint *who, nsec now);
+	struct clients *t, const struct dns64_per_client *limits, const struct endpoint *who, nsec now);
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef ISTHMUS_DNS64_CONFIG_H
 #define ISTHMUS_DNS64_CONFIG_H
 
-#include "addr/addr.h"
+#include "addr/endpoint.h"
 #include "base/clock.h"
 #include "dns64/name.h"
 
@@ -30,21 +30,6 @@
 #define DNS64_LOCAL_MAX 4096	     /* names with one address each */
 #define DNS64_LOCAL_ADDRESSES_MAX 16 /* of one entry of dns64.local */
 
-/* An address of either family with a port; IPv4 clients and IPv4 listeners exist too. */
-struct dns_endpoint {
-	bool is4;
-	struct addr4 a4;
-	struct addr6 a6;
-	uint16_t port; /* host order */
-};
-
-/* A prefix of either family. */
-struct dns_prefix {
-	bool is4;
-	struct prefix4 p4;
-	struct prefix6 p6;
-};
-
 enum upstream_mode {
 	UPSTREAM_SYSTEM,    /* the nameservers of the host's resolv.conf; replaced by FORWARD when conf is
 			       resolved */
@@ -53,34 +38,21 @@ enum upstream_mode {
 };
 
 struct upstream {
-	struct dns_endpoint to;
+	struct endpoint to;
 	bool tls;	    /* DNS over TLS (RFC 7858) */
 	char tls_name[256]; /* name that the certificate must have; empty: not checked is not allowed, see
 			       conf */
 };
 
-/** dns_endpoint_is_any() - whether its address is the unspecified one, which stands for every address of the host */
-static inline bool dns_endpoint_is_any(const struct dns_endpoint *e)
-{
-	return e->is4 ? e->a4.v == 0 : (e->a6.hi | e->a6.lo) == 0;
-}
-
-static inline bool dns_endpoint_equal(const struct dns_endpoint *a, const struct dns_endpoint *b)
-{
-	if (a->is4 != b->is4 || a->port != b->port)
-		return false;
-	return a->is4 ? addr4_eq(a->a4, b->a4) : addr6_eq(a->a6, b->a6);
-}
-
 static inline bool upstream_equal(const struct upstream *a, const struct upstream *b)
 {
-	return a->tls == b->tls && dns_endpoint_equal(&a->to, &b->to) &&
+	return a->tls == b->tls && endpoint_equal(&a->to, &b->to) &&
 	       (!a->tls || strcmp(a->tls_name, b->tls_name) == 0);
 }
 
 /* One way of serving over TLS; off if it listens nowhere. */
 struct dns64_secure {
-	struct dns_endpoint listen[DNS64_LISTEN_MAX];
+	struct endpoint listen[DNS64_LISTEN_MAX];
 	unsigned listen_len;
 	char certificate[DNS64_FILE_MAX]; /* PEM files, read by the supervisor */
 	char key[DNS64_FILE_MAX];
@@ -117,7 +89,7 @@ struct dns64_policy {
 
 /* Clients that get something else than the others. */
 struct dns64_view {
-	struct dns_prefix clients[DNS64_VIEW_CLIENTS_MAX];
+	struct prefix clients[DNS64_VIEW_CLIENTS_MAX];
 	unsigned clients_len;
 	struct dns64_policy policy;
 };
@@ -142,7 +114,7 @@ struct dns64_forward {
 /* A name that is answered here, with one of its addresses. */
 struct dns64_local {
 	struct dns_name name;
-	struct dns_endpoint address; /* port 0 */
+	struct endpoint address; /* port 0 */
 };
 
 /* Domains, and all names below them, that nobody is asked for; a local name counts nevertheless. */
@@ -178,14 +150,14 @@ struct dns64_query_log {
 
 struct dns64_config {
 	unsigned threads; /* wanted; 0: as many as processors */
-	struct dns_endpoint listen[DNS64_LISTEN_MAX];
+	struct endpoint listen[DNS64_LISTEN_MAX];
 	unsigned listen_len;
 	struct dns64_secure tls; /* DNS over TLS (RFC 7858) */
 	struct dns64_secure https; /* DNS over HTTPS (RFC 8484) */
 	char https_path[DNS64_URL_PATH_MAX];
 	struct dns64_per_client per_client;
 	bool cookies;				  /* RFC 7873 */
-	struct dns_prefix allow[DNS64_ALLOW_MAX]; /* clients that are answered; all others are refused */
+	struct prefix allow[DNS64_ALLOW_MAX];	  /* clients that are answered; all others are refused */
 	unsigned allow_len;
 	enum upstream_mode upstream_mode;
 	struct upstream upstream[DNS64_UPSTREAM_MAX]; /* FORWARD only */

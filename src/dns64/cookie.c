@@ -49,7 +49,7 @@ static uint64_t siphash24(const uint8_t key[static COOKIE_SECRET_LEN], const uin
 
 /* The hash for a cookie whose first 16 bytes are written. */
 static void write_hash(const uint8_t secret[static COOKIE_SECRET_LEN], const uint8_t *cookie,
-	const struct dns_endpoint *client, uint8_t ret[static 8])
+	const struct endpoint *client, uint8_t ret[static 8])
 {
 	uint8_t in[INPUT_MAX];
 	size_t len = COOKIE_CLIENT_LEN + HASH_AT;
@@ -75,8 +75,8 @@ static bool is_same_hash(const uint8_t *a, const uint8_t *b)
 	return difference == 0;
 }
 
-static bool is_of(const uint8_t secret[static COOKIE_SECRET_LEN], const uint8_t *cookie,
-	const struct dns_endpoint *client)
+static bool is_of(
+	const uint8_t secret[static COOKIE_SECRET_LEN], const uint8_t *cookie, const struct endpoint *client)
 {
 	uint8_t hash[8];
 
@@ -85,7 +85,7 @@ static bool is_of(const uint8_t secret[static COOKIE_SECRET_LEN], const uint8_t 
 }
 
 enum cookie_state cookie_check(const struct cookie_secrets *s, const uint8_t *cookie, size_t len,
-	const struct dns_endpoint *client, uint32_t now_s)
+	const struct endpoint *client, uint32_t now_s)
 {
 	const uint8_t *server = cookie + COOKIE_CLIENT_LEN;
 
@@ -103,7 +103,7 @@ enum cookie_state cookie_check(const struct cookie_secrets *s, const uint8_t *co
 }
 
 void cookie_write(const struct cookie_secrets *s, uint8_t cookie[static COOKIE_LEN],
-	const struct dns_endpoint *client, uint32_t now_s)
+	const struct endpoint *client, uint32_t now_s)
 {
 	uint8_t *server = cookie + COOKIE_CLIENT_LEN;
 

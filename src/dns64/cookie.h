@@ -34,10 +34,10 @@ enum cookie_state {
  * @now_s:	seconds since 1970; compared as serial numbers, so it may wrap (RFC 9018 s4.3)
  */
 enum cookie_state cookie_check(const struct cookie_secrets *s, const uint8_t *cookie, size_t len,
-	const struct dns_endpoint *client, uint32_t now_s);
+	const struct endpoint *client, uint32_t now_s);
 
 /** cookie_write() - write our part behind the client's part, which stands at @cookie already; COOKIE_LEN bytes then */
 void cookie_write(const struct cookie_secrets *s, uint8_t cookie[static COOKIE_LEN],
-	const struct dns_endpoint *client, uint32_t now_s);
+	const struct endpoint *client, uint32_t now_s);
 
 #endif

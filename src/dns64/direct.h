@@ -89,7 +89,7 @@ void direct_forget(struct direct *d, const struct dns_name *name, enum name_scop
 
 /* One of the upstreams, for an operator. */
 struct direct_upstream {
-	struct dns_endpoint to;
+	struct endpoint to;
 	nsec rtt;	 /* smoothed; 0: not known */
 	bool is_resting; /* libunbound asks in its place */
 };

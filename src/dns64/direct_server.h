@@ -8,7 +8,7 @@
 #define DIRECT_FAILS 3 /* questions in a row without an answer, and a server rests */
 
 struct direct_server {
-	struct dns_endpoint to;
+	struct endpoint to;
 	nsec rtt; /* smoothed; 0: never asked; what a lost question counts as until there is an answer */
 	bool is_measured; /* there was one */
 	unsigned fails;	  /* in a row */

@@ -24,7 +24,7 @@ void direct_servers_failed(struct direct_servers *s, unsigned i, const char *why
 	if (!direct_server_failed(&s->at[i], now) || (s->told[i] > 0 && now - s->told[i] < LOG_PAUSE))
 		return;
 	log_warning("dns64: the upstream %s %s: for %u s and until it answers, libunbound asks",
-		dns_endpoint_text(&s->at[i].to, text), why, (unsigned)((s->at[i].rests_until - now) / NSEC));
+		endpoint_text(&s->at[i].to, text), why, (unsigned)((s->at[i].rests_until - now) / NSEC));
 	s->told[i] = now;
 	s->is_down[i] = true;
 }
@@ -43,6 +43,6 @@ void direct_servers_answered(struct direct_servers *s, unsigned i, nsec rtt)
 
 	if (!direct_server_answered(&s->at[i], rtt) || !s->is_down[i])
 		return;
-	log_info("dns64: the upstream %s answers again", dns_endpoint_text(&s->at[i].to, text));
+	log_info("dns64: the upstream %s answers again", endpoint_text(&s->at[i].to, text));
 	s->is_down[i] = false;
 }

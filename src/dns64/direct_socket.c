@@ -6,7 +6,7 @@
  */
 #include "dns64/direct_socket.h"
 
-#include "dns64/sockaddr.h"
+#include "net/sockaddr.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -54,7 +54,7 @@ static int draw_port(const struct port_set *avoid, struct random_stock *random, 
 static int bind_random(int fd, bool is4, const struct port_set *avoid, struct random_stock *random)
 {
 	for (unsigned i = 0; i < BINDS; i++) {
-		struct dns_endpoint any = { .is4 = is4 };
+		struct endpoint any = { .is4 = is4 };
 		union sockaddr_any a;
 		int err = draw_port(avoid, random, &any.port);
 
@@ -71,7 +71,7 @@ static int bind_random(int fd, bool is4, const struct port_set *avoid, struct ra
 }
 
 int direct_socket_open(
-	const struct dns_endpoint *to, const struct port_set *avoid, struct random_stock *random, int *ret_fd)
+	const struct endpoint *to, const struct port_set *avoid, struct random_stock *random, int *ret_fd)
 {
 	union sockaddr_any a;
 	socklen_t len = sockaddr_put(&a, to);

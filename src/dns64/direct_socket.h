@@ -34,8 +34,8 @@ static inline bool port_set_has(const struct port_set *s, uint16_t port)
  * Spec:   RFC 5452 s9.2
  * Return: 0; -EADDRINUSE if no port was found; -EIO without randomness; another -errno.
  */
-MUST_CHECK int direct_socket_open(const struct dns_endpoint *to, const struct port_set *avoid,
-	struct random_stock *random, int *ret_fd);
+MUST_CHECK int direct_socket_open(
+	const struct endpoint *to, const struct port_set *avoid, struct random_stock *random, int *ret_fd);
 
 /** direct_socket_send() - send a question of identifier @id; false if the network does not take it */
 MUST_CHECK bool direct_socket_send(int fd, const struct dns_question *q, uint16_t id);

@@ -20,8 +20,8 @@
 
 #include "base/log.h"
 #include "dns64/listen.h"
-#include "dns64/sockaddr.h"
-#include "dns64/tls.h"
+#include "net/sockaddr.h"
+#include "net/tls.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -79,7 +79,7 @@ struct dot {
 
 static const char *name_of(const struct dot *d, char text[static ENDPOINT6_TEXT])
 {
-	return dns_endpoint_text(&d->upstream.to, text);
+	return endpoint_text(&d->upstream.to, text);
 }
 
 /* --- slots --- */

@@ -135,7 +135,7 @@ int engine_config_check(const struct dns64_config *c, char *fault, size_t fault_
 	return check_forward(c, fault, fault_size);
 }
 
-static bool is_loopback(const struct dns_endpoint *e)
+static bool is_loopback(const struct endpoint *e)
 {
 	if (e->is4)
 		return e->a4.v >> 24 == 127;
@@ -145,7 +145,7 @@ static bool is_loopback(const struct dns_endpoint *e)
 /* @port: of the carrier, if the server is asked over TLS */
 static void write_server(FILE *f, const struct upstream *server, uint16_t port)
 {
-	const struct dns_endpoint *to = &server->to;
+	const struct endpoint *to = &server->to;
 	char text[ADDR6_TEXT];
 
 	if (server->tls) {

@@ -9,7 +9,7 @@
 
 struct dns_explain {
 	struct resolver *resolver;
-	struct dns_endpoint client;
+	struct endpoint client;
 	struct synth_query query;
 	struct synth_plan plan;
 	struct engine_ask first, second;
@@ -101,7 +101,7 @@ static void ask(struct dns_explain *x)
 		engine_start(e, &x->second, &other, on_lookup, x);
 }
 
-int dns_explain_start(struct resolver *r, const struct dns_endpoint *client, const struct synth_query *q,
+int dns_explain_start(struct resolver *r, const struct endpoint *client, const struct synth_query *q,
 	void (*done)(void *ctx, const struct dns_explained *found), void *ctx, struct dns_explain **ret)
 {
 	struct dns_explain *x = calloc(1, sizeof(*x));

@@ -29,7 +29,7 @@ struct dns_explained {
  *
  * Return: 0; -ENOMEM.
  */
-MUST_CHECK int dns_explain_start(struct resolver *r, const struct dns_endpoint *client,
+MUST_CHECK int dns_explain_start(struct resolver *r, const struct endpoint *client,
 	const struct synth_query *q, void (*done)(void *ctx, const struct dns_explained *found), void *ctx,
 	struct dns_explain **ret);
 /** dns_explain_kept() - seconds that this resolver goes on giving a kept answer to a query of a view's clients; 0: none

@@ -13,13 +13,6 @@
  * Return: 0; -errno: -EADDRINUSE (another resolver), -EACCES (low port), -EADDRNOTAVAIL (not ours), ...
  * Context: start-up; a port below 1024 needs CAP_NET_BIND_SERVICE.
  */
-MUST_CHECK int resolver_sockets_open(
-	const struct dns_endpoint *at, unsigned len, struct resolver_socket *ret);
-
-/** resolver_streams_open() - listening TCP sockets alone, for DNS over TLS and HTTPS; otherwise the same */
-MUST_CHECK int resolver_streams_open(const struct dns_endpoint *at, unsigned len, int *ret_fds);
-
-/** dns_endpoint_text() - "192.0.2.1:53" or "[2001:db8::1]:53"; returns @buf */
-const char *dns_endpoint_text(const struct dns_endpoint *e, char buf[static ENDPOINT6_TEXT]);
+MUST_CHECK int resolver_sockets_open(const struct endpoint *at, unsigned len, struct resolver_socket *ret);
 
 #endif

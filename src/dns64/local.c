@@ -31,7 +31,7 @@ static const char *record_text(const struct dns64_local *l, char buf[static RECO
 }
 
 /* The name in in-addr.arpa or ip6.arpa (RFC 1035 s3.5, RFC 3596 s2.5). */
-static const char *reverse_text(const struct dns_endpoint *e, char buf[static DNS_NAME_TEXT])
+static const char *reverse_text(const struct endpoint *e, char buf[static DNS_NAME_TEXT])
 {
 	struct dns_name n;
 
@@ -50,7 +50,7 @@ static bool has_name_before(const struct dns64_config *c, unsigned i)
 	return false;
 }
 
-static bool same_address(const struct dns_endpoint *a, const struct dns_endpoint *b)
+static bool same_address(const struct endpoint *a, const struct endpoint *b)
 {
 	if (a->is4 != b->is4)
 		return false;

@@ -19,7 +19,7 @@ struct query_log; /* opaque */
 /* A query and what it was told. */
 struct query_note {
 	uint64_t unix_ns; /* when it was answered */
-	struct dns_endpoint client, server;
+	struct endpoint client, server;
 	enum dns_transport over;
 	bool has_question;
 	struct dns_question question; /* if so */

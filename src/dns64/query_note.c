@@ -15,14 +15,14 @@ static uint64_t unix_ns(void)
 }
 
 /* The address that was asked; it is known over UDP. */
-static struct dns_endpoint server_of(const struct reply_path *path, const struct dns_endpoint *client)
+static struct endpoint server_of(const struct reply_path *path, const struct endpoint *client)
 {
-	return (struct dns_endpoint){ .is4 = client->is4, .a4 = path->local4, .a6 = path->local6 };
+	return (struct endpoint){ .is4 = client->is4, .a4 = path->local4, .a6 = path->local6 };
 }
 
 void query_note(struct resolver *r, const struct reply *reply, const struct reply_path *path, size_t len)
 {
-	struct dns_endpoint client = sockaddr_endpoint(&path->peer);
+	struct endpoint client = sockaddr_endpoint(&path->peer);
 	const uint8_t *bytes = r->reply;
 	struct query_note n = { .unix_ns = unix_ns(),
 		.client = client,

@@ -11,9 +11,9 @@
 /* --- what may be said --- */
 
 /* The client as far as it may be known; its port only with all of its address. */
-static struct dns_endpoint shown_client(const struct dns64_query_log *c, const struct dns_endpoint *e)
+static struct endpoint shown_client(const struct dns64_query_log *c, const struct endpoint *e)
 {
-	struct dns_endpoint shown = *e;
+	struct endpoint shown = *e;
 
 	if (c->client != QUERY_CLIENT_PREFIX)
 		return shown;
@@ -29,7 +29,7 @@ static struct dns_endpoint shown_client(const struct dns64_query_log *c, const s
 static const char *client_text(
 	const struct dns64_query_log *c, const struct query_note *n, char *buf, size_t size)
 {
-	struct dns_endpoint e = shown_client(c, &n->client);
+	struct endpoint e = shown_client(c, &n->client);
 	char address[ADDR6_TEXT];
 
 	if (c->client == QUERY_CLIENT_NONE)
@@ -105,7 +105,7 @@ static void put_fixed32(struct wr *w, unsigned field, uint32_t v)
 	wr_bytes(w, b, sizeof(b));
 }
 
-static void put_address(struct wr *w, unsigned field, const struct dns_endpoint *e)
+static void put_address(struct wr *w, unsigned field, const struct endpoint *e)
 {
 	uint8_t b[16];
 
@@ -122,7 +122,7 @@ static void put_message(struct wr *w, const struct dns64_query_log *c, const str
 	static const unsigned protocol[] = {
 		[OVER_UDP] = 1, [OVER_TCP] = 2, [OVER_TLS] = 3, [OVER_HTTPS] = 4
 	};
-	struct dns_endpoint client = shown_client(c, &n->client);
+	struct endpoint client = shown_client(c, &n->client);
 
 	put_number(w, 1, 6); /* type: CLIENT_RESPONSE */
 	put_number(w, 2, n->client.is4 ? 1 : 2);

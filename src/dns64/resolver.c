@@ -42,7 +42,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
-#include "dns64/tls.h"
+#include "net/tls.h"
 #include "dns64/view.h"
 
 #include <errno.h>
@@ -54,10 +54,10 @@ unsigned resolver_connections_max(const struct resolver *r)
 	return (r->config.connections + r->threads - 1) / r->threads;
 }
 
-bool resolver_allows(const struct resolver *r, const struct dns_endpoint *client)
+bool resolver_allows(const struct resolver *r, const struct endpoint *client)
 {
 	for (unsigned i = 0; i < r->config.allow_len; i++)
-		if (dns_prefix_contains(&r->config.allow[i], client))
+		if (prefix_contains(&r->config.allow[i], client))
 			return true;
 	return false;
 }
@@ -247,7 +247,7 @@ static bool same_service(const struct dns64_config *a, const struct dns64_config
 		a->random_case != b->random_case || strcmp(a->upstream_ca, b->upstream_ca) != 0)
 		return false;
 	for (unsigned i = 0; i < a->listen_len; i++)
-		if (!dns_endpoint_equal(&a->listen[i], &b->listen[i]))
+		if (!endpoint_equal(&a->listen[i], &b->listen[i]))
 			return false;
 	for (unsigned i = 0; i < a->upstream_len; i++)
 		if (!upstream_equal(&a->upstream[i], &b->upstream[i]))

@@ -32,7 +32,7 @@
 #include "dns64/answers.h"
 #include "dns64/gate.h"
 #include "dns64/lender.h"
-#include "dns64/tls.h"
+#include "net/tls.h"
 
 #include <errno.h>
 #include <pthread.h>

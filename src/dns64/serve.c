@@ -128,7 +128,7 @@ static void send_verdict(struct resolver *r, const struct query *q, const struct
 
 static struct answer_key key_of(const struct resolver *r, const struct query *q, const struct reply_path *path)
 {
-	struct dns_endpoint client = sockaddr_endpoint(&path->peer);
+	struct endpoint client = sockaddr_endpoint(&path->peer);
 
 	return (struct answer_key){ .ask = &q->ask, .view = view_of(&r->config, &client) };
 }
@@ -248,7 +248,7 @@ static void close_query(struct open_query *o)
 /* Looked up anew for each decision, so that a reload counts at once. */
 static const struct dns64_policy *policy_of(const struct resolver *r, const struct reply_path *path)
 {
-	struct dns_endpoint client = sockaddr_endpoint(&path->peer);
+	struct endpoint client = sockaddr_endpoint(&path->peer);
 
 	return view_policy(&r->config, view_of(&r->config, &client));
 }

@@ -9,7 +9,7 @@
 #include "dns64/offers.h"
 #include "dns64/reply.h"
 #include "dns64/resolver.h"
-#include "dns64/sockaddr.h"
+#include "net/sockaddr.h"
 #include "dns64/trial.h"
 
 #define QUERIES_OPEN_MAX 4096 /* being resolved at once */
@@ -30,7 +30,7 @@ struct udp_socket {
 	struct loop_watch *watch;
 	int fd;
 	bool has_address; /* it is bound to one, which every query came to: `bound` */
-	struct dns_endpoint bound;
+	struct endpoint bound;
 };
 
 struct tcp_listener {
@@ -112,7 +112,7 @@ struct resolver {
 unsigned resolver_connections_max(const struct resolver *r);
 
 /** resolver_allows() - whether the configuration lets this client ask */
-bool resolver_allows(const struct resolver *r, const struct dns_endpoint *client);
+bool resolver_allows(const struct resolver *r, const struct endpoint *client);
 
 /* --- serve.c --- */
 

@@ -19,7 +19,7 @@
  */
 #include "dns64/doh.h"
 #include "dns64/tcp_client.h"
-#include "dns64/tls.h"
+#include "net/tls.h"
 
 #include <errno.h>
 #include <stdlib.h>

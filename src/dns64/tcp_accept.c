@@ -9,7 +9,7 @@
  */
 #include "dns64/doh.h"
 #include "dns64/tcp_client.h"
-#include "dns64/tls.h"
+#include "net/tls.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -122,7 +122,7 @@ static bool is_welcome(struct resolver *r, bool is_stranger, enum dns_transport 
 static void client_new(const struct tcp_listener *l, int fd, const union sockaddr_any *peer)
 {
 	struct resolver *r = l->resolver;
-	struct dns_endpoint who = sockaddr_endpoint(peer);
+	struct endpoint who = sockaddr_endpoint(peer);
 	bool is_stranger = !resolver_allows(r, &who);
 	struct client *client = NULL;
 	bool is_taken = is_welcome(r, is_stranger, l->transport, peer, &client);

@@ -162,7 +162,7 @@ static void take_one(struct udp_socket *s, unsigned i)
 {
 	struct udp_batch *b = s->resolver->batch;
 	struct reply_path path = { .udp = s, .peer = b->in.peer[i] };
-	struct dns_endpoint client = sockaddr_endpoint(&path.peer);
+	struct endpoint client = sockaddr_endpoint(&path.peer);
 
 	/* Port 0 cannot be answered. A message that was cut (MSG_TRUNC) fails to parse by itself. */
 	if (client.port == 0 || !read_local(s, &b->in.m[i].msg_hdr, &path))
@@ -209,7 +209,7 @@ static int find_address(struct udp_socket *s)
 	if (getsockname(s->fd, &a.sa, &len) < 0)
 		return -errno;
 	s->bound = sockaddr_endpoint(&a);
-	s->has_address = !dns_endpoint_is_any(&s->bound);
+	s->has_address = !endpoint_is_any(&s->bound);
 	return 0;
 }
 

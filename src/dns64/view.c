@@ -5,27 +5,20 @@
 
 #include <limits.h>
 
-bool dns_prefix_contains(const struct dns_prefix *p, const struct dns_endpoint *a)
-{
-	if (p->is4 != a->is4)
-		return false;
-	return p->is4 ? prefix4_contains(p->p4, a->a4) : prefix6_contains(p->p6, a->a6);
-}
-
-static unsigned length_of(const struct dns_prefix *p)
+static unsigned length_of(const struct prefix *p)
 {
 	return p->is4 ? p->p4.len : p->p6.len;
 }
 
 /* The clients in question: one, or all in a prefix. */
 struct who {
-	struct dns_endpoint first;
+	struct endpoint first;
 	unsigned len; /* bits that they have in common */
 };
 
-static bool holds(const struct dns_prefix *p, const struct who *w)
+static bool holds(const struct prefix *p, const struct who *w)
 {
-	return length_of(p) <= w->len && dns_prefix_contains(p, &w->first);
+	return length_of(p) <= w->len && prefix_contains(p, &w->first);
 }
 
 static unsigned view_of_all(const struct dns64_config *c, const struct who *w)
@@ -34,7 +27,7 @@ static unsigned view_of_all(const struct dns64_config *c, const struct who *w)
 
 	for (unsigned v = 0; v < c->views_len; v++)
 		for (unsigned i = 0; i < c->views[v].clients_len; i++) {
-			const struct dns_prefix *p = &c->views[v].clients[i];
+			const struct prefix *p = &c->views[v].clients[i];
 
 			if (!holds(p, w) || (best > 0 && length_of(p) <= best_len))
 				continue;
@@ -44,26 +37,26 @@ static unsigned view_of_all(const struct dns64_config *c, const struct who *w)
 	return best;
 }
 
-unsigned view_of(const struct dns64_config *c, const struct dns_endpoint *client)
+unsigned view_of(const struct dns64_config *c, const struct endpoint *client)
 {
 	const struct who w = { *client, UINT_MAX };
 
 	return view_of_all(c, &w);
 }
 
-static struct who who_in(const struct dns_prefix *p)
+static struct who who_in(const struct prefix *p)
 {
 	return (struct who){ { .is4 = p->is4, .a4 = p->p4.addr, .a6 = p->p6.addr }, length_of(p) };
 }
 
-unsigned view_of_prefix(const struct dns64_config *c, const struct dns_prefix *clients)
+unsigned view_of_prefix(const struct dns64_config *c, const struct prefix *clients)
 {
 	const struct who w = who_in(clients);
 
 	return view_of_all(c, &w);
 }
 
-bool view_allows_prefix(const struct dns64_config *c, const struct dns_prefix *clients)
+bool view_allows_prefix(const struct dns64_config *c, const struct prefix *clients)
 {
 	const struct who w = who_in(clients);
 

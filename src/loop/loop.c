@@ -14,10 +14,10 @@
  * of ready ones. A timer is idle until loop_timer_set(), fires once, and is idle again. All watches are
  * unwatched before loop_free().
  *
- * Limits. One thread: no function here may be called from another one. Descriptors are level-triggered: a
- * callback that leaves bytes unread is called again.
+ * Limits. One thread: no function here may be called from another one. Descriptors are level-triggered unless
+ * LOOP_EDGE says otherwise: a callback that leaves bytes unread is called again.
  *
- * Left out on purpose: priorities, edge triggers, buffered events, name resolution (libevent's own), the
+ * Left out on purpose: priorities, buffered events, name resolution (libevent's own), the
  * environment variables that change libevent's back end.
  */
 #include "loop/loop.h"
@@ -159,6 +159,8 @@ int loop_watch_fd(struct loop *l, int fd, unsigned events, void (*fn)(void *ctx,
 		what |= EV_READ;
 	if (events & LOOP_WRITE)
 		what |= EV_WRITE;
+	if (events & LOOP_EDGE)
+		what |= EV_ET;
 	struct loop_watch *w = watch_new(l, fd, what, on_fd);
 	if (!w)
 		return -ENOMEM;

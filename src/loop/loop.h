@@ -14,7 +14,8 @@ struct event_base;
 struct loop;	   /* opaque */
 struct loop_watch; /* opaque: one descriptor, timer or signal being watched */
 
-enum loop_event { LOOP_READ = 1, LOOP_WRITE = 2 };
+/* LOOP_EDGE: told once that it became ready, so whoever is told reads or writes until -EAGAIN (epoll(7)). */
+enum loop_event { LOOP_READ = 1, LOOP_WRITE = 2, LOOP_EDGE = 4 };
 
 MUST_CHECK int loop_new(struct loop **ret); /* 0 or -ENOMEM */
 void loop_free(struct loop *l);
@@ -26,7 +27,8 @@ void loop_stop(struct loop *l);
 /** loop_base() - the libevent base, for libraries that bring their own events (libunbound) */
 struct event_base *loop_base(struct loop *l);
 
-/** loop_watch_fd() - call @fn while @fd is ready for any of @events (mask of enum loop_event) */
+/** loop_watch_fd() - call @fn while @fd is ready for any of @events (mask of enum loop_event), or
+ * with LOOP_EDGE whenever it has become so; an error or the peer's end makes it ready for all of them */
 MUST_CHECK int loop_watch_fd(struct loop *l, int fd, unsigned events, void (*fn)(void *ctx, unsigned ready),
 	void *ctx, struct loop_watch **ret);
 

@@ -46,7 +46,7 @@ TEST(only_what_is_served_has_a_row)
 
 	CHECK_INT(json_array_size(none), 0);
 	json_decref(none);
-	c.https.listen[0] = (struct dns_endpoint){ .a6 = { 0, 1 }, .port = 443 };
+	c.https.listen[0] = (struct endpoint){ .a6 = { 0, 1 }, .port = 443 };
 	c.https.listen_len = 1;
 	certificates_set(k, 1, time(NULL) + 20 * DAY + 60);
 	json_t *one = certificates_rows(k, &c);
@@ -54,7 +54,7 @@ TEST(only_what_is_served_has_a_row)
 	CHECK_INT(json_array_size(one), 1);
 	check_row(json_array_get(one, 0), "https", "[::1]:443", 20);
 	json_decref(one);
-	c.tls.listen[0] = (struct dns_endpoint){ .is4 = true, .a4 = { 0xc0000235 }, .port = 853 };
+	c.tls.listen[0] = (struct endpoint){ .is4 = true, .a4 = { 0xc0000235 }, .port = 853 };
 	c.tls.listen_len = 1;
 	certificates_set(k, 0, time(NULL) - 60);
 	json_t *two = certificates_rows(k, &c);

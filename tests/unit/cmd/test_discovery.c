@@ -110,8 +110,8 @@ static void bench_open(struct bench *b, enum manner first, enum manner second)
 				&b->watches[i]) == 0);
 		/* One of each family: both go over the same socket. */
 		b->clat.resolvers[i].at =
-			i == 0 ? (struct dns_endpoint){ .a6 = { 0, 1 }, .port = port }
-			       : (struct dns_endpoint){ .is4 = true, .a4 = { 0x7f000001 }, .port = port };
+			i == 0 ? (struct endpoint){ .a6 = { 0, 1 }, .port = port }
+			       : (struct endpoint){ .is4 = true, .a4 = { 0x7f000001 }, .port = port };
 	}
 	b->clat.resolvers_len = SERVERS;
 	b->stranger = udp_open(&port);

@@ -16,7 +16,7 @@ static inline bool same_prefix6(struct prefix6 a, struct prefix6 b)
 	return addr6_eq(a.addr, b.addr) && a.len == b.len;
 }
 
-static inline bool same_endpoint(const struct dns_endpoint *a, const struct dns_endpoint *b)
+static inline bool same_endpoint(const struct endpoint *a, const struct endpoint *b)
 {
 	return a->is4 == b->is4 && a->port == b->port &&
 	       (a->is4 ? addr4_eq(a->a4, b->a4) : addr6_eq(a->a6, b->a6));
@@ -134,7 +134,7 @@ static inline bool same_siit(const struct siit_config *a, const struct siit_conf
 	       a->hairpin == b->hairpin && same_prefix4(a->lent_pool, b->lent_pool);
 }
 
-static inline bool same_client(const struct dns_prefix *a, const struct dns_prefix *b)
+static inline bool same_client(const struct prefix *a, const struct prefix *b)
 {
 	return a->is4 == b->is4 && (a->is4 ? same_prefix4(a->p4, b->p4) : same_prefix6(a->p6, b->p6));
 }

@@ -24,7 +24,7 @@ static struct conf *must_parse(const char *text)
 	return c;
 }
 
-static void check_endpoint(const struct dns_endpoint *e, const char *want)
+static void check_endpoint(const struct endpoint *e, const char *want)
 {
 	char text[ENDPOINT6_TEXT];
 
@@ -46,7 +46,7 @@ static void check_prefix4(struct prefix4 p, const char *want)
 	CHECK_TEXT(prefix4_text(p, text), want);
 }
 
-static void check_allow(const struct dns_prefix *p, const char *want)
+static void check_allow(const struct prefix *p, const char *want)
 {
 	if (p->is4)
 		check_prefix4(p->p4, want);

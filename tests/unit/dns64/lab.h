@@ -14,7 +14,7 @@
 
 #include "base/log.h"
 #include "dns64/listen.h"
-#include "dns64/sockaddr.h"
+#include "net/sockaddr.h"
 
 #include <errno.h>
 #include <linux/filter.h>
@@ -150,14 +150,14 @@ static inline void lab_open_upstream(struct lab *lab)
 	REQUIRE(getsockname(lab->upstream, (struct sockaddr *)&a, &len) == 0);
 	lab->config.upstream_mode = UPSTREAM_FORWARD;
 	lab->config.upstream[0].to =
-		(struct dns_endpoint){ .is4 = true, .a4 = { INADDR_LOOPBACK }, .port = ntohs(a.sin_port) };
+		(struct endpoint){ .is4 = true, .a4 = { INADDR_LOOPBACK }, .port = ntohs(a.sin_port) };
 	lab->config.upstream_len = 1;
 }
 
 /* Listens on 127.0.0.1 and ::1, on a port that is free for both and for both protocols. */
 static inline void lab_open_sockets(struct lab *lab)
 {
-	struct dns_endpoint at[2] = {
+	struct endpoint at[2] = {
 		{ .is4 = true, .a4 = { lab->is_anywhere ? INADDR_ANY : INADDR_LOOPBACK } },
 		{ .a6 = { 0, lab->is_anywhere ? 0 : 1 } },
 	};
@@ -185,8 +185,8 @@ static inline void lab_defaults(struct lab *lab, const struct script *script, un
 	memset(lab, 0, sizeof(*lab));
 	lab->script = script;
 	lab->script_len = script_len;
-	lab->config.allow[0] = (struct dns_prefix){ .is4 = true, .p4 = { { 0x7f000000 }, 8 } };
-	lab->config.allow[1] = (struct dns_prefix){ .p6 = { { 0, 1 }, 128 } };
+	lab->config.allow[0] = (struct prefix){ .is4 = true, .p4 = { { 0x7f000000 }, 8 } };
+	lab->config.allow[1] = (struct prefix){ .p6 = { { 0, 1 }, 128 } };
 	lab->config.allow_len = 2;
 	REQUIRE(prefix6_parse("64:ff9b::/96", &lab->config.policy.prefixes[0]) == 0);
 	lab->config.policy.prefixes_len = 1;
@@ -284,7 +284,7 @@ static inline size_t lab_write_query(uint8_t *buf, const struct lab_query *q, ui
 
 static inline int lab_connect(const struct lab *lab, enum lab_way way)
 {
-	struct dns_endpoint to = { .is4 = way == UDP4 || way == TCP4,
+	struct endpoint to = { .is4 = way == UDP4 || way == TCP4,
 		.a4 = { lab->is_anywhere ? 0x7f000035 : INADDR_LOOPBACK },
 		.a6 = { 0, 1 },
 		.port = lab->port };

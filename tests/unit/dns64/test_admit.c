@@ -61,7 +61,7 @@ TEST(rfc9018_appendix_a_cookies_are_those_of_every_other_server)
 {
 	for (size_t i = 0; i < ARRAY_LEN(vectors); i++) {
 		struct cookie_secrets s = { .now = { 0 } };
-		struct dns_endpoint who = { .is4 = vectors[i].client4 != NULL, .port = 53 };
+		struct endpoint who = { .is4 = vectors[i].client4 != NULL, .port = 53 };
 		uint8_t cookie[64] = { 0 }, want[64];
 
 		test_row(vectors[i].what);
@@ -95,15 +95,15 @@ static struct clients *table_of(unsigned slots)
 	return t;
 }
 
-static struct dns_endpoint at6(uint64_t hi, uint64_t lo)
+static struct endpoint at6(uint64_t hi, uint64_t lo)
 {
-	return (struct dns_endpoint){ .a6 = { hi, lo } };
+	return (struct endpoint){ .a6 = { hi, lo } };
 }
 
 static const struct dns64_per_client ten = { 64, 24, 1, 1, 10, 3 };
 
 /* Takes a query for whoever is there; NULL if the table is full, and -EDQUOT ends the test. */
-static struct client *take(struct clients *t, struct dns_endpoint who, nsec now)
+static struct client *take(struct clients *t, struct endpoint who, nsec now)
 {
 	struct client *c = NULL;
 
@@ -114,14 +114,13 @@ static struct client *take(struct clients *t, struct dns_endpoint who, nsec now)
 TEST(a_client_is_a_prefix)
 {
 	struct clients *t = table_of(64);
-	struct dns_endpoint v4a = { .is4 = true, .a4 = { 0xc0000201 } },
-			    v4b = { .is4 = true, .a4 = { 0xc00002ff } };
+	struct endpoint v4a = { .is4 = true, .a4 = { 0xc0000201 } },
+			v4b = { .is4 = true, .a4 = { 0xc00002ff } };
 	struct client *a, *c = NULL, *poison = (struct client *)&a;
 
 	REQUIRE((a = take(t, at6(1, 1), 0)) != NULL);
 	c = poison;
-	CHECK_INT(clients_take(t, &ten, &(struct dns_endpoint){ .a6 = { 1, 2 } }, CLIENT_QUERY, 0, &c),
-		-EDQUOT);
+	CHECK_INT(clients_take(t, &ten, &(struct endpoint){ .a6 = { 1, 2 } }, CLIENT_QUERY, 0, &c), -EDQUOT);
 	CHECK(c == poison);
 	CHECK(take(t, at6(2, 1), 0) != a);
 	clients_give(t, a, CLIENT_QUERY);
@@ -136,7 +135,7 @@ TEST(a_client_is_a_prefix)
 TEST(queries_and_connections_are_counted_apart)
 {
 	struct clients *t = table_of(64);
-	struct dns_endpoint who = at6(1, 1);
+	struct endpoint who = at6(1, 1);
 	struct client *q = take(t, who, 0), *c = NULL;
 
 	CHECK_INT(clients_take(t, &ten, &who, CLIENT_CONNECTION, 0, &c), 0);
@@ -154,7 +153,7 @@ TEST(whoever_has_something_open_stays_and_the_stalest_goes)
 {
 	struct clients *t = table_of(8); /* one window */
 	struct client *kept[8], *c = NULL;
-	struct dns_endpoint tenth = at6(10, 0), eleventh = at6(11, 0);
+	struct endpoint tenth = at6(10, 0), eleventh = at6(11, 0);
 
 	for (uint64_t i = 0; i < 8; i++)
 		REQUIRE((kept[i] = take(t, at6(i, 0), i * MSEC)) != NULL);
@@ -170,7 +169,7 @@ TEST(whoever_has_something_open_stays_and_the_stalest_goes)
 	clients_free(t);
 }
 
-static unsigned count_within(struct clients *t, struct dns_endpoint who, unsigned answers, nsec now)
+static unsigned count_within(struct clients *t, struct endpoint who, unsigned answers, nsec now)
 {
 	unsigned within = 0;
 
@@ -182,7 +181,7 @@ static unsigned count_within(struct clients *t, struct dns_endpoint who, unsigne
 TEST(the_rate_is_kept_over_any_time_and_credit_ends_at_one_second)
 {
 	struct clients *t = table_of(64);
-	struct dns_endpoint who = at6(1, 1);
+	struct endpoint who = at6(1, 1);
 	unsigned within = 0, slips = 0;
 
 	/* A burst of one second's answers, then a third of the rest is told. */
@@ -203,7 +202,7 @@ TEST(without_slip_nobody_is_told)
 {
 	struct clients *t = table_of(64);
 	struct dns64_per_client limits = ten;
-	struct dns_endpoint who = at6(1, 1);
+	struct endpoint who = at6(1, 1);
 
 	limits.slip = 0;
 	for (unsigned i = 0; i < 40; i++)

@@ -94,7 +94,7 @@ TEST(thousands_of_local_names_are_all_found_and_no_others)
 	for (unsigned i = 0; i < DNS64_LOCAL_MAX; i++) {
 		snprintf(text, sizeof(text), "h%u.lan", i);
 		many[i].name = name_of(text);
-		many[i].address = (struct dns_endpoint){ .is4 = true, .a4 = { 0x0a000000 + i } };
+		many[i].address = (struct endpoint){ .is4 = true, .a4 = { 0x0a000000 + i } };
 	}
 	REQUIRE(aside_new(&c, 7, &a) == 0);
 	for (unsigned i = 0; i < 2 * DNS64_LOCAL_MAX; i++) {

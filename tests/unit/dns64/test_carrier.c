@@ -5,7 +5,7 @@
  */
 #include "certificate.h"
 #include "dns64/carrier.h"
-#include "dns64/sockaddr.h"
+#include "net/sockaddr.h"
 #include "dnstext.h"
 
 #include <errno.h>
@@ -211,7 +211,7 @@ static void start(struct fixture *f, const char *name, uint16_t port)
 	REQUIRE(err == 0);
 	union sockaddr_any to;
 	socklen_t len = sockaddr_put(
-		&to, &(struct dns_endpoint){
+		&to, &(struct endpoint){
 			     .is4 = true, .a4 = { INADDR_LOOPBACK }, .port = carrier_port(f->carrier, &u) });
 
 	f->client = socket(AF_INET, SOCK_DGRAM, 0);

@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 #include "dns64/direct.h"
-#include "dns64/sockaddr.h"
+#include "net/sockaddr.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -248,7 +248,7 @@ static void done_waiting(void *ctx)
 	loop_stop(((struct fixture *)ctx)->loop);
 }
 
-static int bound_socket(struct dns_endpoint *ret)
+static int bound_socket(struct endpoint *ret)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(a);
@@ -256,14 +256,14 @@ static int bound_socket(struct dns_endpoint *ret)
 
 	REQUIRE(fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0);
 	REQUIRE(getsockname(fd, (struct sockaddr *)&a, &len) == 0);
-	*ret = (struct dns_endpoint){ .is4 = true, .a4 = { INADDR_LOOPBACK }, .port = ntohs(a.sin_port) };
+	*ret = (struct endpoint){ .is4 = true, .a4 = { INADDR_LOOPBACK }, .port = ntohs(a.sin_port) };
 	return fd;
 }
 
 static void start(struct fixture *f, const char *reserved)
 {
 	static struct dns64_config c;
-	struct dns_endpoint other;
+	struct endpoint other;
 
 	memset(f, 0, sizeof(*f));
 	memset(&c, 0, sizeof(c));
@@ -770,7 +770,7 @@ TEST(a_server_without_a_route_is_left_to_libunbound_and_rests)
 	if (unshare(CLONE_NEWNET) < 0)
 		test_skip("needs root, for a network namespace");
 	start(&f, "");
-	c.upstream[0].to = (struct dns_endpoint){ .is4 = true, .a4 = { 0xc0000201 }, .port = 53 };
+	c.upstream[0].to = (struct endpoint){ .is4 = true, .a4 = { 0xc0000201 }, .port = 53 };
 	REQUIRE(direct_new(&c, 1u << 20, "", f.loop, &f.counters,
 			(struct direct_owner){ answered, settled, soon, &f }, &d) == 0);
 	for (unsigned i = 0; i < 4; i++) {

@@ -23,7 +23,7 @@ TEST(lists_of_reserved_ports_are_read)
 
 TEST(a_host_whose_ports_are_all_reserved_has_no_socket)
 {
-	struct dns_endpoint to = { .is4 = true, .a4 = { INADDR_LOOPBACK }, .port = 53 };
+	struct endpoint to = { .is4 = true, .a4 = { INADDR_LOOPBACK }, .port = 53 };
 	static struct random_stock random;
 	static struct port_set s;
 	int fd = 77;
@@ -36,7 +36,7 @@ TEST(a_host_whose_ports_are_all_reserved_has_no_socket)
 /* Of 1024 ports 300 draws have 260 different ones, and about half in each half. */
 TEST(rfc5452_s9_2_every_port_that_is_left_may_be_drawn)
 {
-	struct dns_endpoint to = { .is4 = true, .a4 = { INADDR_LOOPBACK }, .port = 53 };
+	struct endpoint to = { .is4 = true, .a4 = { INADDR_LOOPBACK }, .port = 53 };
 	static struct random_stock random;
 	static struct port_set s;
 	static bool seen[1024];
@@ -71,7 +71,7 @@ TEST(a_port_is_worn_by_questions_and_by_time)
 
 TEST(both_families_have_sockets)
 {
-	struct dns_endpoint to = { .a6 = { 0, 1 }, .port = 53 };
+	struct endpoint to = { .a6 = { 0, 1 }, .port = 53 };
 	static struct random_stock random;
 	static const struct port_set none;
 	struct sockaddr_in6 a;

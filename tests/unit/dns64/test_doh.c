@@ -2,8 +2,9 @@
 #include "certificate.h"
 #include "dns64/doh.h"
 #include "dns64/query.h"
-#include "dns64/tls.h"
+#include "net/tls.h"
 #include "lab.h"
+#include "net/listen.h"
 
 #include <nghttp2/nghttp2.h>
 #include <signal.h>
@@ -339,14 +340,14 @@ static struct sockaddr_in here;
 
 static void listen_for_https(struct lab *lab)
 {
-	struct dns_endpoint at = { .is4 = true, .a4 = { INADDR_LOOPBACK } };
+	struct endpoint at = { .is4 = true, .a4 = { INADDR_LOOPBACK } };
 	struct ssl_ctx_st *ctx;
 	socklen_t len = sizeof(here);
 	char fault[200];
 
 	signal(SIGPIPE, SIG_IGN); /* as the role does */
 	pem_make(&pem, "dns.test");
-	REQUIRE(resolver_streams_open(&at, 1, &listener) == 0);
+	REQUIRE(listen_open_all(&at, SOCK_STREAM, 1, &listener) == 0);
 	REQUIRE(listener >= 0 && getsockname(listener, (struct sockaddr *)&here, &len) == 0);
 	REQUIRE(tls_context_new(pem.both, strlen(pem.both), "h2", &ctx, fault, sizeof(fault)) == 0);
 	REQUIRE(resolver_serve_tls(lab->resolver, OVER_HTTPS, ctx, &listener, 1) == 0);

@@ -75,9 +75,9 @@ static const struct asked_row changed_rows[] = {
 
 TEST(local_names_and_blocked_domains_are_answered_here_and_changed_while_running)
 {
-	static const struct dns_endpoint nine = { .is4 = true, .a4 = { 0xcb007209 } },
-					 eight = { .is4 = true, .a4 = { 0xcb007208 } },
-					 five = { .a6 = { UINT64_C(0x20010db800000000), 5 } };
+	static const struct endpoint nine = { .is4 = true, .a4 = { 0xcb007209 } },
+				     eight = { .is4 = true, .a4 = { 0xcb007208 } },
+				     five = { .a6 = { UINT64_C(0x20010db800000000), 5 } };
 	struct dns64_local first[] = { { domain_of("printer.l.test"), nine },
 		{ domain_of("six.l.test"), five }, { domain_of("six.l.test"), eight },
 		{ domain_of("good.nx.test"), eight } };

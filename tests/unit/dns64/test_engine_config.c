@@ -224,8 +224,8 @@ TEST(rfc8767_stale_answers_are_used_only_if_they_are_wanted)
 
 TEST(local_names_are_zones_of_their_own_and_count_before_blocked_ones)
 {
-	static const struct dns_endpoint v4 = { .is4 = true, .a4 = { 0xc0a80105 } },
-					 v6 = { .a6 = { UINT64_C(0x20010db800000000), 5 } };
+	static const struct endpoint v4 = { .is4 = true, .a4 = { 0xc0a80105 } },
+				     v6 = { .a6 = { UINT64_C(0x20010db800000000), 5 } };
 	struct dns64_local local[] = { { name_of("a.ads.example"), v4 }, { name_of("A.ads.example"), v6 },
 		{ name_of("ads.example"), v4 } };
 	struct dns64_config c = { .upstream_mode = UPSTREAM_RECURSIVE, .local = local, .local_len = 2 };

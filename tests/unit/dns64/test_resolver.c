@@ -483,7 +483,7 @@ TEST(clients_get_what_their_view_says_whatever_is_cached)
 	lab_defaults(&lab, zone, ARRAY_LEN(zone));
 	lab.config.views_len = 1;
 	lab.config.views[0].clients_len = 1;
-	lab.config.views[0].clients[0] = (struct dns_prefix){ .is4 = true, .p4 = { { 0x7f000000 }, 8 } };
+	lab.config.views[0].clients[0] = (struct prefix){ .is4 = true, .p4 = { { 0x7f000000 }, 8 } };
 	lab_start(&lab);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct lab_query q = { .name = rows[i].name, .type = rows[i].type, .way = rows[i].way };
@@ -687,7 +687,7 @@ TEST(configurations_that_cannot_work_are_refused_with_a_sentence)
 	CHECK_TEXT(fault, "there is no upstream resolver to forward to");
 	c.upstream_len = 2;
 	c.upstream[0].to = c.upstream[1].to =
-		(struct dns_endpoint){ .is4 = true, .a4 = { 0x7f000001 }, .port = 53 };
+		(struct endpoint){ .is4 = true, .a4 = { 0x7f000001 }, .port = 53 };
 	c.upstream[1].tls = true;
 	CHECK_INT(resolver_new(&(struct resolver_plan){ .config = &c, .loop = l }, &r, fault, sizeof(fault)),
 		-EINVAL);
@@ -718,8 +718,8 @@ TEST(every_kind_of_upstream_starts)
 			c.upstream_mode = UPSTREAM_FORWARD;
 			c.upstream_len = 2;
 			c.upstream[0].to =
-				(struct dns_endpoint){ .is4 = true, .a4 = { 0x7f000001 }, .port = 853 };
-			c.upstream[1].to = (struct dns_endpoint){ .a6 = { 0, 1 }, .port = 853 };
+				(struct endpoint){ .is4 = true, .a4 = { 0x7f000001 }, .port = 853 };
+			c.upstream[1].to = (struct endpoint){ .a6 = { 0, 1 }, .port = 853 };
 		}
 		if (i >= 4) {
 			c.upstream[0].tls = c.upstream[1].tls = true;

@@ -2,6 +2,7 @@
 #include "dns64/resolvers.h"
 
 #include "lab.h"
+#include "net/listen.h"
 
 #include <stdatomic.h>
 
@@ -23,7 +24,7 @@ struct group {
 
 static void open_sockets(struct group *g)
 {
-	struct dns_endpoint at = { .is4 = true, .a4 = { INADDR_LOOPBACK } };
+	struct endpoint at = { .is4 = true, .a4 = { INADDR_LOOPBACK } };
 
 	for (unsigned try = 0; try < 200; try++) {
 		at.port = g->lab.port = (uint16_t)(20000 + (((unsigned)getpid() + try * 7919) % 12000));
@@ -266,13 +267,11 @@ TEST(an_address_that_somebody_else_shares_is_in_use)
 		REQUIRE(bind(other, (struct sockaddr *)&a, sizeof(a)) == 0);
 		REQUIRE(i == 0 || listen(other, 1) == 0);
 		REQUIRE(getsockname(other, (struct sockaddr *)&a, &len) == 0);
-		struct dns_endpoint at = {
-			.is4 = true, .a4 = { INADDR_LOOPBACK }, .port = ntohs(a.sin_port)
-		};
+		struct endpoint at = { .is4 = true, .a4 = { INADDR_LOOPBACK }, .port = ntohs(a.sin_port) };
 
 		CHECK_INT(resolver_sockets_open(&at, 2, sockets), -EADDRINUSE);
 		CHECK(memcmp(sockets, poison, sizeof(poison)) == 0);
-		CHECK_INT(resolver_streams_open(&at, 2, fds), i == 0 ? 0 : -EADDRINUSE);
+		CHECK_INT(listen_open_all(&at, SOCK_STREAM, 2, fds), i == 0 ? 0 : -EADDRINUSE);
 		CHECK((fds[0] >= 0) == (i == 0));
 		for (unsigned k = 0; i == 0 && k < 2; k++) {
 			close(fds[k]);

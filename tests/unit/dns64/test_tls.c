@@ -1,7 +1,8 @@
 /* test_tls.c - DNS over TLS (RFC 7858): certificates, and the resolver with a client of OpenSSL's own */
 #include "certificate.h"
-#include "dns64/tls.h"
+#include "net/tls.h"
 #include "lab.h"
+#include "net/listen.h"
 
 #include <signal.h>
 
@@ -28,13 +29,13 @@ static struct ssl_ctx_st *context_of(const struct pem *p)
 
 static void listen_for_tls(struct lab *lab)
 {
-	struct dns_endpoint here = { .is4 = true, .a4 = { INADDR_LOOPBACK } };
+	struct endpoint here = { .is4 = true, .a4 = { INADDR_LOOPBACK } };
 	socklen_t len = sizeof(at);
 
 	signal(SIGPIPE, SIG_IGN); /* as the role does */
 	pem_make(&first, "first.test");
 	pem_make(&second, "second.test");
-	REQUIRE(resolver_streams_open(&here, 1, &listener) == 0);
+	REQUIRE(listen_open_all(&here, SOCK_STREAM, 1, &listener) == 0);
 	REQUIRE(listener >= 0 && getsockname(listener, (struct sockaddr *)&at, &len) == 0);
 	REQUIRE(resolver_serve_tls(lab->resolver, OVER_TLS, context_of(&first), &listener, 1) == 0);
 }
@@ -242,7 +243,7 @@ TEST(strangers_are_closed_before_the_handshake)
 	char byte;
 
 	lab_defaults(&lab, zone, ARRAY_LEN(zone));
-	lab.config.allow[0] = (struct dns_prefix){ .is4 = true, .p4 = { { 0x0a000000 }, 8 } };
+	lab.config.allow[0] = (struct prefix){ .is4 = true, .p4 = { { 0x0a000000 }, 8 } };
 	lab.prepare = listen_for_tls;
 	lab_start(&lab);
 	int fd = connect_tcp();

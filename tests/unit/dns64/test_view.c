@@ -12,7 +12,7 @@ static struct dns64_config c;
 static void add_client(unsigned view, const char *prefix)
 {
 	struct dns64_view *v = &c.views[view];
-	struct dns_prefix *p = &v->clients[v->clients_len++];
+	struct prefix *p = &v->clients[v->clients_len++];
 
 	p->is4 = strchr(prefix, ':') == NULL;
 	REQUIRE((p->is4 ? prefix4_parse(prefix, &p->p4) : prefix6_parse(prefix, &p->p6)) == 0);
@@ -22,7 +22,7 @@ static void add_client(unsigned view, const char *prefix)
 
 static unsigned view_at(const char *address)
 {
-	struct dns_endpoint e = { .is4 = strchr(address, ':') == NULL };
+	struct endpoint e = { .is4 = strchr(address, ':') == NULL };
 
 	REQUIRE(e.is4 ? addr4_parse(address, &e.a4) : addr6_parse(address, &e.a6));
 	return view_of(&c, &e);
@@ -63,34 +63,33 @@ TEST(a_prefix_of_length_0_is_better_than_none)
 }
 
 /* A prefix of 10.0.0.0/24 or shorter ones around it, so that many hold each other. */
-static struct dns_prefix draw_prefix(struct rng *g)
+static struct prefix draw_prefix(struct rng *g)
 {
 	struct prefix4 p = { .len = (uint8_t)(20 + rng_below(g, 13)) };
 
 	p.addr.v = (0x0a000000 | rng_below(g, 4096)) & mask4(p.len);
-	return (struct dns_prefix){ .is4 = true, .p4 = p };
+	return (struct prefix){ .is4 = true, .p4 = p };
 }
 
-static bool is_allowed(const struct dns_endpoint *client)
+static bool is_allowed(const struct endpoint *client)
 {
 	for (unsigned i = 0; i < c.allow_len; i++)
-		if (dns_prefix_contains(&c.allow[i], client))
+		if (prefix_contains(&c.allow[i], client))
 			return true;
 	return false;
 }
 
 /* Takes @p if it holds the client and is longer than what was found before. */
-static void take_longer(
-	const struct dns_prefix **best, const struct dns_prefix *p, const struct dns_endpoint *client)
+static void take_longer(const struct prefix **best, const struct prefix *p, const struct endpoint *client)
 {
-	if (dns_prefix_contains(p, client) && (!*best || p->p4.len > (*best)->p4.len))
+	if (prefix_contains(p, client) && (!*best || p->p4.len > (*best)->p4.len))
 		*best = p;
 }
 
 /* The longest of all prefixes of the configuration that hold a client; NULL: none does. */
-static const struct dns_prefix *longest(const struct dns_endpoint *client)
+static const struct prefix *longest(const struct endpoint *client)
 {
-	const struct dns_prefix *best = NULL;
+	const struct prefix *best = NULL;
 
 	for (unsigned i = 0; i < c.allow_len; i++)
 		take_longer(&best, &c.allow[i], client);
@@ -115,9 +114,8 @@ TEST(what_is_true_of_the_longest_prefix_of_both_lists_is_true_of_the_client)
 			for (c.views[v].clients_len = 0; c.views[v].clients_len < 3; c.views[v].clients_len++)
 				c.views[v].clients[c.views[v].clients_len] = draw_prefix(&g);
 		for (unsigned i = 0; i < 200; i++) {
-			struct dns_endpoint client = { .is4 = true,
-				.a4 = { 0x0a000000 | rng_below(&g, 4096) } };
-			const struct dns_prefix *p = longest(&client);
+			struct endpoint client = { .is4 = true, .a4 = { 0x0a000000 | rng_below(&g, 4096) } };
+			const struct prefix *p = longest(&client);
 
 			CHECK_INT(p && view_allows_prefix(&c, p), is_allowed(&client));
 			if (p)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 struct bench {
@@ -82,6 +83,45 @@ TEST(a_writable_descriptor_says_write_only)
 	REQUIRE(loop_watch_fd(t.loop, t.pipe[1], LOOP_WRITE, note_and_stop, &t, &t.a) == 0);
 	CHECK_INT(loop_run(t.loop), 0);
 	CHECK_INT(t.ready, LOOP_WRITE);
+	bench_fini(&t);
+}
+
+static void stop_loop(void *ctx)
+{
+	struct bench *t = ctx;
+
+	loop_stop(t->loop);
+}
+
+static void count_edge(void *ctx, unsigned ready)
+{
+	struct bench *t = ctx;
+
+	t->calls_a++;
+	t->ready = ready;
+}
+
+TEST(an_edge_is_told_once_for_both_directions)
+{
+	struct bench t;
+	int pair[2];
+
+	bench_init(&t);
+	REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
+	REQUIRE(loop_watch_fd(t.loop, pair[0], LOOP_READ | LOOP_WRITE | LOOP_EDGE, count_edge, &t, &t.a) ==
+		0);
+	REQUIRE(write(pair[1], "x", 1) == 1);
+	REQUIRE(loop_watch_timer(t.loop, stop_loop, &t, &t.b) == 0);
+	loop_timer_set(t.b, 20 * MSEC);
+	REQUIRE(loop_run(t.loop) == 0);
+	CHECK_INT(t.ready, LOOP_READ | LOOP_WRITE);
+	CHECK_INT(t.calls_a, 1); /* although nobody has read */
+	REQUIRE(write(pair[1], "y", 1) == 1);
+	loop_timer_set(t.b, 20 * MSEC);
+	REQUIRE(loop_run(t.loop) == 0);
+	CHECK_INT(t.calls_a, 2);
+	close(pair[0]);
+	close(pair[1]);
 	bench_fini(&t);
 }
 

@@ -1,5 +1,5 @@
 /* tls_connect.c - the client's side of TLS; see tls.h */
-#include "dns64/tls.h"
+#include "net/tls.h"
 
 #include <errno.h>
 #include <openssl/err.h>

@@ -1,8 +1,8 @@
-/* sockaddr.h - the system's socket addresses, and ours; private to the module */
-#ifndef ISTHMUS_DNS64_SOCKADDR_H
-#define ISTHMUS_DNS64_SOCKADDR_H
+/* sockaddr.h - the system's socket addresses, and ours */
+#ifndef ISTHMUS_NET_SOCKADDR_H
+#define ISTHMUS_NET_SOCKADDR_H
 
-#include "dns64/config.h"
+#include "addr/endpoint.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -15,7 +15,7 @@ union sockaddr_any {
 };
 
 /** sockaddr_put() - fill in a system address; returns its length */
-socklen_t sockaddr_put(union sockaddr_any *a, const struct dns_endpoint *e);
+socklen_t sockaddr_put(union sockaddr_any *a, const struct endpoint *e);
 
 /** sockaddr_len() - the length of an address of either family */
 static inline socklen_t sockaddr_len(const union sockaddr_any *a)
@@ -24,6 +24,6 @@ static inline socklen_t sockaddr_len(const union sockaddr_any *a)
 }
 
 /** sockaddr_endpoint() - our form of a system address of either family */
-struct dns_endpoint sockaddr_endpoint(const union sockaddr_any *a);
+struct endpoint sockaddr_endpoint(const union sockaddr_any *a);
 
 #endif

@@ -4,8 +4,8 @@
  * OpenSSL's own types are named here but not included, as loop.h does with libevent's. A connection keeps what its
  * certificate came with alive, so a new certificate is for new connections and ends none.
  */
-#ifndef ISTHMUS_DNS64_TLS_H
-#define ISTHMUS_DNS64_TLS_H
+#ifndef ISTHMUS_NET_TLS_H
+#define ISTHMUS_NET_TLS_H
 
 #include "base/bytes.h"
 #include "base/compiler.h"

@@ -1,5 +1,5 @@
 /* tls.c - see tls.h */
-#include "dns64/tls.h"
+#include "net/tls.h"
 
 #include "base/clock.h"
 
