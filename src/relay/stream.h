@@ -1,0 +1,70 @@
+/*
+ * stream.h - one connected socket that does not block: bytes in and out, plain or over TLS
+ *
+ * Edges. The socket is watched once, for both directions, and only edges are told; the stream remembers what they
+ * said, so reading and writing may stop at any time and go on later. Whoever stops although there is more (can_read,
+ * can_write) must come back by himself: when the other side takes bytes again, or by stream_again().
+ */
+#ifndef ISTHMUS_RELAY_STREAM_H
+#define ISTHMUS_RELAY_STREAM_H
+
+#include "base/compiler.h"
+#include "relay/lane.h"
+
+#include <sys/types.h>
+#include <sys/uio.h>
+
+struct ssl_st;
+
+struct stream {
+	struct lane *lane;
+	int fd;
+	struct ssl_st *tls; /* NULL: plain */
+	struct loop_watch *watch;
+	struct loop_watch *again; /* timer of stream_again(); made when it is needed */
+	bool can_read, can_write; /* as far as is known: no -EAGAIN since the last edge */
+	bool has_ended;		  /* the peer has sent all it had (0 was read) */
+	bool is_shut;		  /* so have we */
+	void (*ready)(void *ctx); /* something may be possible that was not; may free the stream */
+	void *ctx;
+};
+
+/**
+ * stream_init() - begin with a connected socket
+ * @fd:		taken over, also on failure
+ * @tls:	of net/tls.h on the same socket, taken over too; its handshake may be yet to be done, then the first reads
+ *		and writes do it; NULL: plain
+ *
+ * Return: 0; -ENOMEM, -ENOSPC
+ */
+MUST_CHECK int stream_init(struct stream *s, struct lane *l, int fd, struct ssl_st *tls);
+
+/** stream_watch() - whom to tell; may change at any time. Nobody is told before the next turn of the loop */
+void stream_watch(struct stream *s, void (*ready)(void *ctx), void *ctx);
+
+/** stream_again() - call ready() in the next turn of the loop, so that others have theirs before */
+void stream_again(struct stream *s);
+
+/**
+ * stream_read(), stream_write() - as recv() and send()
+ *
+ * Return: bytes (at least 1); 0 (of a read): the peer has ended; -EAGAIN: ready() will be called; another -errno: it is
+ * broken, and nothing else can be done with it but stream_fini()
+ */
+MUST_CHECK ssize_t stream_read(struct stream *s, void *to, size_t room);
+MUST_CHECK ssize_t stream_write(struct stream *s, const void *from, size_t len);
+/** stream_writev() - several pieces at once; over TLS one after the other */
+MUST_CHECK ssize_t stream_writev(struct stream *s, const struct iovec *pieces, unsigned len);
+
+/** stream_shut() - we have nothing more to send: FIN, or over TLS close_notify and FIN; once is enough */
+void stream_shut(struct stream *s);
+
+/** stream_fini() - close the socket; a zeroed or closed stream is fine. A broken one is reset, so that the peer knows */
+void stream_fini(struct stream *s);
+/** stream_reset() - the same, but the peer gets a RST: what was sent is not all there is */
+void stream_reset(struct stream *s);
+
+/** stream_take_fd() - give up the socket, to another owner; the stream is closed, without a word to the peer. Plain only */
+MUST_CHECK int stream_take_fd(struct stream *s);
+
+#endif
