@@ -33,6 +33,8 @@ struct lane {
 	struct buffers *buffers;   /* buffers.h: what bytes wait in */
 	struct limits *limits;	   /* limits.h: common to all lanes */
 	struct own *own;	   /* own.h: addresses of this gateway; common to all lanes */
+	struct targets *targets;   /* targets.h: what is known of them; common to all lanes */
+	struct certificates *certificates; /* certificates.h: shown to clients; common to all lanes */
 	const struct relay_config *config; /* in force for new connections */
 	struct visit *visits;		   /* visit.h: whoever is there, the newest first */
 	unsigned visits_len;

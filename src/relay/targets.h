@@ -1,0 +1,72 @@
+/*
+ * targets.h - where a service may send its clients: which targets are up, and whose turn it is
+ *
+ * What is known of a target (up or down, how many connections it has) is common to all lanes and outlives a
+ * configuration: it belongs to the host and port, and to how they are looked after (health.h). Whoever wants to be
+ * connected with one of several uses reach.h, which comes here.
+ */
+#ifndef ISTHMUS_RELAY_TARGETS_H
+#define ISTHMUS_RELAY_TARGETS_H
+
+#include "base/compiler.h"
+#include "relay/dial.h"
+
+struct targets;	     /* opaque: all of the process; common to all lanes */
+struct target;	     /* opaque: one of them; common to all lanes */
+struct target_group; /* opaque: those of a service or of a route, as one lane sees them */
+
+MUST_CHECK int targets_new(struct targets **ret);
+void targets_free(struct targets *t); /* no group is left; NULL is fine */
+
+struct target_group_plan {
+	const struct relay_target *to; /* borrowed, like health; in the order of the file */
+	unsigned to_len;	       /* RELAY_TARGETS_MAX */
+	enum relay_balance balance;
+	const struct relay_health *health;
+	enum relay_family family;
+};
+
+/** target_group_open() - on the lane's thread, or before it runs; lane 0 looks after the targets. 0; -ENOMEM */
+MUST_CHECK int target_group_open(
+	struct lane *l, const struct target_group_plan *plan, struct target_group **ret);
+void target_group_close(struct target_group *g); /* NULL is fine */
+
+/**
+ * target_choose() - whose turn it is
+ * @client:	the same client comes to the same target with RELAY_BALANCE_HASH
+ * @tried:	bit n: the target of number n in the file is not wanted (it failed)
+ * @ret_number:	of the one that is chosen
+ *
+ * Targets that are down have their turn after all that are up: better one that may fail than none.
+ *
+ * Return: one that has a connection more now, until target_give(); NULL: all were tried
+ */
+struct target *target_choose(
+	struct target_group *g, const struct endpoint *client, uint64_t tried, unsigned *ret_number);
+void target_give(struct target *t);
+
+/** target_where() - its host or address, and port; lives as long as it is held, or its group is open */
+const struct relay_target *target_where(const struct target *t);
+
+/* What a connection or a check found. */
+enum target_news { TARGET_WORKED, TARGET_FAILED };
+
+/** target_note() - tell what was found; @why: a text that is not freed: "connection refused". Any lane */
+void target_note(struct target *t, enum target_news news, const char *why);
+
+/* A target as the operator sees it. */
+struct target_row {
+	struct relay_target where;
+	bool is_up;
+	bool is_checked;   /* by health.h; else only connections tell */
+	const char *why;   /* of its last failure; NULL: none */
+	nsec since;	   /* it is up or down; base/clock.h */
+	unsigned open;	   /* connections now */
+	unsigned long all; /* connections in all */
+	unsigned long failures;
+};
+
+/** targets_row_at() - the target of a number, from 0; false if there is none. Any thread; numbers may move */
+bool targets_row_at(struct targets *t, unsigned number, struct target_row *ret);
+
+#endif
