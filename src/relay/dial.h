@@ -4,6 +4,8 @@
  * AAAA and A are asked for at once; as soon as one may be tried it is, and while it does not answer the next one begins,
  * the families by turns. The first that is connected wins. A family that has failed for a destination lately loses its
  * head start (families.h).
+ *
+ * A dial counts itself: `dials`, and one of `dial_*` or `denied_*` of counters.def when it is over.
  */
 #ifndef ISTHMUS_RELAY_DIAL_H
 #define ISTHMUS_RELAY_DIAL_H
@@ -29,7 +31,11 @@ enum dial_fault {
 /** dial_fault_text() - "connection refused": for a log or an error page */
 const char *dial_fault_text(enum dial_fault f);
 
+/* Datagrams know of no connection: the first address that has a route is taken, and the socket is connected to it. */
+enum dial_kind { DIAL_STREAM, DIAL_DATAGRAM };
+
 struct dial_plan {
+	enum dial_kind kind;
 	const struct relay_target *to; /* copied */
 	const struct access
 		*access; /* asked of each address before it is tried and after it is connected; NULL: the

@@ -1,8 +1,8 @@
 /*
  * names.h - a name's addresses of each family, as they come (c-ares underneath)
  *
- * Answers are kept for their TTL, failures for a few seconds. What the names' servers say of AAAA inside a translation
- * prefix is DNS64's work and counts as no address: A has the same, unwrapped.
+ * Answers are kept for their TTL, failures for a few seconds. A AAAA inside a translation prefix is given as it is: what it
+ * means is the matter of dial.c. "localhost" and what is below it is this host, and nobody is asked (RFC 6761 s6.3).
  */
 #ifndef ISTHMUS_RELAY_NAMES_H
 #define ISTHMUS_RELAY_NAMES_H
@@ -34,13 +34,20 @@ struct names_plan {
 	struct loop *loop;
 	const struct endpoint *servers; /* copied */
 	unsigned servers_len;
-	const struct prefix6 *translation; /* copied */
-	unsigned translation_len;
-	unsigned keep; /* names */
+	unsigned keep; /* answers: twice as many as names of both families */
 };
 
-/** names_new() - 0; -ENOMEM. Opens sockets only when it asks; reads no file */
+/**
+ * names_new() - make the means to ask
+ *
+ * Return:  0; -ENOMEM
+ * Context: before the sandbox: c-ares takes the secret that query identifiers are made of from a file. Sockets are opened
+ *	    when somebody asks
+ */
 MUST_CHECK int names_new(const struct names_plan *plan, struct names **ret);
+/** names_set_servers() - ask others from now on, of a new configuration; what was asked already is asked again.
+ * Inside the sandbox. 0; -ENOMEM, and the old ones stay */
+MUST_CHECK int names_set_servers(struct names *n, const struct endpoint *servers, unsigned servers_len);
 void names_free(struct names *n); /* those who wait are not told */
 
 enum names_family { NAMES_IPV6, NAMES_IPV4 };

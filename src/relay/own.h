@@ -20,6 +20,10 @@ void own_free(struct own *o);
 /** own_listens() - a service listens here (an unspecified address: on every address with this port); start-up, or a reload
  * on the thread that has the configuration */
 MUST_CHECK int own_listens(struct own *o, const struct endpoint *at);
+/** own_listens_no_more() - a reload has given up a listening address; same thread. An unknown one is fine */
+void own_listens_no_more(struct own *o, const struct endpoint *at);
+/** own_notice() - an address has turned out to be this host's: a connection to it has the same address at both ends. Any thread */
+void own_notice(struct own *o, const struct endpoint *at);
 
 /** own_has() - whether an address is this host's, or is one that every host has (loopback) */
 bool own_has(const struct own *o, const struct endpoint *at);
