@@ -52,6 +52,8 @@ bool relay_config_file_at(struct relay_config *c, unsigned number, struct relay_
 
 		if (file_take(&w, s->users, NULL, "the users", &s->users_text))
 			return true;
+		if (file_take(&w, s->certificate, s->key, "the certificate and its key", &s->pem))
+			return true;
 		for (unsigned k = 0; k < s->routes_len; k++) {
 			struct relay_route *r = &s->routes[k];
 
@@ -84,6 +86,7 @@ static void service_fini(struct relay_service *s)
 		route_fini(&s->routes[i]);
 	free(s->routes);
 	text_fini(&s->users_text);
+	text_fini(&s->pem);
 	free(s->to);
 	free(s->trusted);
 	free(s->destinations.ports);

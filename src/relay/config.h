@@ -133,6 +133,9 @@ struct relay_service {
 	struct prefix6 client_prefix; /* of 96 bits */
 	char users[RELAY_FILE];	      /* htpasswd file; "": no password is asked */
 	struct relay_text users_text;
+	char certificate[RELAY_FILE],
+		key[RELAY_FILE]; /* http-forward: PEM files; clients come over TLS. "": they do not */
+	struct relay_text pem;	 /* both, one after the other */
 	struct relay_target *to; /* tcp, udp */
 	unsigned to_len;
 	enum relay_balance balance;
