@@ -174,6 +174,24 @@ void tls_end(struct ssl_st *tls)
 	ERR_clear_error();
 }
 
+void tls_drop(struct ssl_st *tls)
+{
+	SSL_free(tls);
+}
+
+int tls_shut(struct ssl_st *tls)
+{
+	bool must_wait = false;
+
+	if (SSL_is_init_finished(tls)) {
+		int r = SSL_shutdown(tls); /* 0: said, but the peer has not said it yet */
+
+		must_wait = r < 0 && SSL_get_error(tls, r) == SSL_ERROR_WANT_WRITE;
+	}
+	ERR_clear_error();
+	return must_wait ? -EAGAIN : 0;
+}
+
 /* What a call that moved nothing means to the caller. */
 static ssize_t outcome(const SSL *tls, int r)
 {

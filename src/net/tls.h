@@ -59,6 +59,12 @@ const char *tls_refusal(const struct ssl_st *tls);
 /** tls_end() - tell the peer, if the socket takes it at once, and free; the socket stays open; NULL is fine */
 void tls_end(struct ssl_st *tls);
 
+/** tls_drop() - free without a word to the peer; the socket stays open; NULL is fine */
+void tls_drop(struct ssl_st *tls);
+/** tls_shut() - say that nothing more will be sent (close_notify, RFC 8446 s6.1); reading goes on. 0: it is said, or there is
+ * nobody to say it to; -EAGAIN: again, when the socket takes bytes */
+MUST_CHECK int tls_shut(struct ssl_st *tls);
+
 /** tls_read(), tls_write() - as recv() and send(): the number of bytes; 0: the client has ended; -EAGAIN; -EPROTO;
  * -errno */
 ssize_t tls_read(struct ssl_st *tls, void *to, size_t room);

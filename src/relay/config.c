@@ -1,8 +1,9 @@
 /* config.c - see config.h */
 #include "relay/config.h"
 
-#include "base/compiler.h"
+#include "base/bytes.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,6 +63,77 @@ bool relay_config_file_at(struct relay_config *c, unsigned number, struct relay_
 		}
 	}
 	return false;
+}
+
+/* --- copies --- */
+
+/* A list of its own, of the same elements; a failure is remembered in *failed, and the list is empty then. */
+static void *list_copy(const void *from, size_t size, bool *failed)
+{
+	void *to = from && size > 0 ? malloc(size) : NULL;
+
+	if (to)
+		bytes_copy(to, from, size);
+	else if (from && size > 0)
+		*failed = true;
+	return to;
+}
+
+#define LIST_OWN(list, failed) ((list) = list_copy(list, (list##_len) * sizeof(*(list)), failed))
+
+static void file_copy(struct relay_text *t, bool *failed)
+{
+	char *to = t->text ? malloc(t->len + 1) : NULL; /* that of an empty file is not NULL */
+
+	if (to)
+		bytes_copy(to, t->text, t->len);
+	else if (t->text)
+		*failed = true;
+	t->text = to;
+}
+
+static void route_copy(struct relay_route *r, bool *failed)
+{
+	LIST_OWN(r->to, failed);
+	file_copy(&r->pem, failed);
+}
+
+/* A member that is a shallow copy gets lists of its own; all of them, also when one fails, so that it can be freed. */
+static void service_copy(struct relay_service *s, bool *failed)
+{
+	LIST_OWN(s->listen, failed);
+	LIST_OWN(s->clients, failed);
+	LIST_OWN(s->destinations.allow, failed);
+	LIST_OWN(s->destinations.deny, failed);
+	LIST_OWN(s->destinations.ports, failed);
+	LIST_OWN(s->trusted, failed);
+	file_copy(&s->users_text, failed);
+	LIST_OWN(s->to, failed);
+	LIST_OWN(s->routes, failed);
+	for (unsigned i = 0; s->routes && i < s->routes_len; i++)
+		route_copy(&s->routes[i], failed);
+	if (!s->routes)
+		s->routes_len = 0;
+}
+
+int relay_config_copy(const struct relay_config *c, struct relay_config *ret)
+{
+	struct relay_config fresh = *c;
+	bool failed = false;
+
+	fresh.holds = NULL;
+	LIST_OWN(fresh.translation, &failed);
+	LIST_OWN(fresh.services, &failed);
+	for (unsigned i = 0; fresh.services && i < fresh.services_len; i++)
+		service_copy(&fresh.services[i], &failed);
+	if (!fresh.services)
+		fresh.services_len = 0;
+	if (failed) {
+		relay_config_fini(&fresh);
+		return -ENOMEM;
+	}
+	*ret = fresh;
+	return 0;
 }
 
 /* --- end of life --- */

@@ -9,7 +9,9 @@
 
 #include "addr/endpoint.h"
 #include "base/clock.h"
+#include "base/compiler.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 #define RELAY_THREADS_MAX 16
@@ -159,7 +161,16 @@ struct relay_config {
 	unsigned translation_len;
 	struct relay_service *services;
 	unsigned services_len;
+	atomic_uint *holds; /* services that are open with it, on all lanes; relay.c's, NULL: nobody counts */
 };
+
+/**
+ * relay_config_copy() - the same once more, with lists of its own; what was in files (struct relay_text) is copied too
+ * @ret:	untouched on failure
+ *
+ * Return: 0; -ENOMEM
+ */
+MUST_CHECK int relay_config_copy(const struct relay_config *c, struct relay_config *ret);
 
 /* One file that a configuration names, or two that belong together. */
 struct relay_file {

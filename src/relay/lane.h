@@ -28,6 +28,7 @@ struct lane_counters {
 struct lane {
 	unsigned number;
 	struct loop *loop;
+	struct edges *edges;	   /* edges.h: tells streams that they are ready */
 	struct names *names;	   /* names.h: asks for addresses */
 	struct families *families; /* families.h: which family of which destination has failed lately */
 	struct buffers *buffers;   /* buffers.h: what bytes wait in */
@@ -38,8 +39,18 @@ struct lane {
 	const struct relay_config *config; /* in force for new connections */
 	struct visit *visits;		   /* visit.h: whoever is there, the newest first */
 	unsigned visits_len;
+	struct service *services; /* service.h: of the configuration in force, and retired ones with visits */
 	struct lane_counters counters;
 };
+
+/**
+ * lane_init() - make what every lane has: loop, edges, buffers; the rest is left as it is (relay.c adds it)
+ * @l:	zeroed
+ *
+ * Return: 0; -errno, with @l as lane_fini() wants it
+ */
+MUST_CHECK int lane_init(struct lane *l, unsigned number);
+void lane_fini(struct lane *l); /* what lane_init() made; a zeroed one is fine */
 
 /** lane_counter_at() - the counter of a number, its name and text; false if there is no such number. Any thread */
 bool lane_counter_at(const struct lane *l, unsigned number, const char **ret_name, const char **ret_text,

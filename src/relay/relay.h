@@ -16,7 +16,9 @@ struct relay; /* opaque */
 
 /* What belongs to a listen address: one bound socket for each thread, in the order of services and of their listen. */
 struct relay_plan {
-	const struct relay_config *config; /* lives until relay_update() has another one, or relay_free() */
+	struct relay_config
+		*config; /* its lists are taken over and *config is emptied, unless the call fails; they
+					live until the last connection of this configuration has ended */
 	struct loop *loop;		   /* of the caller, whose thread is no lane */
 	unsigned threads;		   /* lanes */
 	const int *sockets;		   /* threads * sum of listen_len; taken over */
@@ -35,6 +37,12 @@ MUST_CHECK int relay_start(struct relay *r);
 MUST_CHECK int relay_update(struct relay *r, const struct relay_plan *plan, char *fault, size_t fault_size);
 /** relay_drain() - stop listening, and let visits end by themselves; @over is called when none is left */
 void relay_drain(struct relay *r, void (*over)(void *ctx), void *ctx);
+/** relay_lanes() - how many there are; relay_lane(): one of them, whose counters any thread may read */
+unsigned relay_lanes(const struct relay *r);
+const struct lane *relay_lane(const struct relay *r, unsigned number);
+/** relay_each() - call @fn for each lane, on its own thread, one after the other, and wait: to look at visits and services */
+void relay_each(struct relay *r, void (*fn)(struct lane *l, void *ctx), void *ctx);
+
 void relay_free(struct relay *r); /* ends all visits; NULL is fine */
 
 #endif

@@ -12,6 +12,7 @@
 #include "relay/access.h"
 #include "relay/lane.h"
 
+#include <stdatomic.h>
 #include <sys/types.h>
 
 /* A client's connection that a service is given. */
@@ -52,7 +53,10 @@ struct service {
 	struct service_counters counters;
 	unsigned visits_len; /* that are not over */
 	bool is_retired;
-	void *state; /* of ops */
+	void *state;		    /* of ops */
+	struct service *next;	    /* of the lane's list */
+	struct loop_watch *drained; /* timer: when visits of a retired service are ended */
+	atomic_uint *holds;	    /* of the configuration; NULL: nobody counts */
 };
 
 /** service_ops_of() - of a type; services.c has the table */

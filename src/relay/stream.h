@@ -9,6 +9,7 @@
 #define ISTHMUS_RELAY_STREAM_H
 
 #include "base/compiler.h"
+#include "relay/edges.h"
 #include "relay/lane.h"
 
 #include <sys/types.h>
@@ -17,14 +18,17 @@
 struct ssl_st;
 
 struct stream {
+	struct edge edge; /* edges.h: what the kernel says */
 	struct lane *lane;
 	int fd;
-	struct ssl_st *tls; /* NULL: plain */
-	struct loop_watch *watch;
+	struct ssl_st *tls;	  /* NULL: plain */
 	struct loop_watch *again; /* timer of stream_again(); made when it is needed */
 	bool can_read, can_write; /* as far as is known: no -EAGAIN since the last edge */
 	bool has_ended;		  /* the peer has sent all it had (0 was read) */
 	bool is_shut;		  /* so have we */
+	bool is_last;		  /* the peer's end has arrived, maybe behind bytes that are not read yet */
+	bool is_broken;		  /* a read or write has failed */
+	bool must_shut;		  /* close_notify waits until the socket takes bytes */
 	void (*ready)(void *ctx); /* something may be possible that was not; may free the stream */
 	void *ctx;
 };
@@ -55,6 +59,14 @@ MUST_CHECK ssize_t stream_read(struct stream *s, void *to, size_t room);
 MUST_CHECK ssize_t stream_write(struct stream *s, const void *from, size_t len);
 /** stream_writev() - several pieces at once; over TLS one after the other */
 MUST_CHECK ssize_t stream_writev(struct stream *s, const struct iovec *pieces, unsigned len);
+
+/**
+ * stream_splice_in(), stream_splice_out() - bytes from the socket into a pipe, and out of one; plain only
+ *
+ * Return: as stream_read() and stream_write(); -EAGAIN of the first may also mean that the pipe is full
+ */
+MUST_CHECK ssize_t stream_splice_in(struct stream *s, int pipe, size_t room);
+MUST_CHECK ssize_t stream_splice_out(struct stream *s, int pipe, size_t len);
 
 /** stream_shut() - we have nothing more to send: FIN, or over TLS close_notify and FIN; once is enough */
 void stream_shut(struct stream *s);
