@@ -118,6 +118,14 @@ MUST_CHECK bool http_head_add(
 	struct http_head *h, struct http_text name, struct http_text value, struct http_fault *fault);
 MUST_CHECK bool http_head_finish(struct http_head *h, struct http_fault *fault);
 
+/**
+ * http_trailers_parse() - read trailer fields and the empty line behind them (RFC 9112 s7.1.2)
+ *
+ * Those that must not be in trailers are marked as hop-by-hop (RFC 9110 s6.5.1).
+ */
+MUST_CHECK enum http_progress http_trailers_parse(
+	const char *bytes, size_t len, struct http_head *ret, struct http_fault *fault);
+
 /** http_head_find() - the first field of this kind, or NULL */
 const struct http_field *http_head_find(const struct http_head *h, enum http_field_id id);
 
