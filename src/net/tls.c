@@ -1,7 +1,7 @@
 /* tls.c - see tls.h */
 #include "net/tls.h"
 
-#include "base/clock.h"
+#include "base/compiler.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <time.h>
 
+/* RFC 9325 s4.1, s4.2: forward secrecy and authenticated encryption; what TLS 1.3 has is all like that. */
+#define CIPHERS_TLS12 "ECDHE+AESGCM:ECDHE+CHACHA20"
 #define CHAIN_MAX 8 /* certificates above the server's own; more is a mistake */
 
 /* --- certificate and key --- */
@@ -77,23 +79,45 @@ static const char *add_from_text(
 
 /* --- settings --- */
 
-/* The protocol that was asked for, or none. RFC 7301 s3.2: no_application_protocol if there is none in common. */
+/* Lists of protocols as they stand in the message: a length and a name, and so on (RFC 7301 s3.1). */
+static const struct protocols {
+	const char *text;
+	unsigned len;
+	const uint8_t *list;
+} known_protocols[] = {
+	{ "", 0, NULL },
+	{ "h2", 3, (const uint8_t *)"\2h2" },
+	{ "h2 http/1.1", 12, (const uint8_t *)"\2h2\10http/1.1" },
+};
+
+static const char *const protocol_names[] = { "h2", "http/1.1" };
+
+/* The first of ours that the client has, or none. RFC 7301 s3.2: no_application_protocol if there is none in common. */
 static int select_protocol(SSL *tls, const unsigned char **ret, unsigned char *ret_len,
 	const unsigned char *offered, unsigned offered_len, void *arg)
 {
-	const uint8_t *wanted = arg; /* a length and a name, as in the message */
+	const struct protocols *ours = arg;
 	unsigned char *out;
 
-	if (SSL_select_next_proto(&out, ret_len, wanted, 1u + wanted[0], offered, offered_len) !=
+	if (SSL_select_next_proto(&out, ret_len, ours->list, ours->len, offered, offered_len) !=
 		OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_ALERT_FATAL;
 	*ret = out;
 	return SSL_TLSEXT_ERR_OK;
 }
 
+static void set_protocols(SSL_CTX *ctx, const char *text)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(known_protocols); i++)
+		if (known_protocols[i].len > 0 && strcmp(known_protocols[i].text, text) == 0)
+			SSL_CTX_set_alpn_select_cb(
+				ctx, select_protocol, (void *)(uintptr_t)&known_protocols[i]);
+}
+
 static void set_up(SSL_CTX *ctx)
 {
 	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+	(void)SSL_CTX_set_cipher_list(ctx, CIPHERS_TLS12); /* cannot fail: OpenSSL knows some of them */
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 					 SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
 					 SSL_OP_IGNORE_UNEXPECTED_EOF);
@@ -103,11 +127,9 @@ static void set_up(SSL_CTX *ctx)
 	SSL_CTX_set_num_tickets(ctx, 1);
 }
 
-int tls_context_new(const char *pem, size_t len, const char *protocol, struct ssl_ctx_st **ret, char *fault,
+int tls_context_new(const char *pem, size_t len, const char *protocols, struct ssl_ctx_st **ret, char *fault,
 	size_t fault_size)
 {
-	/* The only protocol that is ever asked for (RFC 9113 s3.2). */
-	static const uint8_t h2[] = { 2, 'h', '2' };
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 
 	if (!ctx) {
@@ -115,8 +137,7 @@ int tls_context_new(const char *pem, size_t len, const char *protocol, struct ss
 		return -ENOMEM;
 	}
 	set_up(ctx);
-	if (strcmp(protocol, "h2") == 0)
-		SSL_CTX_set_alpn_select_cb(ctx, select_protocol, (void *)(uintptr_t)h2);
+	set_protocols(ctx, protocols);
 	const char *why = add_from_text(ctx, pem, len, add_certificates);
 
 	if (!why)
@@ -245,4 +266,21 @@ bool tls_has_pending(const struct ssl_st *tls)
 bool tls_is_established(const struct ssl_st *tls)
 {
 	return SSL_is_init_finished(tls);
+}
+
+const char *tls_protocol(const struct ssl_st *tls)
+{
+	const unsigned char *name;
+	unsigned len;
+
+	SSL_get0_alpn_selected(tls, &name, &len);
+	for (unsigned i = 0; i < ARRAY_LEN(protocol_names); i++)
+		if (strlen(protocol_names[i]) == len && bytes_equal(protocol_names[i], name, len))
+			return protocol_names[i];
+	return "";
+}
+
+const struct ssl_ctx_st *tls_context_of(const struct ssl_st *tls)
+{
+	return SSL_get_SSL_CTX(tls);
 }

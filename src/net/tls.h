@@ -18,14 +18,15 @@ struct ssl_st;	   /* one connection */
 /**
  * tls_context_new() - make a context of a certificate, the certificates above it, and its key
  * @pem:	@len bytes of text with all of them, in any order but the certificate first of the certificates
- * @protocol:	of ALPN (RFC 7301): a client that offers only others is refused; "" takes every client
+ * @protocols:	of ALPN (RFC 7301), the best one first: "h2", "h2 http/1.1"; a client that offers only others is refused; ""
+ *		takes every client
  * @fault:	on failure a sentence for the user
  *
- * Spec:    RFC 9325 s3.1.1 (TLS 1.2 and 1.3), s3.1.2; RFC 8446 s8 (no early data: a replayed query is a query)
+ * Spec:    RFC 9325 s3.1.1 (TLS 1.2 and 1.3), s3.1.2, s4.2; RFC 8446 s8 (no early data: a replayed query is a query)
  * Return:  0; -EINVAL; -ENOMEM
  * Context: opens no file, except OpenSSL's configuration at the first call of the process
  */
-MUST_CHECK int tls_context_new(const char *pem, size_t len, const char *protocol, struct ssl_ctx_st **ret,
+MUST_CHECK int tls_context_new(const char *pem, size_t len, const char *protocols, struct ssl_ctx_st **ret,
 	char *fault, size_t fault_size);
 void tls_context_free(struct ssl_ctx_st *ctx); /* connections live on; NULL is fine */
 
@@ -49,6 +50,15 @@ struct ssl_st *tls_accept(struct ssl_ctx_st *ctx, int fd);
  */
 MUST_CHECK int tls_client_context_new(
 	const char *authorities, struct ssl_ctx_st **ret, char *fault, size_t fault_size);
+
+/**
+ * tls_client_context_new_of() - the same, of certificates that are in memory already, or for servers that need not prove
+ * who they are
+ * @authorities:	PEM; NULL: any certificate will do, so only who listens is kept out, not who intercepts
+ * @protocol:		of ALPN, told to the server: "http/1.1"; "": none
+ */
+MUST_CHECK int tls_client_context_new_of(const char *authorities, size_t len, const char *protocol,
+	struct ssl_ctx_st **ret, char *fault, size_t fault_size);
 
 /** tls_connect() - begin TLS on a connected socket that does not block, to a server whose certificate must be for
  * @name, a host name or an address; NULL without memory. The handshake is done by the first reads */
@@ -76,5 +86,9 @@ bool tls_wants_write(const struct ssl_st *tls);
 bool tls_has_pending(const struct ssl_st *tls);
 /** tls_is_established() - whether the handshake is over */
 bool tls_is_established(const struct ssl_st *tls);
+/** tls_protocol() - what both sides have agreed on (ALPN): "h2", "http/1.1"; "": nothing, or the handshake is not over */
+const char *tls_protocol(const struct ssl_st *tls);
+/** tls_context_of() - the context that it began with */
+const struct ssl_ctx_st *tls_context_of(const struct ssl_st *tls);
 
 #endif

@@ -1,6 +1,6 @@
 /* certificate.h - certificates made by the tests themselves, and a client that sees them */
-#ifndef ISTHMUS_TESTS_DNS64_CERTIFICATE_H
-#define ISTHMUS_TESTS_DNS64_CERTIFICATE_H
+#ifndef ISTHMUS_TESTS_CERTIFICATE_H
+#define ISTHMUS_TESTS_CERTIFICATE_H
 
 #include "harness.h"
 
