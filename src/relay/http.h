@@ -42,6 +42,8 @@ struct http_request {
 					 a reverse proxy without Host: host "" and an unspecified address */
 	bool is_connect, is_tls;       /* is_tls: the client came over TLS */
 	bool is_own;		       /* of HTTP_ROLE_FORWARD: origin form, so it is for the proxy itself */
+	const struct ssl_ctx_st *
+		context; /* tls_context_of() the client's connection: which certificate it was shown; NULL: none */
 	struct endpoint client, local; /* as in struct arrival */
 };
 
