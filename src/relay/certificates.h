@@ -13,6 +13,7 @@
 
 struct certificates; /* opaque: all of the process */
 struct ssl_ctx_st;
+struct ssl_st;
 
 MUST_CHECK int certificates_new(struct certificates **ret);
 void certificates_free(struct certificates *c); /* all were given back; NULL is fine */
@@ -26,5 +27,8 @@ void certificates_free(struct certificates *c); /* all were given back; NULL is 
 MUST_CHECK int certificates_take(struct certificates *c, const struct relay_text *pem,
 	struct ssl_ctx_st **ret, char *fault, size_t fault_size);
 void certificates_give(struct certificates *c, struct ssl_ctx_st *ctx); /* NULL is fine */
+
+/** certificates_accept() - tls_accept() (net/tls.h) with a context that was taken, and see to the age of the tickets' key */
+struct ssl_st *certificates_accept(struct certificates *c, struct ssl_ctx_st *ctx, int fd);
 
 #endif
