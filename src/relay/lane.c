@@ -3,8 +3,11 @@
 
 #include "relay/buffers.h"
 #include "relay/edges.h"
+#include "relay/pipes.h"
 
 #define BUFFERS_KEPT 64 /* 1 MiB */
+#define PIPES_MOST 256	/* bulk in so many directions goes without a copy; the others are copied */
+#define PIPES_KEPT 16
 
 int lane_init(struct lane *l, unsigned number)
 {
@@ -15,14 +18,18 @@ int lane_init(struct lane *l, unsigned number)
 		err = edges_new(l->loop, &l->edges);
 	if (err == 0)
 		err = buffers_new(BUFFERS_KEPT, &l->buffers);
+	if (err == 0)
+		err = pipes_new(PIPES_MOST, PIPES_KEPT, &l->pipes);
 	return err;
 }
 
 void lane_fini(struct lane *l)
 {
+	pipes_free(l->pipes);
 	buffers_free(l->buffers);
 	edges_free(l->edges);
 	loop_free(l->loop);
+	l->pipes = NULL;
 	l->buffers = NULL;
 	l->edges = NULL;
 	l->loop = NULL;

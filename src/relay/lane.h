@@ -32,6 +32,7 @@ struct lane {
 	struct names *names;	   /* names.h: asks for addresses */
 	struct families *families; /* families.h: which family of which destination has failed lately */
 	struct buffers *buffers;   /* buffers.h: what bytes wait in */
+	struct pipes *pipes;	   /* pipes.h: what bulk goes through */
 	struct limits *limits;	   /* limits.h: common to all lanes */
 	struct own *own;	   /* own.h: addresses of this gateway; common to all lanes */
 	struct targets *targets;   /* targets.h: what is known of them; common to all lanes */
@@ -44,7 +45,7 @@ struct lane {
 };
 
 /**
- * lane_init() - make what every lane has: loop, edges, buffers; the rest is left as it is (relay.c adds it)
+ * lane_init() - make what every lane has: loop, edges, buffers, pipes; the rest is left as it is (relay.c adds it)
  * @l:	zeroed
  *
  * Return: 0; -errno, with @l as lane_fini() wants it

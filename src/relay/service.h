@@ -51,13 +51,19 @@ struct service {
 	const struct relay_service *config;
 	struct access access;
 	struct service_counters counters;
-	unsigned visits_len; /* that are not over */
+	unsigned held; /* by visits that are not over, and whoever else needs it */
 	bool is_retired;
 	void *state;		    /* of ops */
 	struct service *next;	    /* of the lane's list */
 	struct loop_watch *drained; /* timer: when visits of a retired service are ended */
 	atomic_uint *holds;	    /* of the configuration; NULL: nobody counts */
 };
+
+/** SERVICE_ADD() - count so many of struct service_counters; the service's lane is the only writer */
+#define SERVICE_ADD(service, name, n)                                                                        \
+	atomic_store_explicit(&(service)->counters.name,                                                     \
+		atomic_load_explicit(&(service)->counters.name, memory_order_relaxed) + (unsigned long)(n),  \
+		memory_order_relaxed)
 
 /** service_ops_of() - of a type; services.c has the table */
 const struct service_ops *service_ops_of(enum relay_type type);
@@ -73,5 +79,9 @@ MUST_CHECK int service_open(struct lane *l, const struct relay_service *c, const
 
 /** service_retire() - no new visits; it is freed when the last one is over, maybe at once */
 void service_retire(struct service *s);
+
+/** service_hold(), service_unhold() - while somebody works with it, as visits do; the last one frees a retired service */
+void service_hold(struct service *s);
+void service_unhold(struct service *s);
 
 #endif

@@ -1,0 +1,9 @@
+/* services.h - every protocol that can be a service; services.c has the table */
+#ifndef ISTHMUS_RELAY_SERVICES_H
+#define ISTHMUS_RELAY_SERVICES_H
+
+#include "relay/service.h"
+
+extern const struct service_ops tcp_service;
+
+#endif
