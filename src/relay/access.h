@@ -5,7 +5,8 @@
  * one that is denied is enough. So 64:ff9b::127.0.0.1 is this host's loopback, wherever it came from.
  *
  * Built-in, and lifted only by relay.destinations.allow (then for exactly that prefix): unspecified, loopback,
- * link-local, multicast, reserved and broadcast addresses, and every address of this gateway itself (own.h).
+ * link-local, multicast, reserved and broadcast addresses, and every address of this gateway itself (own.h). Where a
+ * service of the relays listens is never a destination.
  */
 #ifndef ISTHMUS_RELAY_ACCESS_H
 #define ISTHMUS_RELAY_ACCESS_H

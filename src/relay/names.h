@@ -46,7 +46,7 @@ struct names_plan {
  */
 MUST_CHECK int names_new(const struct names_plan *plan, struct names **ret);
 /** names_set_servers() - ask others from now on, of a new configuration; what was asked already is asked again.
- * Inside the sandbox. 0; -ENOMEM, and the old ones stay */
+ * May be called inside the sandbox. 0; -ENOMEM: nobody is asked */
 MUST_CHECK int names_set_servers(struct names *n, const struct endpoint *servers, unsigned servers_len);
 void names_free(struct names *n); /* those who wait are not told */
 

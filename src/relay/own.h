@@ -17,17 +17,17 @@ struct own; /* opaque; shared by all threads */
 MUST_CHECK int own_new(struct own **ret);
 void own_free(struct own *o);
 
-/** own_listens() - a service listens here (an unspecified address: on every address with this port); start-up, or a reload
- * on the thread that has the configuration */
+/** own_listens() - a service listens here (an unspecified address: on every address with this port); start-up, or a reload.
+ * Listed as often as it is said */
 MUST_CHECK int own_listens(struct own *o, const struct endpoint *at);
-/** own_listens_no_more() - a reload has given up a listening address; same thread. An unknown one is fine */
+/** own_listens_no_more() - take back one own_listens(), when a configuration is gone; an unknown address is fine */
 void own_listens_no_more(struct own *o, const struct endpoint *at);
 /** own_notice() - an address has turned out to be this host's: a connection to it has the same address at both ends. Any thread */
 void own_notice(struct own *o, const struct endpoint *at);
 
 /** own_has() - whether an address is this host's, or is one that every host has (loopback) */
-bool own_has(const struct own *o, const struct endpoint *at);
+bool own_has(struct own *o, const struct endpoint *at);
 /** own_is_listener() - whether a service of ours listens at this address and port of this host */
-bool own_is_listener(const struct own *o, const struct endpoint *at);
+bool own_is_listener(struct own *o, const struct endpoint *at);
 
 #endif
