@@ -3,13 +3,14 @@
 #define ISTHMUS_TESTS_LANE_BOX_H
 
 #include "harness.h"
+#include "net/sockaddr.h"
 #include "relay/lane.h"
 
 #include <event2/event.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #define BOX_LIMIT (5 * NSEC) /* nothing in a test may take longer */
 
@@ -40,10 +41,19 @@ static inline bool box_until(struct lane *l, const bool *done)
 	return *done;
 }
 
-/* Two connected sockets that do not block. */
-static inline void box_pair(int ret[2])
+/* Two ends of a TCP connection over loopback, the first not blocking. */
+static inline void box_tcp_pair(int ret[2])
 {
-	REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ret) == 0);
+	union sockaddr_any a = { .v4 = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) } };
+	socklen_t len = sizeof(a.v4);
+	int l = socket(AF_INET, SOCK_STREAM, 0);
+
+	REQUIRE(l >= 0 && bind(l, &a.sa, len) == 0 && listen(l, 1) == 0 && getsockname(l, &a.sa, &len) == 0);
+	ret[1] = socket(AF_INET, SOCK_STREAM, 0);
+	REQUIRE(ret[1] >= 0 && connect(ret[1], &a.sa, len) == 0);
+	ret[0] = accept4(l, NULL, NULL, SOCK_NONBLOCK);
+	REQUIRE(ret[0] >= 0);
+	close(l);
 }
 
 #endif

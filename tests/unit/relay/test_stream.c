@@ -1,26 +1,11 @@
 /* test_stream.c - one socket: what is known of it, and how it ends */
 #include "lane_box.h"
-#include "net/sockaddr.h"
 #include "relay/stream.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
-
-/* Two ends of a TCP connection over loopback, the first not blocking. */
-static void tcp_pair(int ret[2])
-{
-	union sockaddr_any a = { .v4 = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) } };
-	socklen_t len = sizeof(a.v4);
-	int l = socket(AF_INET, SOCK_STREAM, 0);
-
-	REQUIRE(l >= 0 && bind(l, &a.sa, len) == 0 && listen(l, 1) == 0 && getsockname(l, &a.sa, &len) == 0);
-	ret[1] = socket(AF_INET, SOCK_STREAM, 0);
-	REQUIRE(ret[1] >= 0 && connect(ret[1], &a.sa, len) == 0);
-	ret[0] = accept4(l, NULL, NULL, SOCK_NONBLOCK);
-	REQUIRE(ret[0] >= 0);
-	close(l);
-}
 
 static void set(void *ctx)
 {
@@ -36,7 +21,7 @@ TEST(bytes_are_told_once_and_read_until_there_are_no_more)
 	bool told = false;
 
 	box_open(&l);
-	tcp_pair(fds);
+	box_tcp_pair(fds);
 	REQUIRE(stream_init(&s, &l, fds[0], NULL) == 0);
 	stream_watch(&s, set, &told);
 	CHECK(!told);
@@ -66,7 +51,7 @@ TEST(the_end_behind_the_last_bytes_is_found)
 	bool told = false;
 
 	box_open(&l);
-	tcp_pair(fds);
+	box_tcp_pair(fds);
 	REQUIRE(write(fds[1], "bye", 3) == 3 && shutdown(fds[1], SHUT_WR) == 0);
 	REQUIRE(stream_init(&s, &l, fds[0], NULL) == 0);
 	stream_watch(&s, set, &told);
@@ -91,7 +76,7 @@ TEST(a_stream_goes_on_writing_when_the_peer_reads_again)
 	bool told = false;
 
 	box_open(&l);
-	tcp_pair(fds);
+	box_tcp_pair(fds);
 	REQUIRE(stream_init(&s, &l, fds[0], NULL) == 0);
 	box_turn(&l);
 	while (n > 0) {
@@ -123,7 +108,7 @@ TEST(a_reset_reaches_the_peer_as_one)
 	char got[16];
 
 	box_open(&l);
-	tcp_pair(fds);
+	box_tcp_pair(fds);
 	REQUIRE(stream_init(&s, &l, fds[0], NULL) == 0);
 	stream_reset(&s);
 	CHECK_INT(read(fds[1], got, sizeof(got)), -1);
@@ -143,7 +128,7 @@ TEST(a_reset_behind_bytes_is_found)
 	bool told = false;
 
 	box_open(&l);
-	tcp_pair(fds);
+	box_tcp_pair(fds);
 	REQUIRE(stream_init(&s, &l, fds[0], NULL) == 0);
 	box_turn(&l);
 	stream_watch(&s, set, &told);
@@ -171,7 +156,7 @@ TEST(again_comes_in_the_next_turn)
 	bool told = false;
 
 	box_open(&l);
-	tcp_pair(fds);
+	box_tcp_pair(fds);
 	REQUIRE(stream_init(&s, &l, fds[0], NULL) == 0);
 	box_turn(&l);
 	stream_watch(&s, set, &told);
@@ -191,7 +176,7 @@ TEST(a_socket_that_was_taken_back_is_nobody_elses)
 	char got[4];
 
 	box_open(&l);
-	tcp_pair(fds);
+	box_tcp_pair(fds);
 	REQUIRE(stream_init(&s, &l, fds[0], NULL) == 0);
 	CHECK_INT(stream_take_fd(&s), fds[0]);
 	CHECK_INT(write(fds[1], "now", 3), 3);
@@ -225,8 +210,8 @@ TEST(a_stream_that_ends_is_not_told_what_waited_for_it)
 
 	a.other = &b;
 	box_open(&l);
-	tcp_pair(one);
-	tcp_pair(two);
+	box_tcp_pair(one);
+	box_tcp_pair(two);
 	REQUIRE(stream_init(&a.s, &l, one[0], NULL) == 0 && stream_init(&b.s, &l, two[0], NULL) == 0);
 	stream_watch(&a.s, end_the_other, &a);
 	stream_watch(&b.s, end_the_other, &b);
@@ -247,8 +232,8 @@ TEST(bytes_go_through_a_pipe)
 	char got[8];
 
 	box_open(&l);
-	tcp_pair(one);
-	tcp_pair(two);
+	box_tcp_pair(one);
+	box_tcp_pair(two);
 	REQUIRE(pipe2(pipe, O_NONBLOCK) == 0);
 	REQUIRE(stream_init(&a, &l, one[0], NULL) == 0 && stream_init(&b, &l, two[0], NULL) == 0);
 	CHECK_INT(stream_splice_in(&a, pipe[1], 65536), -EAGAIN);
