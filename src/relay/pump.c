@@ -32,6 +32,7 @@
 #define TURN_MAX ((size_t)512 * 1024)
 
 struct flow {
+	struct lane *lane;
 	struct stream *from, *to;
 	struct buffer *held; /* bytes wait to be sent; more buffers behind it */
 	struct pipe *pipe;
@@ -57,11 +58,6 @@ enum step { STEP_DONE, STEP_WAITS, STEP_AGAIN, STEP_FROM_BROKE, STEP_TO_BROKE };
 
 /* --- one flow --- */
 
-static struct lane *lane_of(const struct flow *f)
-{
-	return f->from->lane;
-}
-
 static enum step push_buffer(struct flow *f)
 {
 	struct buffer *u = f->held;
@@ -73,7 +69,7 @@ static enum step push_buffer(struct flow *f)
 	u->from += (unsigned)n;
 	if (buffer_left(u) == 0) {
 		f->held = u->next;
-		buffer_give(lane_of(f)->buffers, u);
+		buffer_give(f->lane->buffers, u);
 	}
 	return STEP_DONE;
 }
@@ -112,7 +108,7 @@ static enum step pulled(ssize_t n)
 
 static enum step pull_copy(struct flow *f)
 {
-	struct buffers *b = lane_of(f)->buffers;
+	struct buffers *b = f->lane->buffers;
 	struct buffer *u = buffer_borrow(b);
 
 	if (!u)
@@ -141,7 +137,7 @@ static bool is_bulk(struct flow *f)
 	if (f->bulk < BULK_AFTER || f->from->tls || f->to->tls)
 		return false;
 	if (!f->pipe)
-		f->pipe = pipe_borrow(lane_of(f)->pipes);
+		f->pipe = pipe_borrow(f->lane->pipes);
 	return f->pipe;
 }
 
@@ -169,9 +165,9 @@ static enum step flow_move(struct flow *f)
 static void give_pipe(struct flow *f)
 {
 	if (f->in_pipe > 0)
-		pipe_discard(lane_of(f)->pipes, f->pipe);
+		pipe_discard(f->lane->pipes, f->pipe);
 	else
-		pipe_give(lane_of(f)->pipes, f->pipe);
+		pipe_give(f->lane->pipes, f->pipe);
 	f->pipe = NULL;
 	f->in_pipe = 0;
 }
@@ -198,7 +194,7 @@ static void flow_drop(struct flow *f)
 		struct buffer *u = f->held;
 
 		f->held = u->next;
-		buffer_give(lane_of(f)->buffers, u);
+		buffer_give(f->lane->buffers, u);
 	}
 	give_pipe(f);
 	f->is_over = true;
@@ -221,7 +217,7 @@ static void finish(struct pump *p)
 	void (*done)(void *ctx, enum pump_end how) = p->done;
 	void *ctx = p->ctx;
 	enum pump_end how = p->has_outcome ? p->outcome : PUMP_ENDED;
-	struct lane *l = lane_of(&p->up);
+	struct lane *l = p->up.lane;
 
 	if (p->is_starting) {
 		stream_again(p->up.from);
@@ -259,7 +255,7 @@ static void judge(struct pump *p, enum step s, struct flow *f, enum pump_end fro
 
 static void account(struct pump *p)
 {
-	struct lane *l = lane_of(&p->up);
+	struct lane *l = p->up.lane;
 	size_t spliced = p->up.spliced + p->down.spliced;
 
 	if (p->up.moved + p->down.moved == 0)
@@ -310,7 +306,7 @@ static int hold(struct flow *f, const void *bytes, size_t len)
 	const uint8_t *at = bytes;
 
 	while (len > 0) {
-		struct buffer *u = buffer_borrow(lane_of(f)->buffers);
+		struct buffer *u = buffer_borrow(f->lane->buffers);
 		size_t n = len < BUFFER_SIZE ? len : BUFFER_SIZE;
 
 		if (!u)
@@ -331,14 +327,16 @@ int pump_start(const struct pump_plan *plan, struct pump **ret)
 
 	if (!p)
 		return -ENOMEM;
-	p->up = (struct flow){ .from = plan->client, .to = plan->server };
-	p->down = (struct flow){ .from = plan->server, .to = plan->client };
+	struct lane *l = plan->client->lane;
+
+	p->up = (struct flow){ .lane = l, .from = plan->client, .to = plan->server };
+	p->down = (struct flow){ .lane = l, .from = plan->server, .to = plan->client };
 	p->visit = plan->visit;
 	p->idle = plan->idle;
 	p->active = clock_now();
 	p->done = plan->done;
 	p->ctx = plan->ctx;
-	int err = loop_watch_timer(lane_of(&p->up)->loop, on_timer, p, &p->timer);
+	int err = loop_watch_timer(p->up.lane->loop, on_timer, p, &p->timer);
 
 	if (err == 0)
 		err = hold(&p->up, plan->early_up, plan->early_up_len);

@@ -35,7 +35,7 @@ struct pump_plan {
 
 /** pump_start() - 0; -ENOMEM */
 MUST_CHECK int pump_start(const struct pump_plan *plan, struct pump **ret);
-/** pump_cancel() - give it up without done(); NULL is fine */
+/** pump_cancel() - give it up without done(), before the streams or after them; NULL is fine */
 void pump_cancel(struct pump *p);
 
 #endif
