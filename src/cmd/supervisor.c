@@ -572,6 +572,7 @@ static const struct {
 	{ "clat", clat_up, clat_down },
 	{ "DNS46", lent_table_up, lent_table_down },
 	{ "host", host_stage_up, host_stage_down },
+	{ "links", links_up, links_down },
 	{ "DNS in XDP", fastdns_up, fastdns_down },
 	{ "DNS sockets", sockets_up, dns_sockets_close },
 	{ "metrics socket", metrics_up, metrics_socket_close },

@@ -32,6 +32,7 @@ struct supervisor {
 	struct reload *reload; /* NULL: none under way */
 	struct clat_follow *clat; /* NULL: no clat section */
 	struct host *host;	  /* NULL: nothing to translate */
+	struct links_follow *links;	/* NULL: there is no host */
 	struct fastdns_follow *fastdns; /* NULL: dns64.fastpath is off, or cannot be had */
 	char fastdns_fault[256];	/* why it cannot */
 	struct flowpath_follow *flowpath; /* NULL: nat64.fastpath was off at the start, or cannot be had */
@@ -190,6 +191,12 @@ MUST_CHECK int state_file_begin(struct supervisor *s);
 
 /** state_file_end() - the translator has stopped: keep what it has saved, if it ended well */
 void state_file_end(struct supervisor *s);
+
+/* --- supervisor_links.c: links that go down and come back --- */
+
+/** links_up() - follow them, and mend what is lost with them, if there is a host; 0 or -ENOMEM */
+MUST_CHECK int links_up(struct supervisor *s);
+void links_down(struct supervisor *s);
 
 /* --- supervisor_flowpath.c: the programs of nat64.fastpath --- */
 

@@ -25,7 +25,9 @@
  * what is not, so that the old and the new configuration both work. host_narrow() then takes away what the one that is
  * in force does not need.
  *
- * Deliberately not done: following changes of the host while the gateway runs. An interface that appears
+ * When a link goes down, the kernel forgets for whom it answers there; host_mend() tells it again.
+ *
+ * Deliberately not done: following other changes of the host while the gateway runs. An interface that appears
  * later is steered from the next reload on, an address that changes is not followed. Firewall rules are the
  * administrator's.
  *
@@ -580,6 +582,18 @@ int host_widen(struct host *h, const struct host_plan *plan, char *fault, size_t
 	for (size_t i = 0; i < ARRAY_LEN(widening) && r == 0; i++)
 		r = widening[i](h, plan, &f);
 	return r;
+}
+
+static void on_mended(void *ctx, const char *interface, unsigned addresses)
+{
+	log_info("host: %s was down; ARP and neighbour solicitations for %u addresses are answered there "
+		 "again",
+		interface, addresses);
+}
+
+int host_mend(struct host *h)
+{
+	return onlink_mend(h->netlink, h->journal, on_mended, NULL);
 }
 
 int host_queue(const struct host *h, unsigned i)

@@ -112,6 +112,13 @@ MUST_CHECK int host_widen(struct host *h, const struct host_plan *plan, char *fa
  */
 void host_narrow(struct host *h, const struct host_plan *plan);
 
+/**
+ * host_mend() - put back what the kernel has forgotten because a link went down: answers to ARP and neighbour solicitations
+ *
+ * To be called when interfaces change; what was put back is logged. Return: 0 or -errno.
+ */
+MUST_CHECK int host_mend(struct host *h);
+
 /** host_queue() - descriptor of TUN queue @i, owned by @h */
 int host_queue(const struct host *h, unsigned i);
 

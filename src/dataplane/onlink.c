@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* IPv4 addresses that the configuration wants for the translator. */
 struct claim {
@@ -283,18 +284,101 @@ static bool is_claimed6(const struct onlink_request *q, struct addr6 a)
 	return false;
 }
 
-void onlink_undo(struct netlink *n, const struct change *c)
-{
-	unsigned index = (unsigned)strtoul(c->before, NULL, 10);
+/* A change that the journal names, as long as its interface is the one that it was. */
+struct answer {
+	unsigned index;
+	bool is4;
 	struct addr4 a4;
 	struct addr6 a6;
+};
 
-	if (index == 0 || if_nametoindex(c->subject) != index)
-		return;
-	if (addr4_parse(c->after, &a4))
-		(void)!netlink_proxy_del(n, index, a4);
-	else if (addr6_parse(c->after, &a6))
-		(void)!netlink_proxy6_del(n, index, a6);
+static bool answer_read(const struct change *c, struct answer *ret)
+{
+	struct answer a = { .index = (unsigned)strtoul(c->before, NULL, 10) };
+
+	if (c->kind != CHANGE_PROXY || a.index == 0 || if_nametoindex(c->subject) != a.index)
+		return false;
+	a.is4 = addr4_parse(c->after, &a.a4);
+	if (!a.is4 && !addr6_parse(c->after, &a.a6))
+		return false;
+	*ret = a;
+	return true;
+}
+
+void onlink_undo(struct netlink *n, const struct change *c)
+{
+	struct answer a;
+
+	if (answer_read(c, &a))
+		(void)!(a.is4 ? netlink_proxy_del(n, a.index, a.a4) : netlink_proxy6_del(n, a.index, a.a6));
+}
+
+/* --- answering again --- */
+
+static int answer_is_there(struct netlink *n, const struct answer *a)
+{
+	return a->is4 ? netlink_proxy_has(n, a->index, a->a4) : netlink_proxy6_has(n, a->index, a->a6);
+}
+
+/* The kernel forgets all of an interface at once, so one of them tells for the others. */
+static int is_forgotten(struct netlink *n, const struct change *changes, size_t len, const char *interface)
+{
+	struct answer a;
+
+	for (size_t i = 0; i < len; i++)
+		if (strcmp(changes[i].subject, interface) == 0 && answer_read(&changes[i], &a)) {
+			int r = answer_is_there(n, &a);
+
+			return r < 0 ? r : r == 0;
+		}
+	return 0;
+}
+
+/* Returns how many, or -errno. */
+static int interface_mend(struct netlink *n, const struct change *changes, size_t len, const char *interface)
+{
+	int count = 0, r = 0;
+	struct answer a;
+
+	for (size_t i = 0; i < len && r == 0; i++) {
+		if (strcmp(changes[i].subject, interface) != 0 || !answer_read(&changes[i], &a))
+			continue;
+		r = a.is4 ? netlink_proxy_add(n, a.index, a.a4) : netlink_proxy6_add(n, a.index, a.a6);
+		count++;
+	}
+	return r < 0 ? r : count;
+}
+
+/* Whether this is the first change of its interface that says for whom is answered. */
+static bool is_first(const struct change *changes, size_t i)
+{
+	if (changes[i].kind != CHANGE_PROXY)
+		return false;
+	for (size_t k = 0; k < i; k++)
+		if (changes[k].kind == CHANGE_PROXY && strcmp(changes[k].subject, changes[i].subject) == 0)
+			return false;
+	return true;
+}
+
+int onlink_mend(struct netlink *n, const struct journal *j,
+	void (*mended)(void *ctx, const char *interface, unsigned addresses), void *ctx)
+{
+	size_t len;
+	const struct change *changes = journal_changes(j, &len);
+	int error = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (!is_first(changes, i))
+			continue;
+		int r = is_forgotten(n, changes, len, changes[i].subject);
+
+		if (r > 0)
+			r = interface_mend(n, changes, len, changes[i].subject);
+		if (r > 0)
+			mended(ctx, changes[i].subject, (unsigned)r);
+		error = error < 0 || r >= 0 ? error : r;
+	}
+	return error;
 }
 
 static bool silence(void *ctx, const struct change *c)

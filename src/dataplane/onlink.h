@@ -44,6 +44,17 @@ MUST_CHECK int onlink_answer(const struct onlink_request *q, const struct fault 
 /** onlink_silence() - stop answering for addresses that do not lead to the translator any more; 0 or -errno */
 MUST_CHECK int onlink_silence(const struct onlink_request *q);
 
+/**
+ * onlink_mend() - answer again where the kernel has forgotten it, which it does when a link goes down or loses its carrier
+ * @mended:	told of each interface where that was so, and for how many addresses
+ *
+ * By the journal: what was answered for, as long as the interface is the same one.
+ *
+ * Return: 0; -errno of the first address for which it cannot be had.
+ */
+MUST_CHECK int onlink_mend(struct netlink *n, const struct journal *j,
+	void (*mended)(void *ctx, const char *interface, unsigned addresses), void *ctx);
+
 /** onlink_undo() - take back one answer that the journal names */
 void onlink_undo(struct netlink *n, const struct change *c);
 

@@ -38,7 +38,8 @@ static void object_load(struct bpf_object *o)
 	unsigned n = 0;
 
 	libbpf_set_print(NULL);
-	bpf_object__for_each_program(p, o) {
+	bpf_object__for_each_program(p, o)
+	{
 		REQUIRE(n < PROGRAMS_MAX);
 		REQUIRE(bpf_program__set_log_buf(p, logs[n++], LOG_BYTES) == 0);
 		REQUIRE(bpf_program__set_log_level(p, LOG_STATISTICS) == 0);
@@ -60,7 +61,8 @@ static void programs_check(struct bpf_object *o)
 
 	object_load(o);
 	REQUIRE(uname(&system) == 0);
-	bpf_object__for_each_program(p, o) {
+	bpf_object__for_each_program(p, o)
+	{
 		const char *at = strstr(logs[n++], "processed ");
 		unsigned long steps = at ? strtoul(at + strlen("processed "), NULL, 10) : 0;
 

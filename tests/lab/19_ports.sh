@@ -99,6 +99,21 @@ step "now the next one works, by the second address" seen_as "$SECOND4" "$OTHER6
 step "the pool shows both" prints "$SECOND4" isthmus pool
 step "and the warning is over" not prints WARNING isthmus status
 step "ARP is answered for the new one" prints "$SECOND4" gw ip neigh show proxy
+# The kernel forgets for whom it answers when a link goes down or loses its carrier.
+answers_both() { gw ip neigh show proxy dev wan4 | grep -q -w "$POOL4" && gw ip neigh show proxy dev wan4 | grep -q -w "$SECOND4"; }
+down_and_up() {
+	ip -n "$GW_NS" link set wan4 down && ip -n "$GW_NS" link set wan4 up && ip -n "$GW_NS" route replace default via "$NS4" &&
+		wait_for 3 answers_both
+}
+unplugged() {
+	ip -n "$SERVER_NS" link set uplink down && wait_for 3 prints NO-CARRIER ip -n "$GW_NS" link show wan4 &&
+		ip -n "$SERVER_NS" link set uplink up && ip -n "$SERVER_NS" route replace "$THIRD4/32" via "$GW4" && wait_for 3 answers_both
+}
+step "and for both when the link was down" down_and_up
+step "and when it was unplugged" unplugged
+step "and the log says so" grep -q "wan4 was down; ARP and neighbour solicitations for 2 addresses are answered there again" "$LAB_DIR/gateway.log"
+# Neighbours that lost the address ask anew.
+step "the IPv4 side finds the way" eval 'server ip neigh flush dev uplink; seen_as "$SECOND4" "$OTHER6"'
 
 section "Pools by subscriber"
 by_subscriber="    - { address: $POOL4, ports: 1024-65535 }
