@@ -47,6 +47,14 @@ static int list_add(struct own_list *l, const struct endpoint *at)
 	return 0;
 }
 
+static bool list_has(const struct own_list *l, const struct endpoint *at)
+{
+	for (unsigned i = 0; i < l->len; i++)
+		if (endpoint_equal(&l->at[i], at))
+			return true;
+	return false;
+}
+
 static bool list_has_address(const struct own_list *l, const struct endpoint *at)
 {
 	for (unsigned i = 0; i < l->len; i++)
@@ -114,13 +122,12 @@ void own_free(struct own *o)
 int own_listens(struct own *o, const struct endpoint *at)
 {
 	pthread_rwlock_wrlock(&o->lock);
-	int err = list_add(&o->listeners, at);
+	int err = list_has(&o->listeners, at) ? 0 : list_add(&o->listeners, at);
 
 	pthread_rwlock_unlock(&o->lock);
 	return err;
 }
 
-/* Each own_listens() is taken back by one of these, so an address of the old and the new configuration stays. */
 void own_listens_no_more(struct own *o, const struct endpoint *at)
 {
 	struct own_list *l = &o->listeners;

@@ -17,10 +17,9 @@ struct own; /* opaque; shared by all threads */
 MUST_CHECK int own_new(struct own **ret);
 void own_free(struct own *o);
 
-/** own_listens() - a service listens here (an unspecified address: on every address with this port); start-up, or a reload.
- * Listed as often as it is said */
+/** own_listens() - a service listens here (an unspecified address: on every address with this port); start-up, or a reload. */
 MUST_CHECK int own_listens(struct own *o, const struct endpoint *at);
-/** own_listens_no_more() - take back one own_listens(), when a configuration is gone; an unknown address is fine */
+/** own_listens_no_more() - no service listens here any more; an unknown address is fine */
 void own_listens_no_more(struct own *o, const struct endpoint *at);
 /** own_notice() - an address has turned out to be this host's: a connection to it has the same address at both ends. Any thread */
 void own_notice(struct own *o, const struct endpoint *at);

@@ -32,7 +32,6 @@
 		CHECK_INT(got_.len, len_);                                                                   \
 	} while (0)
 
-
 TEST(a_greeting_says_what_the_client_can)
 {
 	static const struct {
