@@ -26,11 +26,13 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "relay/certificates.h"
 #include "relay/families.h"
 #include "relay/limits.h"
 #include "relay/listener.h"
 #include "relay/names.h"
 #include "relay/own.h"
+#include "relay/targets.h"
 #include "relay/visit.h"
 
 #include <errno.h>
@@ -81,6 +83,8 @@ struct relay {
 	struct loop *loop; /* the caller's */
 	struct limits *limits;
 	struct own *own;
+	struct targets *targets;
+	struct certificates *certificates;
 	struct epoch *epochs; /* the one in force first */
 	struct loop_watch *reaper;
 	struct loop_watch *draining;
@@ -478,6 +482,8 @@ static int lane_make(
 		err = families_new(FAMILIES_SLOTS, key, &l->families);
 	l->limits = t->all->limits;
 	l->own = t->all->own;
+	l->targets = t->all->targets;
+	l->certificates = t->all->certificates;
 	if (err < 0)
 		return err;
 	t->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -509,6 +515,10 @@ static int make_common(struct relay *r, struct hash_key *ret_key)
 		err = limits_new(LIMITS_SLOTS, ret_key, &r->limits);
 	if (err == 0)
 		err = own_new(&r->own);
+	if (err == 0)
+		err = targets_new(&r->targets);
+	if (err == 0)
+		err = certificates_new(&r->certificates);
 	if (err == 0)
 		err = loop_watch_timer(r->loop, on_reap, r, &r->reaper);
 	return err;
@@ -648,6 +658,8 @@ void relay_free(struct relay *r)
 	}
 	loop_unwatch(r->reaper);
 	loop_unwatch(r->draining);
+	certificates_free(r->certificates);
+	targets_free(r->targets);
 	own_free(r->own);
 	limits_free(r->limits);
 	pthread_cond_destroy(&r->done);

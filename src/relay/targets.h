@@ -24,12 +24,17 @@ struct target_group_plan {
 	enum relay_balance balance;
 	const struct relay_health *health;
 	enum relay_family family;
+	struct ssl_ctx_st *tls; /* checks are made over TLS (net/tls.h); NULL: not */
 };
 
 /** target_group_open() - on the lane's thread, or before it runs; lane 0 looks after the targets. 0; -ENOMEM */
 MUST_CHECK int target_group_open(
 	struct lane *l, const struct target_group_plan *plan, struct target_group **ret);
 void target_group_close(struct target_group *g); /* NULL is fine */
+
+/** target_group_family() - the family policy of its targets; target_group_untried(): how many are left */
+enum relay_family target_group_family(const struct target_group *g);
+unsigned target_group_untried(const struct target_group *g, uint64_t tried);
 
 /**
  * target_choose() - whose turn it is
@@ -48,11 +53,19 @@ void target_give(struct target *t);
 /** target_where() - its host or address, and port; lives as long as it is held, or its group is open */
 const struct relay_target *target_where(const struct target *t);
 
-/* What a connection or a check found. */
-enum target_news { TARGET_WORKED, TARGET_FAILED };
+/* What a connection has found, or a check (health.h). */
+enum target_news { TARGET_WORKED, TARGET_FAILED, TARGET_PASSED_CHECK, TARGET_FAILED_CHECK };
 
-/** target_note() - tell what was found; @why: a text that is not freed: "connection refused". Any lane */
+/**
+ * target_note() - tell what was found; any lane
+ * @why:	of a failure, a text that is not freed: "connection refused"
+ *
+ * A target is down after @fall failures in a row, of whatever kind. One that is checked comes up again by @rise checks that it
+ * passes; one that is not has its turn again after TARGET_REST, and is up when that works.
+ */
 void target_note(struct target *t, enum target_news news, const char *why);
+
+#define TARGET_REST (10 * NSEC)
 
 /* A target as the operator sees it. */
 struct target_row {
