@@ -17,7 +17,7 @@ static uint64_t unix_ns(void)
 /* The address that was asked; it is known over UDP. */
 static struct endpoint server_of(const struct reply_path *path, const struct endpoint *client)
 {
-	return (struct endpoint){ .is4 = client->is4, .a4 = path->local4, .a6 = path->local6 };
+	return (struct endpoint){ .is4 = client->is4, .a4 = path->local.a4, .a6 = path->local.a6 };
 }
 
 void query_note(struct resolver *r, const struct reply *reply, const struct reply_path *path, size_t len)

@@ -9,6 +9,7 @@
 #include "dns64/offers.h"
 #include "dns64/reply.h"
 #include "dns64/resolver.h"
+#include "net/pktinfo.h"
 #include "net/sockaddr.h"
 #include "dns64/trial.h"
 
@@ -47,9 +48,7 @@ struct reply_path {
 	int32_t stream;		/* of HTTP */
 	struct udp_socket *udp;
 	union sockaddr_any peer;
-	struct addr4 local4; /* the address that was asked, of the family of `peer` */
-	struct addr6 local6;
-	int interface; /* for link-local addresses, which mean nothing without; else 0 */
+	struct pktinfo local; /* the address that was asked, of the family of `peer` */
 };
 
 /* Queries whose answer is not known yet, oldest first; each phase is a ring with this head. */

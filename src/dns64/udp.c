@@ -14,18 +14,12 @@
 
 #define BATCH 32 /* queries taken before the loop looks at other sockets again */
 
-/* Room for the one control message that we use, of either family, aligned for it. */
-union control {
-	char room[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo))];
-	struct cmsghdr align;
-};
-
 /* What the kernel is told of, or tells of, each datagram of a batch. */
 struct slots {
 	struct mmsghdr m[BATCH];
 	struct iovec io[BATCH];
 	union sockaddr_any peer[BATCH];
-	union control control[BATCH];
+	union pktinfo_control control[BATCH];
 };
 
 struct udp_batch {
@@ -36,55 +30,13 @@ struct udp_batch {
 	uint8_t reply[BATCH][SERVER_UDP_MAX];
 };
 
-static void read_local4(const struct cmsghdr *c, struct reply_path *path)
-{
-	struct in_pktinfo info;
-
-	bytes_copy(&info, CMSG_DATA(c), sizeof(info));
-	path->local4 = (struct addr4){ ntohl(info.ipi_spec_dst.s_addr) };
-}
-
-static void read_local6(const struct cmsghdr *c, struct reply_path *path)
-{
-	struct in6_pktinfo info;
-
-	bytes_copy(&info, CMSG_DATA(c), sizeof(info));
-	path->local6 = addr6_at(info.ipi6_addr.s6_addr);
-	/* Other addresses are found by the routing table, which may know a better way back than the way here.
-	 */
-	path->interface = path->local6.hi >> 54 == 0xfe80 >> 6 ? (int)info.ipi6_ifindex : 0;
-}
-
 static bool read_local(const struct udp_socket *s, struct msghdr *m, struct reply_path *path)
 {
 	if (s->has_address) {
-		path->local4 = s->bound.a4;
-		path->local6 = s->bound.a6;
+		path->local = (struct pktinfo){ .a4 = s->bound.a4, .a6 = s->bound.a6 };
 		return true;
 	}
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
-		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
-			read_local4(c, path);
-			return true;
-		}
-		if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
-			read_local6(c, path);
-			return true;
-		}
-	}
-	return false;
-}
-
-static void put_control(struct msghdr *m, int level, int type, const void *data, size_t len)
-{
-	struct cmsghdr *c;
-
-	m->msg_controllen = CMSG_SPACE(len);
-	c = CMSG_FIRSTHDR(m);
-	c->cmsg_level = level;
-	c->cmsg_type = type;
-	c->cmsg_len = CMSG_LEN(len);
-	bytes_copy(CMSG_DATA(c), data, len);
+	return pktinfo_read(m, &path->local);
 }
 
 static void write_local(struct msghdr *m, const struct reply_path *path)
@@ -94,16 +46,7 @@ static void write_local(struct msghdr *m, const struct reply_path *path)
 		m->msg_controllen = 0;
 		return;
 	}
-	if (path->peer.sa.sa_family == AF_INET) {
-		struct in_pktinfo info = { .ipi_spec_dst = { htonl(path->local4.v) } };
-
-		put_control(m, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
-		return;
-	}
-	struct in6_pktinfo info = { .ipi6_ifindex = (unsigned)path->interface };
-
-	addr6_put(info.ipi6_addr.s6_addr, path->local6);
-	put_control(m, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
+	pktinfo_write(m, path->peer.sa.sa_family == AF_INET, &path->local);
 }
 
 /* Points a slot at @len bytes; the kernel changes the lengths, so this is done for every call. */

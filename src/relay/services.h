@@ -5,5 +5,6 @@
 #include "relay/service.h"
 
 extern const struct service_ops tcp_service;
+extern const struct service_ops udp_service;
 
 #endif

@@ -10,10 +10,7 @@
 #include "relay/pump.h"
 #include "relay/services.h"
 
-#include "net/sockaddr.h"
-
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -108,7 +105,6 @@ static void on_dialled(void *ctx, enum dial_fault fault, int fd, const struct en
 {
 	struct carried *c = ctx;
 	const struct relay_target *to = target_of(c);
-	const int on = 1;
 
 	c->dial = NULL;
 	if (fault != DIAL_OK) {
@@ -119,7 +115,6 @@ static void on_dialled(void *ctx, enum dial_fault fault, int fd, const struct en
 		return;
 	}
 	visit_to(&c->visit, to->host, to->at.port, peer);
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* without it, it is but slower */
 	if (stream_init(&c->server, c->visit.service->lane, fd, NULL) < 0 || pump_begin(c) < 0)
 		carried_fail(c);
 }

@@ -82,6 +82,17 @@ void visit_bytes(struct visit *v, size_t up, size_t down)
 	LANE_ADD(s->lane, bytes_down, down);
 }
 
+void visit_move(struct visit *v, struct service *to)
+{
+	struct service *from = v->service;
+
+	service_hold(to);
+	SERVICE_ADD(from, open, -1);
+	SERVICE_ADD(to, open, 1);
+	v->service = to;
+	service_unhold(from);
+}
+
 void visit_end(struct visit *v)
 {
 	struct service *s = v->service;

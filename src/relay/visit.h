@@ -42,6 +42,9 @@ void visit_to(struct visit *v, const char *host, uint16_t port, const struct end
 /** visit_bytes() - count bytes that were moved, in the visit, its service and the lane */
 void visit_bytes(struct visit *v, size_t up, size_t down);
 
+/** visit_move() - the same visit, of a newer service on the same lane */
+void visit_move(struct visit *v, struct service *to);
+
 /** visit_end() - it is over; may free the service, so it is the last thing to do */
 void visit_end(struct visit *v);
 
