@@ -5,6 +5,7 @@ const struct service_ops *service_ops_of(enum relay_type type)
 {
 	/* A type without an entry is refused when it is opened. */
 	static const struct service_ops *const all[RELAY_TYPE_COUNT] = {
+		[RELAY_HTTP_REVERSE] = &http_reverse_service,
 		[RELAY_TCP] = &tcp_service,
 		[RELAY_UDP] = &udp_service,
 	};

@@ -4,6 +4,7 @@
 
 #include "relay/service.h"
 
+extern const struct service_ops http_reverse_service;
 extern const struct service_ops tcp_service;
 extern const struct service_ops udp_service;
 

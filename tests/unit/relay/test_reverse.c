@@ -1,0 +1,375 @@
+/* test_reverse.c - the service http-reverse on a thread of its own: names lead to servers, and others are turned away */
+#include "certificate.h"
+#include "base/bytes.h"
+#include "base/compiler.h"
+#include "net/listen.h"
+#include "net/sockaddr.h"
+#include "relay/relay.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#define LIMIT_MS 5000 /* nothing may take longer */
+#define A "a.test"
+#define B "b.test"
+
+static const struct endpoint loopback4 = { .is4 = true, .a4 = { 0x7f000001 } },
+			     loopback6 = { .a6 = { 0, 1 } };
+
+/* A relay with one lane that listens on ::1, and an IPv4 and an IPv6 server of the test. */
+struct box {
+	struct loop *loop;
+	struct relay *relay;
+	struct endpoint at;
+	int servers[2];
+	struct relay_route routes[4]; /* of the test; their targets are copied */
+	unsigned routes_len;
+};
+
+static struct endpoint bound_to(int fd)
+{
+	union sockaddr_any a;
+	socklen_t len = sizeof(a);
+
+	REQUIRE(getsockname(fd, &a.sa, &len) == 0);
+	return sockaddr_endpoint(&a);
+}
+
+static void *list_of(const void *from, size_t size)
+{
+	void *to = malloc(size);
+
+	REQUIRE(to);
+	bytes_copy(to, from, size);
+	return to;
+}
+
+static struct relay_target target_of(int server)
+{
+	return (struct relay_target){ .at = bound_to(server) };
+}
+
+static void add_route(struct box *b, const char *host, enum relay_tls tls, int server)
+{
+	struct relay_route *r = &b->routes[b->routes_len++];
+	const struct relay_target t = target_of(server);
+
+	*r = (struct relay_route){ .to = list_of(&t, sizeof(t)), .to_len = 1, .tls = tls };
+	r->health = (struct relay_health){ .fall = 1, .rise = 1 };
+	REQUIRE(text_copy(r->host, sizeof(r->host), host));
+}
+
+static void box_prepare(struct box *b)
+{
+	signal(SIGPIPE, SIG_IGN);
+	*b = (struct box){ .relay = NULL };
+	REQUIRE(loop_new(&b->loop) == 0);
+	b->servers[0] = listen_open(&loopback4, SOCK_STREAM, BOUND_ALONE);
+	b->servers[1] = listen_open(&loopback6, SOCK_STREAM, BOUND_ALONE);
+	REQUIRE(b->servers[0] >= 0 && b->servers[1] >= 0);
+}
+
+static struct relay_config config_of(const struct box *b)
+{
+	const struct prefix all[2] = { { .is4 = true }, { .is4 = false } };
+	struct relay_service s = { .type = RELAY_HTTP_REVERSE,
+		.name = "web",
+		.listen = list_of(&b->at, sizeof(b->at)),
+		.listen_len = 1,
+		.clients = list_of(all, sizeof(all)),
+		.clients_len = 2,
+		.routes = list_of(b->routes, b->routes_len * sizeof(b->routes[0])),
+		.routes_len = b->routes_len,
+		.timeouts = { .connect = 2 * NSEC,
+			.idle = 60 * NSEC,
+			.head = 300 * MSEC,
+			.keep_alive = 60 * NSEC,
+			.drain = 300 * MSEC } };
+
+	return (struct relay_config){ .connections = 100,
+		.connections_per_client = 100,
+		.services = list_of(&s, sizeof(s)),
+		.services_len = 1 };
+}
+
+static int box_start_try(struct box *b, char *fault, size_t fault_size)
+{
+	int listener = listen_open(&loopback6, SOCK_STREAM, BOUND_ALONE);
+
+	REQUIRE(listener >= 0);
+	b->at = bound_to(listener);
+	struct relay_config c = config_of(b);
+	const struct relay_plan plan = {
+		.config = &c, .loop = b->loop, .threads = 1, .sockets = &listener, .sockets_len = 1
+	};
+	int err = relay_new(&plan, &b->relay, fault, fault_size);
+
+	relay_config_fini(&c); /* of no effect after success */
+	return err;
+}
+
+static void box_start(struct box *b)
+{
+	char fault[200] = "";
+
+	if (!CHECK_INT(box_start_try(b, fault, sizeof(fault)), 0))
+		CHECK_TEXT(fault, "");
+	REQUIRE(b->relay && relay_start(b->relay) == 0);
+}
+
+static void box_close(struct box *b)
+{
+	if (b->relay)
+		relay_free(b->relay);
+	loop_free(b->loop);
+	close(b->servers[0]);
+	close(b->servers[1]);
+}
+
+static unsigned long count_of(const struct box *b, const char *counter)
+{
+	const char *name, *text;
+	unsigned long value;
+
+	for (unsigned n = 0; lane_counter_at(relay_lane(b->relay, 0), n, &name, &text, &value); n++)
+		if (strcmp(name, counter) == 0)
+			return value;
+	return 77777;
+}
+
+/* --- clients and servers --- */
+
+static int client(const struct box *b)
+{
+	union sockaddr_any a;
+	socklen_t len = sockaddr_put(&a, &b->at);
+	int fd = socket(AF_INET6, SOCK_STREAM, 0);
+
+	REQUIRE(fd >= 0 && connect(fd, &a.sa, len) == 0);
+	return fd;
+}
+
+static bool is_ready(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, LIMIT_MS) == 1;
+}
+
+static int server_accept(int server)
+{
+	REQUIRE(is_ready(server));
+	int fd = accept(server, NULL, NULL);
+
+	REQUIRE(fd >= 0);
+	return fd;
+}
+
+static size_t read_all(int fd, uint8_t *to, size_t want)
+{
+	size_t have = 0;
+
+	while (have < want && is_ready(fd)) {
+		ssize_t n = read(fd, to + have, want - have);
+
+		if (n <= 0)
+			break;
+		have += (size_t)n;
+	}
+	return have;
+}
+
+static void expect(int fd, const void *want, size_t len)
+{
+	uint8_t got[4096];
+
+	REQUIRE(len <= sizeof(got));
+	CHECK_BYTES(got, read_all(fd, got, len), want, len);
+}
+
+static void expect_end(int fd)
+{
+	char c;
+
+	CHECK(is_ready(fd));
+	CHECK(read(fd, &c, 1) <= 0);
+	close(fd);
+}
+
+struct hello {
+	uint8_t bytes[2048];
+	size_t len;
+};
+
+/* What OpenSSL sends first. */
+static void hello_make(struct hello *h, const char *host)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	SSL *tls = SSL_new(ctx);
+	BIO *out = BIO_new(BIO_s_mem()), *in = BIO_new(BIO_s_mem());
+
+	SSL_set_bio(tls, in, out);
+	if (host)
+		SSL_set_tlsext_host_name(tls, host);
+	SSL_connect(tls);
+	int n = BIO_read(out, h->bytes, sizeof(h->bytes));
+
+	REQUIRE(n > 0);
+	h->len = (size_t)n;
+	SSL_free(tls);
+	SSL_CTX_free(ctx);
+}
+
+static void say(int fd, const void *bytes, size_t len)
+{
+	CHECK_INT(send(fd, bytes, len, 0), (long long)len);
+}
+
+/* --- passthrough --- */
+
+TEST(a_name_leads_to_its_server_with_all_that_was_said)
+{
+	static const char *const hosts[2] = { A, B };
+	struct box b;
+
+	box_prepare(&b);
+	add_route(&b, A, RELAY_TLS_PASSTHROUGH, b.servers[0]);
+	add_route(&b, "*." B, RELAY_TLS_PASSTHROUGH, b.servers[0]);
+	add_route(&b, "*", RELAY_TLS_PASSTHROUGH, b.servers[1]);
+	box_start(&b);
+	for (unsigned i = 0; i < 2; i++) {
+		struct hello h;
+
+		test_row(hosts[i]);
+		hello_make(&h, hosts[i]);
+		int c = client(&b);
+
+		say(c, h.bytes, h.len);
+		int s = server_accept(b.servers[i]);
+
+		expect(s, h.bytes, h.len);
+		say(s, "server hello", 12);
+		expect(c, "server hello", 12);
+		close(s);
+		expect_end(c);
+	}
+	test_row(NULL);
+	box_close(&b);
+}
+
+TEST(a_hello_may_come_in_pieces)
+{
+	struct hello h;
+	struct box b;
+
+	box_prepare(&b);
+	add_route(&b, A, RELAY_TLS_PASSTHROUGH, b.servers[1]);
+	box_start(&b);
+	hello_make(&h, A);
+	int c = client(&b);
+
+	for (size_t at = 0; at < h.len; at += 50) {
+		say(c, h.bytes + at, h.len - at < 50 ? h.len - at : 50);
+		usleep(1000);
+	}
+	int s = server_accept(b.servers[1]);
+
+	expect(s, h.bytes, h.len);
+	close(s);
+	expect_end(c);
+	box_close(&b);
+}
+
+TEST(who_has_no_route_hears_that_the_name_is_not_known)
+{
+	static const uint8_t alert[] = { 21, 3, 3, 0, 2, 2, 112 };
+	static const char *const names[] = { "other.test", "b." A, NULL };
+	struct box b;
+
+	box_prepare(&b);
+	add_route(&b, A, RELAY_TLS_PASSTHROUGH, b.servers[0]);
+	box_start(&b);
+	for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+		struct hello h;
+
+		hello_make(&h, names[i]);
+		int c = client(&b);
+
+		say(c, h.bytes, h.len);
+		expect(c, alert, sizeof(alert));
+		expect_end(c);
+	}
+	CHECK_INT(count_of(&b, "no_route"), ARRAY_LEN(names));
+	box_close(&b);
+}
+
+TEST(what_makes_no_sense_and_who_says_nothing_is_turned_away)
+{
+	static const uint8_t alert[] = { 21, 3, 3, 0, 2, 2, 50 }, bad[] = { 22, 3, 1, 0, 4, 1, 0, 0, 0 };
+	struct hello h;
+	struct box b;
+
+	box_prepare(&b);
+	add_route(&b, A, RELAY_TLS_PASSTHROUGH, b.servers[0]);
+	box_start(&b);
+	hello_make(&h, A);
+	int malformed = client(&b), silent = client(&b), half = client(&b), gone = client(&b);
+
+	say(malformed, bad, sizeof(bad));
+	expect(malformed, alert, sizeof(alert));
+	expect_end(malformed);
+	say(half, h.bytes, h.len / 2);
+	say(gone, h.bytes, h.len / 2);
+	shutdown(gone, SHUT_WR);
+	expect_end(gone);
+	expect_end(silent);
+	expect_end(half);
+	CHECK_INT(count_of(&b, "head_malformed"), 1);
+	CHECK_INT(count_of(&b, "head_timeout"), 2);
+	CHECK_INT(count_of(&b, "dials"), 0);
+	box_close(&b);
+}
+
+TEST(the_next_target_is_tried_when_one_refuses)
+{
+	struct hello h;
+	struct box b;
+
+	box_prepare(&b);
+	int dead = listen_open(&loopback4, SOCK_STREAM, BOUND_ALONE);
+	const struct relay_target both[2] = { target_of(dead), target_of(b.servers[1]) };
+
+	close(dead);
+	add_route(&b, A, RELAY_TLS_PASSTHROUGH, b.servers[0]);
+	free(b.routes[0].to);
+	b.routes[0].to = list_of(both, sizeof(both));
+	b.routes[0].to_len = 2;
+	box_start(&b);
+	hello_make(&h, A);
+	for (unsigned i = 0; i < 3; i++) {
+		int c = client(&b);
+
+		say(c, h.bytes, h.len);
+		int s = server_accept(b.servers[1]);
+
+		expect(s, h.bytes, h.len);
+		close(s);
+		expect_end(c);
+	}
+	CHECK_INT(count_of(&b, "dial_refused"), 1); /* after that it is known to be down */
+	box_close(&b);
+}
+
+TEST(two_routes_of_one_host_are_refused)
+{
+	char fault[200] = "";
+	struct box b;
+
+	box_prepare(&b);
+	add_route(&b, A, RELAY_TLS_PASSTHROUGH, b.servers[0]);
+	add_route(&b, A, RELAY_TLS_PASSTHROUGH, b.servers[1]);
+	CHECK(box_start_try(&b, fault, sizeof(fault)) < 0);
+	CHECK_TEXT(fault, "web: a host has two routes");
+	box_close(&b);
+}
