@@ -1,13 +1,12 @@
 /*
  * tcp.c - the service "tcp": each connection goes to one of services.to, byte by byte
  *
- * Life of a @struct_carried: arrived (visit begun, client's socket a stream) -> dialled -> pumped -> gone. While it is
- * dialled nobody reads from the client: whatever it says waits in the kernel. A target that is not reached gives its
- * place to the next one, until all have been tried.
+ * Life of a @struct_carried: arrived (visit begun, client's socket a stream) -> a target is reached (reach.h) -> pumped ->
+ * gone. Until one is reached nobody reads from the client: whatever it says waits in the kernel.
  */
-#include "relay/dial.h"
 #include "relay/proxy_head.h"
 #include "relay/pump.h"
+#include "relay/reach.h"
 #include "relay/services.h"
 
 #include <errno.h>
@@ -16,24 +15,26 @@
 #include <unistd.h>
 
 struct tcp {
-	unsigned turn; /* whose turn it is, of services.to */
+	struct target_group *targets;
 };
 
 struct carried {
 	struct visit visit;
 	struct stream client, server;
 	struct endpoint local; /* where the client wanted to go */
-	struct dial *dial;     /* NULL: not any more */
+	struct reach *reach;   /* NULL: not any more */
+	struct target *target; /* NULL: not yet */
 	struct pump *pump;     /* NULL: not yet */
-	unsigned target, tries;
 };
 
 /* --- the end --- */
 
 static void carried_free(struct carried *c)
 {
-	dial_cancel(c->dial);
+	reach_cancel(c->reach);
 	pump_cancel(c->pump);
+	if (c->target)
+		target_give(c->target);
 	stream_fini(&c->client);
 	stream_fini(&c->server);
 	visit_end(&c->visit);
@@ -76,11 +77,6 @@ static void on_end(struct visit *v)
 
 /* --- to the target --- */
 
-static const struct relay_target *target_of(const struct carried *c)
-{
-	return &c->visit.service->config->to[c->target];
-}
-
 static int pump_begin(struct carried *c)
 {
 	const struct relay_service *s = c->visit.service->config;
@@ -99,43 +95,36 @@ static int pump_begin(struct carried *c)
 	return pump_start(&plan, &c->pump);
 }
 
-static int dial_begin(struct carried *c);
-
-static void on_dialled(void *ctx, enum dial_fault fault, int fd, const struct endpoint *peer)
+static void on_reached(
+	void *ctx, enum dial_fault fault, int fd, struct target *target, const struct endpoint *peer)
 {
 	struct carried *c = ctx;
-	const struct relay_target *to = target_of(c);
 
-	c->dial = NULL;
+	c->reach = NULL;
 	if (fault != DIAL_OK) {
-		c->tries++;
-		c->target = (c->target + 1) % c->visit.service->config->to_len;
-		if (c->tries == c->visit.service->config->to_len || dial_begin(c) < 0)
-			carried_fail(c);
+		carried_fail(c);
 		return;
 	}
-	visit_to(&c->visit, to->host, to->at.port, peer);
+	c->target = target;
+	visit_to(&c->visit, target_where(target)->host, target_where(target)->at.port, peer);
 	if (stream_init(&c->server, c->visit.service->lane, fd, NULL) < 0 || pump_begin(c) < 0)
 		carried_fail(c);
 }
 
-static int dial_begin(struct carried *c)
+static int reach_begin(struct carried *c)
 {
 	const struct service *s = c->visit.service;
-	const struct relay_service *config = s->config;
-	struct dial_plan plan = {
-		.kind = DIAL_STREAM,
-		.to = target_of(c),
-		.access = NULL, /* the operator has named it */
-		.family = config->family,
-		.timeout = config->timeouts.connect,
-		.client_prefix = config->has_client_prefix ? &config->client_prefix : NULL,
+	const struct tcp *t = s->state;
+	struct reach_plan plan = {
+		.group = t->targets,
+		.timeout = s->config->timeouts.connect,
+		.client_prefix = s->config->has_client_prefix ? &s->config->client_prefix : NULL,
 		.client = c->visit.client,
-		.done = on_dialled,
+		.done = on_reached,
 		.ctx = c,
 	};
 
-	return dial_start(s->lane, &plan, &c->dial);
+	return reach_start(s->lane, &plan, &c->reach);
 }
 
 /* --- the service --- */
@@ -147,19 +136,33 @@ static int tcp_open(struct service *s, char *fault, size_t fault_size)
 	if (!t)
 		return -ENOMEM;
 	ASSERT(s->config->to_len > 0); /* conf/ wants at least one */
-	t->turn = s->lane->number;
+	struct target_group_plan plan = {
+		.to = s->config->to,
+		.to_len = s->config->to_len,
+		.balance = s->config->balance,
+		.health = &s->config->health,
+		.family = s->config->family,
+	};
+	int err = target_group_open(s->lane, &plan, &t->targets);
+
+	if (err < 0) {
+		free(t);
+		return err;
+	}
 	s->state = t;
 	return 0;
 }
 
 static void tcp_close(struct service *s)
 {
-	free(s->state);
+	struct tcp *t = s->state;
+
+	target_group_close(t->targets);
+	free(t);
 }
 
 static void tcp_arrive(struct service *s, const struct arrival *a)
 {
-	struct tcp *t = s->state;
 	struct carried *c = calloc(1, sizeof(*c));
 
 	if (!c) {
@@ -168,13 +171,12 @@ static void tcp_arrive(struct service *s, const struct arrival *a)
 	}
 	c->visit = (struct visit){ .client = a->client, .leave = on_leave, .end = on_end };
 	c->local = a->local;
-	c->target = t->turn++ % s->config->to_len;
 	if (visit_begin(&c->visit, s) < 0) {
 		close(a->fd);
 		free(c);
 		return;
 	}
-	if (stream_init(&c->client, s->lane, a->fd, NULL) < 0 || dial_begin(c) < 0)
+	if (stream_init(&c->client, s->lane, a->fd, NULL) < 0 || reach_begin(c) < 0)
 		carried_fail(c);
 }
 

@@ -28,6 +28,7 @@
 #include "relay/dial.h"
 #include "relay/edges.h"
 #include "relay/services.h"
+#include "relay/targets.h"
 #include "relay/visit.h"
 
 #include <errno.h>
@@ -75,7 +76,7 @@ struct association {
 	unsigned slot;
 	struct dial *dial; /* NULL: not any more */
 	int fd;		   /* -1: not yet */
-	struct relay_target to;
+	struct target *target;
 	struct loop_watch *timer;
 	nsec active;
 	bool has_more; /* more has come back than was taken in a turn */
@@ -87,7 +88,7 @@ struct udp {
 	struct udp_socket sockets[RELAY_LISTEN_MAX];
 	unsigned sockets_len;
 	struct hash_key key;
-	unsigned turn; /* whose turn it is, of services.to */
+	struct target_group *targets;
 	struct slots in, out;
 	struct association *table[SLOTS];
 	uint8_t (*room)[ROOM]; /* BATCH of them */
@@ -164,6 +165,7 @@ static void association_free(struct association *a)
 		close(a->fd);
 	loop_unwatch(a->timer);
 	drop_waiting(a);
+	target_give(a->target);
 	visit_end(&a->visit);
 	free(a);
 }
@@ -332,12 +334,15 @@ static void on_dialled(void *ctx, enum dial_fault fault, int fd, const struct en
 
 	a->dial = NULL;
 	a->fd = fd;
+	if (fault != DIAL_OK && fault != DIAL_FAILED)
+		target_note(a->target, TARGET_FAILED, dial_fault_text(fault));
 	if (fault != DIAL_OK || edges_add(a->visit.service->lane->edges, fd, &a->edge) < 0) {
 		SERVICE_ADD(a->visit.service, failed, 1);
 		association_free(a);
 		return;
 	}
-	visit_to(&a->visit, a->to.host, a->to.at.port, peer);
+	target_note(a->target, TARGET_WORKED, NULL);
+	visit_to(&a->visit, target_where(a->target)->host, target_where(a->target)->at.port, peer);
 	send_waiting(a);
 }
 
@@ -346,7 +351,7 @@ static int dial_begin(struct association *a)
 	const struct service *s = a->visit.service;
 	struct dial_plan plan = {
 		.kind = DIAL_DATAGRAM,
-		.to = &a->to,
+		.to = target_where(a->target),
 		.access = NULL, /* the operator has named it */
 		.family = s->config->family,
 		.timeout = s->config->timeouts.connect,
@@ -374,11 +379,14 @@ static struct association *association_new(
 	a->local = *local;
 	a->slot = slot;
 	a->fd = -1;
-	a->to = s->config->to[u->turn++ % s->config->to_len];
 	if (visit_begin(&a->visit, s) < 0) {
 		free(a);
 		return NULL;
 	}
+	unsigned number;
+
+	a->target = target_choose(u->targets, client, 0, &number);
+	ASSERT(a->target); /* nobody has been tried */
 	link_association(u, a);
 	if (loop_watch_timer(s->lane->loop, on_timer, a, &a->timer) < 0 || dial_begin(a) < 0) {
 		association_free(a);
@@ -507,7 +515,8 @@ static void adopt(struct service *s, struct association *a)
 {
 	struct udp *u = s->state;
 	struct udp_socket *socket = same_socket(u, a->socket);
-	bool is_same = socket && has_target(s->config, &a->to) && access_client(&s->access, &a->visit.client);
+	bool is_same = socket && has_target(s->config, target_where(a->target)) &&
+		       access_client(&s->access, &a->visit.client);
 
 	if (!is_same || a->fd < 0 ||
 		s->config->has_client_prefix != a->visit.service->config->has_client_prefix)
@@ -549,8 +558,22 @@ static void udp_close(struct service *s)
 
 	for (unsigned i = 0; i < u->sockets_len; i++)
 		close(u->sockets[i].fd);
+	target_group_close(u->targets);
 	free(u->room);
 	free(u);
+}
+
+static int open_targets(struct service *s, struct udp *u)
+{
+	struct target_group_plan plan = {
+		.to = s->config->to,
+		.to_len = s->config->to_len,
+		.balance = s->config->balance,
+		.health = &s->config->health,
+		.family = s->config->family,
+	};
+
+	return target_group_open(s->lane, &plan, &u->targets);
 }
 
 static int udp_open(struct service *s, char *fault, size_t fault_size)
@@ -563,12 +586,15 @@ static int udp_open(struct service *s, char *fault, size_t fault_size)
 		u->room = malloc(sizeof(u->room[0]) * BATCH); /* touched as far as datagrams are long */
 		err = u->room ? 0 : -ENOMEM;
 	}
+	if (err == 0)
+		err = open_targets(s, u);
 	if (err < 0) {
 		snprintf(fault, fault_size, "%s: %s", s->config->name, strerror(-err));
+		if (u)
+			free(u->room);
 		free(u);
 		return err;
 	}
-	u->turn = s->lane->number;
 	s->state = u;
 	return 0;
 }
