@@ -19,7 +19,7 @@
  * when the host's addresses are known. Something is reported once: a value that could not be read does not
  * take part in the checks that follow. What works but looks like a mistake is a warning in struct conf.
  *
- * A file that has some sections switches off those of nat64, siit, dns64, dns46 and clat that it leaves out; control and log
+ * A file that has some sections switches off those of nat64, siit, dns64, dns46, clat and relay that it leaves out; control and log
  * then have their defaults. A file with none of them is refused: an empty file is a mistake more often than a wish.
  *
  * Limits: DOCUMENT_BYTES_MAX, DOCUMENT_NODES_MAX and DOCUMENT_DEPTH_MAX bound what the text may make us
@@ -133,7 +133,8 @@ static void read_root(struct conf_reading *r, const struct conf_node *root)
 	}
 	if (!is_anything_on && r->faults == 0)
 		complain(r, "file", root ? root->line : 1,
-			"there is nothing to do, write a section nat64:, siit: or dns64: (or start without a "
+			"there is nothing to do, write a section nat64:, siit:, dns64: or relay: (or start "
+			"without a "
 			"file "
 			"for the defaults)");
 	read_sections(r, &w);
@@ -252,6 +253,8 @@ void conf_free(struct conf *c)
 	if (!c)
 		return;
 	conf_errors_fini(&c->warnings);
+	relay_config_fini(&c->relay);
+	relay_service_fini(&c->relay_standard);
 	free(c->locals);
 	free(c->statics);
 	free(c->mappings);

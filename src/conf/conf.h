@@ -13,6 +13,7 @@
 #include "bindlog/bindlog.h"
 #include "dns64/config.h"
 #include "nat64/config.h"
+#include "relay/config.h"
 
 #include <stdio.h>
 
@@ -117,6 +118,8 @@ struct conf_clat {
 	bool allow_non_global; /* the well-known prefix may stand for private IPv4 (RFC 6052 s3.1) */
 };
 
+#define CONF_RELAY_LISTENS_MAX 128 /* addresses of all services together: each thread has a socket at each */
+
 /* Where packets of known flows are translated before they reach the translator (docs/fastpath.md). */
 enum conf_fastpath { CONF_FASTPATH_AUTO, CONF_FASTPATH_OFF, CONF_FASTPATH_TC, CONF_FASTPATH_XDP };
 enum conf_fastpath_mode { CONF_FASTPATH_MODE_AUTO, CONF_FASTPATH_MODE_REDIRECT, CONF_FASTPATH_MODE_ROUTE };
@@ -142,8 +145,8 @@ struct conf_origin {
 };
 
 struct conf {
-	bool has_nat64, has_siit, has_dns64, has_dns46,
-		has_clat; /* a section may be switched off by leaving it out of a file that has others */
+	bool has_nat64, has_siit, has_dns64, has_dns46, has_clat,
+		has_relay; /* a section may be switched off by leaving it out of a file that has others */
 	struct nat64_config nat64;
 	struct conf_pool_source pool_source[POOL_ENTRIES_MAX]; /* parallel to nat64.state.pool */
 	struct static_binding *statics;			       /* owned; nat64.state.statics points here */
@@ -156,6 +159,9 @@ struct conf {
 	struct dns64_config dns64;
 	struct dns64_local *locals; /* owned; dns64.local points here */
 	struct conf_clat clat;
+	struct relay_config relay; /* its lists are owned; relay.services[] has all defaults filled in */
+	struct relay_service
+		relay_standard; /* what services have that do not say otherwise; its lists are owned */
 	struct conf_control control;
 	struct conf_log log;
 	struct conf_errors warnings; /* of parsing and resolving; owned */

@@ -421,7 +421,7 @@ static bool is_label_char(char c)
 }
 
 /* RFC 1035 s2.3.4: labels of at most 63, a name of at most 253 characters; one final dot may stand. */
-static bool is_host_name(const char *name)
+bool host_name_is_valid(const char *name)
 {
 	size_t len = strlen(name), label = 0;
 
@@ -489,7 +489,7 @@ static bool read_tls(const char *text, struct upstream *u, char *why)
 			"\"" SHOWN "\" lacks the name that the server's certificate must have, write one "
 			"such as \"tls://9.9.9.9#dns.quad9.net\"",
 			text);
-	if (!is_host_name(hash + 1))
+	if (!host_name_is_valid(hash + 1))
 		return wrong(why,
 			"\"" SHOWN
 			"\" has no host name after the #, write one such as \"tls://9.9.9.9#dns.quad9.net\"",

@@ -57,6 +57,9 @@ struct conf_ports {
  */
 MUST_CHECK bool number_parse(const char *text, uint64_t max, uint64_t *ret);
 
+/** host_name_is_valid() - whether this can be the name of a host; digits and dots alone can, too */
+bool host_name_is_valid(const char *name);
+
 /** server_parse() - the address of a name server, with a port or without; false, with *ret untouched, if it is none */
 MUST_CHECK bool server_parse(const char *text, struct endpoint *ret);
 

@@ -12,6 +12,7 @@
 #include "conf/key.h"
 #include "conf/plan.h"
 #include "conf/pool.h"
+#include "conf/relay.h"
 #include "conf/shape.h"
 #include "conf/siit.h"
 #include "xlat/pkt.h"
@@ -511,9 +512,15 @@ const struct conf_section conf_sections[CONF_SECTIONS] = {
 		.finish = dns46_finish,
 		.help = "IPv4 clients reach IPv6-only hosts: A records of addresses that are lent for a "
 			"while." },
+	{ .name = "relay",
+		.keys = { conf_relay_rows, CONF_RELAY_ROWS },
+		.is_optional = true,
+		.presence_at = AT(has_relay),
+		.finish = relay_finish,
+		.help = "Relays of connections and requests between the families: web proxies, SOCKS, TCP "
+			"and UDP." },
 	{ .name = "control",
 		.keys = KEYS(control_rows),
 		.help = "The control socket, metrics and the status page." },
 	{ .name = "log", .keys = KEYS(log_rows), .help = "The log." },
-	{ .name = "relay", .later = "the layer 7 relays come in a later version, remove the section" },
 };

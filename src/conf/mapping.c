@@ -82,7 +82,7 @@ static void read_missing(struct conf_reading *r, const struct conf_key *k, unsig
 
 	if (k->is_required)
 		reading_fault(r, line, "the key is missing, write %s: and %s", key_name(k), k->shape->what);
-	else if (k->standard)
+	else if (k->standard && !r->is_inheriting)
 		read_standard(r, k, line, base);
 	path_leave(r, back);
 }

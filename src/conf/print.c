@@ -25,7 +25,7 @@ int conf_print(const struct conf *c, FILE *to)
 }
 
 /* The value as it is printed; NULL if memory ran out. */
-static char *value_text(const struct conf_key *k, const struct conf *c)
+static char *value_text(const struct conf_key *k, const void *base)
 {
 	char *text = NULL;
 	size_t len;
@@ -33,7 +33,7 @@ static char *value_text(const struct conf_key *k, const struct conf *c)
 
 	if (!to)
 		return NULL;
-	k->shape->print(k, c, to, 0);
+	k->shape->print(k, base, to, 0);
 	bool is_whole = !ferror(to);
 
 	if (fclose(to) == 0 && is_whole)
@@ -43,7 +43,7 @@ static char *value_text(const struct conf_key *k, const struct conf *c)
 }
 
 /* Values that print the same are the same. If memory runs out, the cautious answer is that they differ. */
-static bool differs(const struct conf_key *k, const struct conf *old, const struct conf *new)
+static bool differs(const struct conf_key *k, const void *old, const void *new)
 {
 	char *a = value_text(k, old), *b = value_text(k, new);
 	bool is_same = a && b && strcmp(a, b) == 0;
@@ -54,11 +54,14 @@ static bool differs(const struct conf_key *k, const struct conf *old, const stru
 }
 
 /* The first key of a table that differs and needs a restart, or NULL; a mapping's keys are asked one by one. */
-static const char *change_in(const struct conf_keys *keys, const struct conf *old, const struct conf *new)
+static const char *change_in(const struct conf_keys *keys, const void *old, const void *new)
 {
 	for (unsigned i = 0; i < keys->len; i++) {
 		const struct conf_key *k = &keys->rows[i];
-		const char *inner = k->shape == &shape_mapping ? change_in(k->of, old, new) : NULL;
+		const char *inner =
+			k->shape == &shape_mapping
+				? change_in(k->of, (const uint8_t *)old + k->at, (const uint8_t *)new + k->at)
+				: NULL;
 
 		if (inner)
 			return inner;

@@ -15,6 +15,7 @@ struct conf_reading {
 	struct conf_errors *warnings;
 	unsigned faults;	  /* found in this reading */
 	bool is_nomem;		  /* memory ran out; the outcome is -ENOMEM whatever else was found */
+	bool is_inheriting;	  /* keys that are left out stay as they are: their defaults are others' */
 	bool is_default;	  /* reading the built-in text of a key that the file leaves out */
 	unsigned default_line;	  /* line that stands for it */
 	char path[CONF_PATH_MAX]; /* of the key being read */

@@ -6,6 +6,7 @@
 #include "conf/domains.h"
 #include "conf/pool.h"
 #include "conf/reading.h"
+#include "conf/relay.h"
 #include "conf/siit.h"
 #include "conf/upstream.h"
 
@@ -143,6 +144,8 @@ int conf_resolve_with(struct conf *c, const struct conf_host *h, struct conf_err
 		resolve_upstream(&v);
 		resolve_hosts(&v);
 	}
+	if (trial.has_relay)
+		relay_resolve(&v.r, h->resolv_text);
 	int outcome = reading_outcome(&v.r);
 
 	if (trial.locals != c->locals)

@@ -475,13 +475,13 @@ const struct conf_shape shape_list = { "a list", read_list, print_list };
 static void read_mapping(
 	struct conf_reading *r, const struct conf_key *k, const struct conf_node *n, void *base)
 {
-	mapping_read(r, k->of, n, base);
+	mapping_read(r, k->of, n, place(base, k->at));
 }
 
 static void print_mapping(const struct conf_key *k, const void *base, FILE *to, unsigned indent)
 {
 	fputc('\n', to);
-	mapping_print(k->of, base, to, indent + 2);
+	mapping_print(k->of, place_const(base, k->at), to, indent + 2);
 }
 
 const struct conf_shape shape_mapping = { "a mapping", read_mapping, print_mapping };

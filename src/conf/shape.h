@@ -36,7 +36,7 @@ extern const struct conf_shape shape_duration;	/* nsec; of: the standard that de
 extern const struct conf_shape shape_item;	/* of: struct conf_item */
 extern const struct conf_shape shape_list;	/* array and its length (unsigned); of: struct conf_item */
 extern const struct conf_shape shape_words;	/* unsigned mask; of: struct conf_choices */
-extern const struct conf_shape shape_mapping;	/* of: struct conf_keys with the same base */
+extern const struct conf_shape shape_mapping;	/* of: struct conf_keys, whose base is at @at */
 extern const struct conf_shape shape_pool;	/* nat64.pool */
 extern const struct conf_shape shape_statics;	/* nat64.static */
 extern const struct conf_shape shape_mappings;	/* siit.mappings */

@@ -115,7 +115,8 @@ void suggest_section(struct conf_reading *r, const struct conf_node *n)
 		reading_fault(r, n->key_line, "the section is not known, did you mean %s?", best);
 	else
 		reading_fault(r, n->key_line,
-			"the section is not known, the sections are nat64, siit, dns64, dns46, clat, control "
+			"the section is not known, the sections are nat64, siit, dns64, dns46, clat, relay, "
+			"control "
 			"and "
 			"log");
 }

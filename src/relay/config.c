@@ -152,7 +152,7 @@ static void route_fini(struct relay_route *r)
 	free(r->to);
 }
 
-static void service_fini(struct relay_service *s)
+void relay_service_fini(struct relay_service *s)
 {
 	for (unsigned i = 0; i < s->routes_len; i++)
 		route_fini(&s->routes[i]);
@@ -171,7 +171,7 @@ static void service_fini(struct relay_service *s)
 void relay_config_fini(struct relay_config *c)
 {
 	for (unsigned i = 0; i < c->services_len; i++)
-		service_fini(&c->services[i]);
+		relay_service_fini(&c->services[i]);
 	free(c->services);
 	free(c->translation);
 	*c = (struct relay_config){ .services = NULL };

@@ -187,6 +187,9 @@ struct relay_file {
  */
 bool relay_config_file_at(struct relay_config *c, unsigned number, struct relay_file *ret);
 
+/** relay_service_fini() - free the lists of one service; a zeroed struct is fine */
+void relay_service_fini(struct relay_service *s);
+
 /** relay_config_fini() - free the lists; a zeroed struct is fine */
 void relay_config_fini(struct relay_config *c);
 

@@ -265,6 +265,96 @@ static inline bool same_clat(const struct conf_clat *a, const struct conf_clat *
 	       a->resolvers_len == b->resolvers_len && a->allow_non_global == b->allow_non_global;
 }
 
+static inline bool same_clients(
+	const struct prefix *a, unsigned a_len, const struct prefix *b, unsigned b_len)
+{
+	for (unsigned i = 0; a_len == b_len && i < a_len; i++)
+		if (!same_client(&a[i], &b[i]))
+			return false;
+	return a_len == b_len;
+}
+
+static inline bool same_destinations(const struct relay_destinations *a, const struct relay_destinations *b)
+{
+	for (unsigned i = 0; a->ports_len == b->ports_len && i < a->ports_len; i++)
+		if (a->ports[i].first != b->ports[i].first || a->ports[i].last != b->ports[i].last)
+			return false;
+	return a->ports_len == b->ports_len && same_clients(a->allow, a->allow_len, b->allow, b->allow_len) &&
+	       same_clients(a->deny, a->deny_len, b->deny, b->deny_len);
+}
+
+static inline bool same_targets(
+	const struct relay_target *a, unsigned a_len, const struct relay_target *b, unsigned b_len)
+{
+	for (unsigned i = 0; a_len == b_len && i < a_len; i++)
+		if (strcmp(a[i].host, b[i].host) != 0 || !same_endpoint(&a[i].at, &b[i].at))
+			return false;
+	return a_len == b_len;
+}
+
+static inline bool same_health(const struct relay_health *a, const struct relay_health *b)
+{
+	return a->interval == b->interval && a->timeout == b->timeout && a->fall == b->fall &&
+	       a->rise == b->rise && strcmp(a->path, b->path) == 0;
+}
+
+static inline bool same_timeouts(const struct relay_timeouts *a, const struct relay_timeouts *b)
+{
+	return a->connect == b->connect && a->idle == b->idle && a->head == b->head &&
+	       a->keep_alive == b->keep_alive && a->drain == b->drain && a->udp == b->udp;
+}
+
+static inline bool same_route(const struct relay_route *a, const struct relay_route *b)
+{
+	return strcmp(a->host, b->host) == 0 && same_targets(a->to, a->to_len, b->to, b->to_len) &&
+	       a->tls == b->tls && strcmp(a->certificate, b->certificate) == 0 &&
+	       strcmp(a->key, b->key) == 0 && a->to_tls == b->to_tls && a->balance == b->balance &&
+	       same_health(&a->health, &b->health);
+}
+
+static inline bool same_service(const struct relay_service *a, const struct relay_service *b)
+{
+	if (a->listen_len != b->listen_len || a->routes_len != b->routes_len)
+		return false;
+	for (unsigned i = 0; i < a->listen_len; i++)
+		if (!same_endpoint(&a->listen[i], &b->listen[i]))
+			return false;
+	for (unsigned i = 0; i < a->routes_len; i++)
+		if (!same_route(&a->routes[i], &b->routes[i]))
+			return false;
+	return a->type == b->type && strcmp(a->name, b->name) == 0 &&
+	       same_clients(a->clients, a->clients_len, b->clients, b->clients_len) &&
+	       same_destinations(&a->destinations, &b->destinations) && a->family == b->family &&
+	       same_timeouts(&a->timeouts, &b->timeouts) && a->proxy_head == b->proxy_head &&
+	       same_clients(a->trusted, a->trusted_len, b->trusted, b->trusted_len) &&
+	       a->has_client_prefix == b->has_client_prefix &&
+	       (!a->has_client_prefix || same_prefix6(a->client_prefix, b->client_prefix)) &&
+	       strcmp(a->users, b->users) == 0 && same_targets(a->to, a->to_len, b->to, b->to_len) &&
+	       a->balance == b->balance && same_health(&a->health, &b->health) &&
+	       strcmp(a->proxy, b->proxy) == 0 && strcmp(a->literal_zone, b->literal_zone) == 0;
+}
+
+static inline bool same_relay(const struct conf *a, const struct conf *b)
+{
+	const struct relay_config *x = &a->relay, *y = &b->relay;
+
+	if (x->resolvers_len != y->resolvers_len || x->services_len != y->services_len ||
+		x->translation_len != y->translation_len)
+		return false;
+	for (unsigned i = 0; i < x->resolvers_len; i++)
+		if (!same_endpoint(&x->resolvers[i], &y->resolvers[i]))
+			return false;
+	for (unsigned i = 0; i < x->translation_len; i++)
+		if (!same_prefix6(x->translation[i], y->translation[i]))
+			return false;
+	for (unsigned i = 0; i < x->services_len; i++)
+		if (!same_service(&x->services[i], &y->services[i]))
+			return false;
+	return x->threads == y->threads && x->connections == y->connections &&
+	       x->connections_per_client == y->connections_per_client &&
+	       same_service(&a->relay_standard, &b->relay_standard);
+}
+
 static inline bool same_conf(const struct conf *a, const struct conf *b)
 {
 	if (a->has_nat64 != b->has_nat64 || a->has_siit != b->has_siit || a->has_dns64 != b->has_dns64 ||
@@ -276,6 +366,8 @@ static inline bool same_conf(const struct conf *a, const struct conf *b)
 	if (a->has_nat64 && !same_nat64(a, b))
 		return false;
 	if (a->has_dns64 && !same_dns64(&a->dns64, &b->dns64))
+		return false;
+	if (a->has_relay != b->has_relay || (a->has_relay && !same_relay(a, b)))
 		return false;
 	if (a->has_clat && !same_clat(&a->clat, &b->clat))
 		return false;

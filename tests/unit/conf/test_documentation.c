@@ -5,6 +5,7 @@
 #include "conf/domains.h"
 #include "conf/file.h"
 #include "conf/key.h"
+#include "conf/relay.h"
 #include "conf/serving.h"
 #include "harness.h"
 
@@ -16,7 +17,9 @@ static const struct conf_keys *const tables[] = { &conf_nat64_keys, &conf_pool_k
 	&conf_view_keys, &conf_clat_keys, &conf_clat_lan_keys, &conf_control_keys, &conf_log_keys,
 	&conf_bindings_keys, &conf_dns64_tls_keys, &conf_dns64_https_keys, &conf_dns64_per_client_keys,
 	&conf_dns64_forward_keys, &conf_dns64_local_keys, &conf_dns64_block_keys, &conf_dns64_stale_keys,
-	&conf_queries_keys, &conf_dns46_keys };
+	&conf_queries_keys, &conf_dns46_keys, &conf_relay_keys, &conf_relay_destination_keys,
+	&conf_relay_timeout_keys, &conf_relay_health_keys, &conf_relay_service_keys, &conf_relay_route_keys,
+	&conf_relay_tls_keys };
 
 static char *read_document(const char *path)
 {

@@ -57,14 +57,14 @@ static void check_case(const struct fault_case *f)
 
 static const struct fault_case section_cases[] = {
 	{ "empty file", "",
-		"f.yaml:1: file: there is nothing to do, write a section nat64:, siit: or dns64: (or start "
-		"without a file for the defaults)" },
+		"f.yaml:1: file: there is nothing to do, write a section nat64:, siit:, dns64: or relay: (or "
+		"start without a file for the defaults)" },
 	{ "only a comment", "# nothing\n",
-		"f.yaml:1: file: there is nothing to do, write a section nat64:, siit: or dns64: (or start "
-		"without a file for the defaults)" },
+		"f.yaml:1: file: there is nothing to do, write a section nat64:, siit:, dns64: or relay: (or "
+		"start without a file for the defaults)" },
 	{ "neither nat64 nor dns64", "log:\n  level: info\n",
-		"f.yaml:1: file: there is nothing to do, write a section nat64:, siit: or dns64: (or start "
-		"without a file for the defaults)" },
+		"f.yaml:1: file: there is nothing to do, write a section nat64:, siit:, dns64: or relay: (or "
+		"start without a file for the defaults)" },
 	{ "a list", "- nat64\n",
 		"f.yaml:1: file: the file is no mapping, write sections such as nat64: and dns64:" },
 	{ "a word", "nat64\n",
@@ -73,15 +73,15 @@ static const struct fault_case section_cases[] = {
 		"f.yaml:2: clat: one host cannot be a NAT64 and the client of one, remove the section nat64 "
 		"or the "
 		"section clat" },
-	{ "relay", "nat64:\nrelay: {}\n",
-		"f.yaml:2: relay: the layer 7 relays come in a later version, remove the section" },
-	{ "only a later section", "relay:\n",
-		"f.yaml:1: relay: the layer 7 relays come in a later version, remove the section" },
+	{ "relay without services", "nat64:\nrelay: {}\n",
+		"f.yaml:2: relay.services: the key is missing, write services: and a list of { type, listen, "
+		"... "
+		"}" },
 	{ "near section", "nat64:\ndns65:\n",
 		"f.yaml:2: dns65: the section is not known, did you mean dns64?" },
 	{ "far section", "nat64:\nrouting:\n",
 		"f.yaml:2: routing: the section is not known, the sections are nat64, siit, dns64, dns46, "
-		"clat, control and log" },
+		"clat, relay, control and log" },
 	{ "key at the outermost level", "nat64:\nlisten: [\"[::]:53\"]\n",
 		"f.yaml:2: listen: a key stands where a section belongs, indent it under dns64:" },
 	{ "section twice", "nat64:\ndns64:\nnat64:\n",

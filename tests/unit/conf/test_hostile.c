@@ -92,14 +92,37 @@ TEST(what_is_not_yaml_has_an_error_with_its_line)
 	}
 }
 
-/* The documentation's example is the longest valid file there is. */
-TEST(every_truncation_of_the_example_is_taken_or_refused)
+/* The documentation's example is the longest valid file there is; the relays, which are half of it, stand for themselves. */
+enum part { PART_RELAY, PART_REST };
+
+static char *read_part(enum part part, size_t *ret_len)
 {
 	char *text;
 	size_t len;
-	unsigned taken = 0, refused = 0;
 
 	REQUIRE(file_read(DOCS_DIR "/isthmus.example.yaml", 65536, &text, &len) == 0);
+	char *relay = strstr(text, "\nrelay:"), *control = strstr(text, "\ncontrol:");
+
+	REQUIRE(relay && control && relay < control);
+	if (part == PART_RELAY)
+		len = (size_t)(control - relay);
+	else
+		len -= (size_t)(control - relay);
+	if (part == PART_RELAY)
+		bytes_move(text, relay, len);
+	else
+		bytes_move(relay, control, len - (size_t)(relay - text));
+	text[len] = '\0';
+	*ret_len = len;
+	return text;
+}
+
+static void check_truncations(enum part part, unsigned least)
+{
+	size_t len;
+	char *text = read_part(part, &len);
+	unsigned taken = 0, refused = 0;
+
 	for (size_t n = 0; n <= len; n++) {
 		struct conf_errors e;
 		int r = parse(text, n, &e);
@@ -110,18 +133,27 @@ TEST(every_truncation_of_the_example_is_taken_or_refused)
 		refused += r < 0;
 		conf_errors_fini(&e);
 	}
-	CHECK(taken > 100 && refused > 100);
+	CHECK(taken > least && refused > 100);
 	free(text);
 }
 
-/* Each byte of the example replaced: no crash, and faults are whole lines. */
-TEST(every_changed_byte_of_the_example_is_taken_or_refused)
+TEST(every_truncation_of_the_example_is_taken_or_refused)
+{
+	check_truncations(PART_REST, 100);
+}
+
+TEST(every_truncation_of_the_example_of_relays_is_taken_or_refused)
+{
+	check_truncations(PART_RELAY, 20);
+}
+
+/* Each byte replaced: no crash, and faults are whole lines. */
+static void check_changed_bytes(enum part part)
 {
 	static const char changes[] = "\0\t\n:[]{}&*!-\xff\xc3\"'0";
-	char *text;
 	size_t len;
+	char *text = read_part(part, &len);
 
-	REQUIRE(file_read(DOCS_DIR "/isthmus.example.yaml", 65536, &text, &len) == 0);
 	for (size_t n = 0; n < len; n++) {
 		struct conf_errors e;
 		char kept = text[n];
@@ -136,6 +168,16 @@ TEST(every_changed_byte_of_the_example_is_taken_or_refused)
 		text[n] = kept;
 	}
 	free(text);
+}
+
+TEST(every_changed_byte_of_the_example_is_taken_or_refused)
+{
+	check_changed_bytes(PART_REST);
+}
+
+TEST(every_changed_byte_of_the_example_of_relays_is_taken_or_refused)
+{
+	check_changed_bytes(PART_RELAY);
 }
 
 static void check_repeated(const char *head, const char *piece, size_t bytes)

@@ -54,6 +54,14 @@ static const struct {
 	  "dns64: { allow: [::1, ::2], prefixes: [2001:db8::/96] }\n",
 		0 },
 	{ "nat64: { workers: 7, subscribr: 1 }\nrelay:\n", -EINVAL },
+	{ "relay:\n  allow: [::1, ::2]\n  destinations: { allow: [::3], deny: [10.0.0.0/8], ports: [80, 443] "
+	  "}\n"
+	  "  services:\n"
+	  "  - { type: socks5, listen: \"[::]:1080\", allow: 192.0.2.0/24, users: u }\n"
+	  "  - { type: transparent, listen: \"[::]:8080\", destinations: { ports: [] } }\n"
+	  "  - type: http-reverse\n    listen: \"[::]:80\"\n    accept-proxy-protocol: 10.0.0.7\n"
+	  "    routes: [{ host: a, to: \"b:1\" }, { host: \"*\", to: [\"c:1\", \"10.0.0.1:1\"] }]\n",
+		0 },
 };
 
 static void fail_each(const char *text, int outcome)
