@@ -8,6 +8,7 @@ const struct service_ops *service_ops_of(enum relay_type type)
 		[RELAY_HTTP_REVERSE] = &http_reverse_service,
 		[RELAY_TCP] = &tcp_service,
 		[RELAY_UDP] = &udp_service,
+		[RELAY_SOCKS5] = &socks5_service,
 	};
 
 	ASSERT(type < RELAY_TYPE_COUNT);

@@ -5,6 +5,7 @@
 #include "relay/service.h"
 
 extern const struct service_ops http_reverse_service;
+extern const struct service_ops socks5_service;
 extern const struct service_ops tcp_service;
 extern const struct service_ops udp_service;
 
