@@ -143,8 +143,9 @@ struct dns_interface {
  *	pairs		of packets translated without state: by both addresses, in both directions
  *
  * Each is an array of sets of FLOW_WAYS slots, as many sets as the map has elements, a power of two; the hash of the key
- * names the set. A slot counts if its sequence is even before it was read and the same afterwards, and its epoch is that of the
- * head. A slot is a line of 64 bytes, so a packet costs one line where the first slot is the right one.
+ * names the set, and in which order its slots are filled and looked at (flow_way()). A slot counts if its sequence is even before
+ * it was read and the same afterwards, and its epoch is that of the head. A slot is a line of 64 bytes, so a packet costs one line
+ * where the first slot is the right one: of a half-full table's flows four fifths.
  *
  * Writing a slot: sequence odd, the rest, sequence even again (the next number). Ending one: epoch 0, in the same way. What
  * passed while it ended is in its numbers only after every program that may have read it has ended: FLOW_GRACE_MS.
@@ -152,7 +153,7 @@ struct dns_interface {
  * Ports are in network order here, unlike above: they are compared and copied, never counted.
  */
 #define FLOW_LAYOUT                                                                                          \
-	1 /* of the maps; another number whenever they, or what is in them, change their meaning */
+	2 /* of the maps; another number whenever they, or what is in them, change their meaning */
 #define FLOW_PRIORITY 6145 /* of the tc filter, where the kernel has no links for tc; before STEER_PRIORITY */
 #define FLOW_HANDLE 1
 #define FLOW_WAYS 4
@@ -167,6 +168,9 @@ enum flow_flag {
 };
 
 /*
+ * What the programs note of a slot they write as one word, for "exit" counts only as long as "seen" is young enough
+ * (flow_host.exits_since): sum_addrs, exit and seen lie in one word of eight bytes.
+ *
  * Sums are changes as RFC 1624 eqn. 3 takes them: the new words plus the complements of the old ones, folded to 16 bits, in the
  * byte order in which checksums lie in packets. So they are what bpf_l4_csum_replace(skb, at, 0, sum, flags) wants: the field
  * becomes ~(~field + sum). Of ICMP two things are not in them, since they differ by packet: the length in the IPv6
@@ -187,8 +191,8 @@ struct flow64_slot {
 	__be16 out_port;
 	__be32 out;
 	__u16 sum_addrs; /* of both addresses; of ICMP: IPv6 addresses and next header 58 out (in flows46: in), no IPv4 */
-	__u16 sum_ports; /* of ICMP the identifier */
 	/* written by the programs */
+	__u16 exit;  /* which of the programs' exits its packets take; 0: not known */
 	__u32 seen;  /* milliseconds of CLOCK_MONOTONIC, modulo 2^32; 0: no packet yet */
 	__u64 pkts;  /* segments of a train count one by one */
 	__u64 bytes; /* of the IPv6 packets; a train has one header */
@@ -209,8 +213,8 @@ struct flow46_slot {
 	__be16 in_port;
 	__u8 in[16];
 	__u16 sum_addrs;
-	__u16 sum_ports;
 	/* written by the programs */
+	__u16 exit;
 	__u32 seen;
 	__u64 pkts;
 	__u64 bytes; /* of the IPv4 packets */
@@ -281,7 +285,13 @@ struct flow_host {
 	__u32 mode;	  /* enum flow_mode */
 	__u32 processors; /* elements of the tallies */
 	__u32 layout;	  /* FLOW_LAYOUT of whoever made the maps, for who finds them pinned */
+	/*
+	 * Milliseconds as in a slot's "seen". The exits of flows that were seen later count; raised at any change of routes, and
+	 * every FLOW_HEARD_MS / 2 at least, or the programs take it that nobody hears of changes.
+	 */
+	__u32 exits_since;
 };
+#define FLOW_HEARD_MS 12000
 
 /* Why a packet that may be the translator's goes up to it. */
 enum flow_up {
@@ -334,6 +344,12 @@ static inline __u64 flow_hash(const __u64 key[2], const __u64 *words, __u32 len)
 	}
 	h *= key[0];
 	return h ^ h >> 32;
+}
+
+/* The @i-th way of a set to try. Neighbours in memory are tried one after the other: some processors fetch two lines at once. */
+static inline __u32 flow_way(__u64 hash, __u32 i)
+{
+	return ((__u32)(hash >> 62) ^ i) & (FLOW_WAYS - 1);
 }
 
 /*

@@ -166,24 +166,22 @@ enum way {
 };
 
 static __always_inline enum way way_find(struct __sk_buff *skb, __u32 l3, const struct packet *p,
-	const struct change *c, const struct flow_host *at, __u32 now, struct bpf_fib_lookup *fib,
-	int *ret_up)
+	struct change *c, const struct flow_host *at, __u32 now, struct bpf_fib_lookup *fib, int *ret_up)
 {
 	enum way otherwise = at->device ? WAY_ROUTE : WAY_UP;
-	struct route *known = route_place(c);
+	__u32 since = exits_since(at, now);
 
 	*ret_up = FLOW_UP_ROUTE;
 	if (at->mode == FLOW_MODE_ROUTE)
 		return otherwise;
-	if (l3 && known && route_recall(known, p, c, now, fib))
+	if (l3 && way_recall(p, c, now, since, fib))
 		return WAY_OUT;
 	fib_fill(fib, p, c, at->device ? at->device : skb->ingress_ifindex);
 	switch (bpf_fib_lookup(skb, fib, sizeof(*fib), 0)) {
 	case BPF_FIB_LKUP_RET_SUCCESS:
 		if (l3 == 0 || neighbour_is_due(fib, now))
 			return WAY_NEIGHBOUR;
-		if (known)
-			route_keep(known, p, c, now, fib);
+		way_keep(p, c, now, since, fib);
 		return WAY_OUT;
 	case BPF_FIB_LKUP_RET_NO_NEIGH:
 		return WAY_NEIGHBOUR;
@@ -351,22 +349,22 @@ static __always_inline int takes_frames(__u32 interface)
 }
 
 /* Whether the packet can go straight out of an interface; fills the look-up that says so. */
-static __always_inline int has_way(struct xdp_md *ctx, const struct packet *p, const struct change *c,
-	__u32 now, struct bpf_fib_lookup *fib)
+static __always_inline int has_way(
+	struct xdp_md *ctx, const struct packet *p, struct change *c, __u32 now, struct bpf_fib_lookup *fib)
 {
 	const struct flow_host *at = host_get();
-	struct route *known = route_place(c);
+	__u32 since;
 
 	if (!at || at->mode != FLOW_MODE_REDIRECT)
 		return 0;
-	if (known && route_recall(known, p, c, now, fib))
+	since = exits_since(at, now);
+	if (way_recall(p, c, now, since, fib))
 		return takes_frames(fib->ifindex);
 	fib_fill(fib, p, c, at->device ? at->device : ctx->ingress_ifindex);
 	if (bpf_fib_lookup(ctx, fib, sizeof(*fib), 0) != BPF_FIB_LKUP_RET_SUCCESS ||
 		!takes_frames(fib->ifindex) || neighbour_is_due(fib, now))
 		return 0;
-	if (known)
-		route_keep(known, p, c, now, fib);
+	way_keep(p, c, now, since, fib);
 	return 1;
 }
 

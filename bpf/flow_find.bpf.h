@@ -10,11 +10,6 @@
 
 #define NS_PER_MS 1000000
 
-/* Numbers of slots over all tables, each of which has fewer than 2^28 sets. */
-enum table { TABLE_64, TABLE_46, TABLE_PAIRS };
-#define SLOT_SET_SHIFT 4
-#define SLOT(table, set, way) ((set) << SLOT_SET_SHIFT | (table)*FLOW_WAYS | (way))
-
 /* Numbers of sets less 1, as the maps have elements; set before loading, as those are. */
 const volatile __u32 flows64_mask = 0;
 const volatile __u32 flows46_mask = 0;
@@ -60,6 +55,19 @@ struct {
 	__type(value, struct flow_tallies);
 } tallies SEC(".maps");
 
+/* What the programs write into a flow's slot in one store. */
+union note {
+	struct {
+		__u16 sum_addrs, exit;
+		__u32 seen;
+	};
+	__u64 word;
+};
+
+_Static_assert(__builtin_offsetof(struct flow64_slot, sum_addrs) % 8 == 0 &&
+		       __builtin_offsetof(struct flow46_slot, sum_addrs) % 8 == 0,
+	"a note is a word");
+
 /* What becomes of a packet, and where that is written down. */
 struct change {
 	__u32 is_6; /* the result is IPv6; else IPv4 */
@@ -74,7 +82,9 @@ struct change {
 	struct flow64_slot *slot64;
 	struct flow46_slot *slot46;
 	struct flow_pair *pair;
-	__u32 slot, sequence; /* what the slot is called in struct route; of a hairpin not used */
+	__u32 slot, sequence; /* of a pair: what the slot is called in struct route */
+	union note was;	      /* of the flow's slot; of a hairpin's two, the second */
+	__u16 exit;	      /* that the packet takes; 0: none that others share */
 	__u8 is_answer;	      /* a SYN, which the slot is to note */
 };
 
@@ -148,6 +158,17 @@ struct key46 {
 	__u8 proto;
 };
 
+static __always_inline union note note_of(const __u16 *sum_addrs)
+{
+	return (union note){ .word = *(const volatile __u64 *)sum_addrs };
+}
+
+/* What a sum grows by if one port becomes another; of ICMP they are identifiers (RFC 1624 eqn. 3). */
+static __always_inline __u32 sum_of_port(__be16 from, __be16 to)
+{
+	return (__u32)(__u16)~from + to;
+}
+
 static __always_inline int find64(
 	const struct flow_head *h, const struct packet *p, struct change *c, __u16 *ret_flags)
 {
@@ -155,12 +176,13 @@ static __always_inline int find64(
 	__u64 hash = flow64_hash_of(h->key, p->addrs6, front, flow64_kind(p->proto, p->prefix));
 	__u32 at = (__u32)hash & flows64_mask;
 	struct flow64_set *set = bpf_map_lookup_elem(&flows64, &at);
-	__u32 way, before = 0;
+	__u32 i, way = 0, before = 0;
 	struct flow64_slot *s;
 
 	if (!set)
 		return 0;
-	for (way = 0; way < FLOW_WAYS; way++) {
+	for (i = 0; i < FLOW_WAYS; i++) {
+		way = flow_way(hash, i);
 		s = &set->way[way];
 		before = slot_begin(&s->sequence);
 		if (*(const __u64 *)s->in == p->addrs6[0] && *(const __u64 *)(s->in + 8) == p->addrs6[1] &&
@@ -168,18 +190,17 @@ static __always_inline int find64(
 			s->epoch == h->epoch)
 			break;
 	}
-	if (way == FLOW_WAYS)
+	if (i == FLOW_WAYS)
 		return 0;
 	barrier_var(way); /* or all that follows is made four times */
 	s = &set->way[way & (FLOW_WAYS - 1)];
 	*ret_flags = s->flags;
+	c->was = note_of(&s->sum_addrs);
 	c->src4 = s->out;
 	c->sport = s->out_port;
-	c->sum_pseudo = s->sum_addrs;
-	c->sum_rest = s->sum_ports;
+	c->sum_pseudo = c->was.sum_addrs;
+	c->sum_rest = sum_of_port(p->sport, c->sport);
 	c->slot64 = s;
-	c->slot = SLOT(TABLE_64, at, way);
-	c->sequence = before;
 	return slot_is_same(&s->sequence, before);
 }
 
@@ -187,15 +208,17 @@ static __always_inline int find64(
 static __always_inline int find46(const struct flow_head *h, const struct key46 *key, struct change *c,
 	__u8 *ret_prefix, __u16 *ret_flags)
 {
-	__u32 at = (__u32)flow46_hash_of(h->key, key->addrs, key->ports, key->proto) & flows46_mask;
+	__u64 hash = flow46_hash_of(h->key, key->addrs, key->ports, key->proto);
+	__u32 at = (__u32)hash & flows46_mask;
 	struct flow46_set *set = bpf_map_lookup_elem(&flows46, &at);
 	__u32 sum_pseudo = c->slot64 ? c->sum_pseudo : 0, sum_rest = c->slot64 ? c->sum_rest : 0;
-	__u32 way, before = 0;
+	__u32 i, way = 0, before = 0;
 	struct flow46_slot *s;
 
 	if (!set)
 		return 0;
-	for (way = 0; way < FLOW_WAYS; way++) {
+	for (i = 0; i < FLOW_WAYS; i++) {
+		way = flow_way(hash, i);
 		s = &set->way[way];
 		before = slot_begin(&s->sequence);
 		if (*(const __u64 *)&s->remote == key->addrs &&
@@ -203,20 +226,19 @@ static __always_inline int find46(const struct flow_head *h, const struct key46 
 			s->epoch == h->epoch)
 			break;
 	}
-	if (way == FLOW_WAYS)
+	if (i == FLOW_WAYS)
 		return 0;
 	barrier_var(way);
 	s = &set->way[way & (FLOW_WAYS - 1)];
+	c->was = note_of(&s->sum_addrs);
 	c->dst6[0] = *(const __u64 *)s->in;
 	c->dst6[1] = *(const __u64 *)(s->in + 8);
 	c->dport = s->in_port;
-	c->sum_pseudo = sum_pseudo + s->sum_addrs;
-	c->sum_rest = sum_rest + s->sum_ports;
+	c->sum_pseudo = sum_pseudo + c->was.sum_addrs;
+	c->sum_rest = sum_rest + sum_of_port(s->out_port, c->dport);
 	*ret_prefix = s->prefix;
 	*ret_flags = s->flags;
 	c->slot46 = s;
-	c->slot = SLOT(TABLE_46, at, way);
-	c->sequence = before;
 	return slot_is_same(&s->sequence, before) && *ret_prefix < FLOW_PREFIXES_MAX;
 }
 
@@ -366,18 +388,19 @@ static __always_inline int find_pair(
 	__u64 hash = is_6 ? flow_pair_hash6(h->key, p->addrs6) : flow_pair_hash4(h->key, p->src4, p->dst4);
 	__u32 at = (__u32)hash & pairs_mask;
 	struct flow_pair_set *set = bpf_map_lookup_elem(&pairs, &at);
-	__u32 way, before = 0;
+	__u32 i, way = 0, before = 0;
 	struct flow_pair *s;
 
 	if (!set)
 		return 0;
-	for (way = 0; way < FLOW_WAYS; way++) {
+	for (i = 0; i < FLOW_WAYS; i++) {
+		way = flow_way(hash, i);
 		s = &set->way[way];
 		before = slot_begin(&s->sequence);
 		if (is_pair(s, p, is_6) && s->epoch == h->epoch)
 			break;
 	}
-	if (way == FLOW_WAYS)
+	if (i == FLOW_WAYS)
 		return 0;
 	barrier_var(way);
 	s = &set->way[way & (FLOW_WAYS - 1)];
@@ -389,7 +412,7 @@ static __always_inline int find_pair(
 	}
 	c->sum_pseudo = s->sum_addrs;
 	c->pair = s;
-	c->slot = SLOT(TABLE_PAIRS, at, way);
+	c->slot = at * FLOW_WAYS + way;
 	c->sequence = before;
 	return slot_is_same(&s->sequence, before);
 }
@@ -443,6 +466,17 @@ static __always_inline void slot_see(__u32 *seen, __u32 now)
 		*seen = now;
 }
 
+/* The same with the exit that the packet takes; two processors never leave the one's exit with the other's time. */
+static __always_inline void slot_note(__u16 *sum_addrs, const struct change *c, __u32 now)
+{
+	union note note = note_of(sum_addrs), before = note;
+
+	note.exit = c->exit;
+	note.seen = now;
+	if (note.word != before.word)
+		*(volatile __u64 *)sum_addrs = note.word;
+}
+
 /* Milliseconds of CLOCK_MONOTONIC, never 0. */
 static __always_inline __u32 now_ms(void)
 {
@@ -474,7 +508,10 @@ static __always_inline void count(const struct packet *p, const struct change *c
 	}
 	if (c->slot64) {
 		slot_count(&c->slot64->pkts, &c->slot64->bytes, p->segs, p->len);
-		slot_see(&c->slot64->seen, now);
+		if (c->slot46)
+			slot_see(&c->slot64->seen, now);
+		else
+			slot_note(&c->slot64->sum_addrs, c, now);
 		t->pkts[FLOW_64][kind] += p->segs;
 		t->bytes[FLOW_64][kind] += p->len;
 		t->trains[FLOW_64] += is_train;
@@ -483,7 +520,7 @@ static __always_inline void count(const struct packet *p, const struct change *c
 		__u32 len = c->slot64 ? p->len - (IP6_BYTES - IP4_BYTES) : p->len;
 
 		slot_count(&c->slot46->pkts, &c->slot46->bytes, p->segs, len);
-		slot_see(&c->slot46->seen, now);
+		slot_note(&c->slot46->sum_addrs, c, now);
 		t->pkts[FLOW_46][kind] += p->segs;
 		t->bytes[FLOW_46][kind] += len;
 		t->trains[FLOW_46] += is_train;

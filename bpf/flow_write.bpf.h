@@ -11,8 +11,12 @@
 #define FAMILY4 2 /* AF_INET and AF_INET6, whose header is not for programs */
 #define FAMILY6 10
 #define DF_FROM 1261 /* bytes of IPv4 packet, see header4_flags() of src/xlat/header.h */
+#define EXITS 32768  /* what the slots' 16 bits can name, at most */
+#define EXIT_TRIES 4
+#define EXIT_MS 100	/* after that a look-up must say again that there is still this exit */
+#define UNHEARD_MS 128	/* a power of two: how late changes are seen if nobody hears of them */
+#define CLOCK_LAG_MS 64 /* how far the coarse clock may be behind the supervisor's */
 #define ROUTES 16384
-#define ROUTES_WAY_SHIFT 12
 #define ROUTE_MS 100
 #define NEIGHBOURS 1024
 #define NEIGHBOUR_MS 1000
@@ -163,15 +167,139 @@ static __always_inline void fib_fill(
 }
 
 /*
- * What the last look-up for a flow said. The look-up is half of what a packet costs, and a flow's packets all go the same way;
- * so it is made again only ROUTE_MS later: that is how late a change of the routing table is seen. One table for each processor,
- * indexed by the number of the slot.
+ * Where packets leave: what a look-up gives. The look-up is more than half of what a packet costs, and a million flows have few
+ * next hops. So flows share exits; the slot of a flow names the one that its last packet took. It counts as long as
+ *
+ *	- the flow was seen after the last change of routes or rules that the supervisor has heard of (flow_host.exits_since),
+ *	- and some look-up, for whatever flow, has said in the last EXIT_MS that this exit is there: that the neighbour has this
+ *	  MAC address, the interface is up and has this MTU.
+ *
+ * A look-up is for one value of the type of service, too. If nobody hears of changes, for the gateway was killed, flows look
+ * up their exit every UNHEARD_MS.
+ *
+ * Life of an exit: it is taken for another one only if no flow that names it counts any more, and no program that has read it
+ * runs: FLOW_GRACE_MS.
+ */
+struct flow_exit {
+	struct bpf_spin_lock lock; /* of writers */
+	__u32 sequence;		   /* odd while somebody writes */
+	__u32 at;		   /* when a look-up last said so, as now_ms(); 0: never */
+	__u32 ifindex;
+	__u16 mtu;
+	__u8 tos, unused;
+	__u8 dmac[6], smac[6];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, EXITS);
+	__type(key, __u32);
+	__type(value, struct flow_exit);
+} exits SEC(".maps");
+
+/* Exits of flows that were last seen then, or before, count no more. It never goes back. */
+static __always_inline __u32 exits_since(const struct flow_host *at, __u32 now)
+{
+	__u32 since = *(const volatile __u32 *)&at->exits_since;
+
+	return now - since + CLOCK_LAG_MS < FLOW_HEARD_MS + CLOCK_LAG_MS ? since : now & ~(UNHEARD_MS - 1);
+}
+
+/* Of the type of service routes look at all but the two bits of RFC 3168. */
+static __always_inline __u8 exit_tos(const struct packet *p)
+{
+	return p->tos & 0xfc;
+}
+
+/* Fills in what send_out() wants; 1 if it was known. */
+static __always_inline int exit_recall(
+	const struct packet *p, struct change *c, __u32 now, __u32 since, struct bpf_fib_lookup *fib)
+{
+	__u32 at = c->was.exit, before;
+	const struct flow_exit *e = bpf_map_lookup_elem(&exits, &at);
+
+	if (!e || at == 0 || (__s32)(c->was.seen - since) <= 0)
+		return 0;
+	before = slot_begin(&e->sequence);
+	if (now - e->at >= EXIT_MS || e->tos != exit_tos(p) ||
+		p->seg_len + (c->is_6 ? IP6_BYTES : IP4_BYTES) > e->mtu)
+		return 0;
+	fib->ifindex = e->ifindex;
+	mac_copy(fib->dmac, e->dmac);
+	mac_copy(fib->smac, e->smac);
+	if (!slot_is_same(&e->sequence, before))
+		return 0;
+	c->exit = (__u16)at;
+	return 1;
+}
+
+static __always_inline __u64 mac_word(const __u8 *mac)
+{
+	return (__u64) * (const __u16 *)mac << 32 | (__u64) * (const __u16 *)(mac + 2) << 16 |
+	       *(const __u16 *)(mac + 4);
+}
+
+static __always_inline int exit_is(const struct flow_exit *e, const struct bpf_fib_lookup *fib, __u8 tos)
+{
+	return e->ifindex == fib->ifindex && e->mtu == fib->mtu_result && e->tos == tos &&
+	       mac_word(e->dmac) == mac_word(fib->dmac) && mac_word(e->smac) == mac_word(fib->smac);
+}
+
+/* Says that there is this exit now, if it is the one that was looked up or may become that. */
+static __always_inline int exit_take(
+	struct flow_exit *e, const struct bpf_fib_lookup *fib, __u8 tos, __u32 now, __u32 since)
+{
+	int is_taken = 1;
+
+	bpf_spin_lock(&e->lock);
+	if (exit_is(e, fib, tos)) {
+		e->at = now;
+	} else if (e->at == 0 || (__s32)(since - e->at) > EXIT_MS + FLOW_GRACE_MS) {
+		*(volatile __u32 *)&e->sequence |= 1;
+		order_reads();
+		e->ifindex = fib->ifindex;
+		e->mtu = fib->mtu_result;
+		e->tos = tos;
+		mac_copy(e->dmac, fib->dmac);
+		mac_copy(e->smac, fib->smac);
+		e->at = now;
+		order_reads();
+		*(volatile __u32 *)&e->sequence += 1;
+	} else {
+		is_taken = 0;
+	}
+	bpf_spin_unlock(&e->lock);
+	return is_taken;
+}
+
+/* The flow takes the exit that a look-up has given. Without room among the exits it looks it up for each packet. */
+static __always_inline void exit_keep(
+	const struct packet *p, struct change *c, __u32 now, __u32 since, const struct bpf_fib_lookup *fib)
+{
+	__u8 tos = exit_tos(p);
+	__u64 who = mac_word(fib->dmac) ^ (__u64)fib->ifindex << 48 ^ (__u64)tos << 40 ^ fib->mtu_result;
+	__u32 first = (__u32)(who * 0x9e3779b97f4a7c15 >> 40);
+
+	for (__u32 i = 0; i < EXIT_TRIES; i++) {
+		__u32 at = first + i & (EXITS - 1);
+		struct flow_exit *e = at ? bpf_map_lookup_elem(&exits, &at) : 0;
+
+		if (e && exit_take(e, fib, tos, now, since)) {
+			c->exit = (__u16)at;
+			return;
+		}
+	}
+}
+
+/*
+ * What the last look-up for a packet without state said, whose route may differ by its ports. It is made again only ROUTE_MS
+ * later. One table for each processor, indexed by the number of the slot.
  */
 struct route {
-	__u32 slot, sequence; /* which flow; 0, 0: none */
+	__u32 slot, sequence; /* which pair; 0, 0: none */
 	__u32 at;	      /* as now_ms() */
 	__u32 ifindex;
-	__u32 ports; /* of the result; without state they differ by packet */
+	__u32 ports; /* of the result */
 	__u16 mtu;
 	__u8 tos, proto;
 	__u8 dmac[6], smac[6];
@@ -192,13 +320,8 @@ static __always_inline __u32 ports_of(const struct change *c)
 /* Where the route of this change is, or is to be. */
 static __always_inline struct route *route_place(const struct change *c)
 {
-	__u32 way = c->slot & (FLOW_WAYS - 1), table = c->slot >> 2 & 3;
-	__u32 at = c->slot >> SLOT_SET_SHIFT << 1 ^ (table & 1) ^
-		   way << ROUTES_WAY_SHIFT; /* most are in way 0 */
+	__u32 at = (c->slot ^ ports_of(c) ^ ports_of(c) >> 16) & (ROUTES - 1);
 
-	if (table == TABLE_PAIRS)
-		at ^= ports_of(c) ^ ports_of(c) >> 16;
-	at &= ROUTES - 1;
 	return bpf_map_lookup_elem(&routes, &at);
 }
 
@@ -208,7 +331,7 @@ static __always_inline int route_recall(const struct route *r, const struct pack
 {
 	if (r->slot != c->slot || r->sequence != c->sequence || now - r->at >= ROUTE_MS || r->tos != p->tos ||
 		r->proto != c->proto || r->ports != ports_of(c) ||
-		p->seg_len + (c->is_6 ? IP6_BYTES : IP4_BYTES) > r->mtu || (c->slot64 && c->slot46))
+		p->seg_len + (c->is_6 ? IP6_BYTES : IP4_BYTES) > r->mtu)
 		return 0;
 	fib->ifindex = r->ifindex;
 	mac_copy(fib->dmac, r->dmac);
@@ -235,6 +358,32 @@ static __always_inline void route_keep(struct route *r, const struct packet *p, 
 	*(volatile __u32 *)&r->sequence = c->sequence;
 }
 
+/* What is known of the way out, from the packets before this one. */
+static __always_inline int way_recall(
+	const struct packet *p, struct change *c, __u32 now, __u32 since, struct bpf_fib_lookup *fib)
+{
+	const struct route *r;
+
+	if (!c->pair)
+		return exit_recall(p, c, now, since, fib);
+	r = route_place(c);
+	return r && route_recall(r, p, c, now, fib);
+}
+
+static __always_inline void way_keep(
+	const struct packet *p, struct change *c, __u32 now, __u32 since, const struct bpf_fib_lookup *fib)
+{
+	struct route *r;
+
+	if (!c->pair) {
+		exit_keep(p, c, now, since, fib);
+		return;
+	}
+	r = route_place(c);
+	if (r)
+		route_keep(r, p, c, now, fib);
+}
+
 /* A neighbour that packets were sent to past the kernel's own bookkeeping. */
 struct neighbour {
 	__u64 who; /* MAC address and interface */
@@ -256,8 +405,7 @@ struct {
  */
 static __always_inline int neighbour_is_due(const struct bpf_fib_lookup *fib, __u32 now)
 {
-	__u64 who = (__u64) * (const __u16 *)fib->dmac << 32 |
-		    (__u64) * (const __u16 *)(fib->dmac + 2) << 16 | *(const __u16 *)(fib->dmac + 4);
+	__u64 who = mac_word(fib->dmac);
 	__u32 at = ((__u32)who ^ (__u32)(who >> 24) ^ fib->ifindex) & (NEIGHBOURS - 1);
 	struct neighbour *n = bpf_map_lookup_elem(&neighbours, &at);
 

@@ -5,7 +5,8 @@
  * and after the XDP program of the resolver, which has the first right to an interface. The translator gets descriptors of the tables.
  *
  * What changes is followed: interfaces by netlink, nftables by its own news; legacy iptables and what drivers say of XDP tell
- * nobody, so all is looked at anew every LOOK_PERIOD.
+ * nobody, so all is looked at anew every LOOK_PERIOD. Of any change of routes and interfaces the programs are told at once, but not
+ * more often than every EXITS_PAUSE: every flow looks up its way then.
  *
  * Whatever cannot be had costs speed only. One line in the log and in `isthmus status` says what, and the gateway goes on.
  *
@@ -32,6 +33,9 @@
 #define LOOK_SHARE 20 /* changes come in swarms: after a look, so many times as long as it took is waited, */
 #define LOOK_PAUSE_MAX (1 * NSEC) /* but no longer */
 #define LOOK_PERIOD (5 * NSEC)
+#define EXITS_PAUSE (100 * MSEC)
+
+_Static_assert(LOOK_PERIOD < FLOWPATH_RENEW, "a look says that we listen");
 
 _Static_assert(
 	FLOWPATH_NAMED_MAX >= CONF_FASTPATH_INTERFACES_MAX && FLOWPATH_TAKEN_MAX >= DNS64_INTERFACES_MAX,
@@ -43,12 +47,13 @@ struct flowpath_follow {
 	struct supervisor *s;
 	struct flowpath *path;
 	int news[NEWS_COUNT]; /* netlink sockets */
-	struct loop_watch *watches[NEWS_COUNT], *timer;
+	struct loop_watch *watches[NEWS_COUNT], *timer, *exits_timer;
 	struct flowpath_interface *seen; /* what the log has been told; owned */
 	unsigned seen_len;
 	struct flowpath_status told;
 	bool is_faulty; /* the last look was incomplete */
 	nsec next;	/* there should be no look before */
+	nsec exits_next; /* the same of telling the programs that routes have changed */
 };
 
 /* --- what the configuration asks for --- */
@@ -220,11 +225,31 @@ static void look_soon(struct flowpath_follow *f)
 	loop_timer_set(f->timer, now < f->next ? f->next - now : LOOK_SOON);
 }
 
+/* If it cannot be told, the next look tries it again, and says so. */
+static void on_exits(void *ctx)
+{
+	struct flowpath_follow *f = ctx;
+
+	(void)!flowpath_exits_renew(f->path);
+	f->exits_next = clock_now() + EXITS_PAUSE;
+}
+
+static void exits_soon(struct flowpath_follow *f)
+{
+	nsec now = clock_now();
+
+	if (now >= f->exits_next)
+		on_exits(f);
+	else
+		loop_timer_set(f->exits_timer, f->exits_next - now);
+}
+
 static void on_links(void *ctx, unsigned ready)
 {
 	struct flowpath_follow *f = ctx;
 
 	netlink_watch_drain(f->news[NEWS_LINKS]);
+	exits_soon(f);
 	look_soon(f);
 }
 
@@ -245,12 +270,14 @@ static void on_policies(void *ctx, unsigned ready)
 	look_soon(f);
 }
 
-/* Of the many changes of routes few are of interest. */
+/* Every change moves packets; of more interest are few. */
 static void on_routes(void *ctx, unsigned ready)
 {
 	struct flowpath_follow *f = ctx;
+	bool is_of_mtu = netlink_news_of_mtu(f->news[NEWS_ROUTES]);
 
-	if (!netlink_news_of_mtu(f->news[NEWS_ROUTES]))
+	exits_soon(f);
+	if (!is_of_mtu)
 		return;
 	flowpath_routes_changed(f->path);
 	look_soon(f);
@@ -278,6 +305,7 @@ static void follow_free(struct flowpath_follow *f)
 			close(f->news[i]);
 	}
 	loop_unwatch(f->timer);
+	loop_unwatch(f->exits_timer);
 	flowpath_close(f->path);
 	free(f->seen);
 	free(f);
@@ -291,6 +319,8 @@ static int watch_news(struct flowpath_follow *f)
 		[NEWS_POLICIES] = on_policies };
 	int err = loop_watch_timer(f->s->loop, on_look, f, &f->timer);
 
+	if (err == 0)
+		err = loop_watch_timer(f->s->loop, on_exits, f, &f->exits_timer);
 	for (unsigned i = 0; i < NEWS_COUNT && err == 0; i++) {
 		if (f->news[i] >= 0)
 			err = loop_watch_fd(f->s->loop, f->news[i], LOOP_READ, fns[i], f, &f->watches[i]);

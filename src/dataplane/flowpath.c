@@ -10,6 +10,7 @@
  *	flowpath_seat.c		the programs at one interface: links, or filters
  *	flowpath_pins.c		maps and links in a bpffs
  *	flowpath_way.c		whether packets are redirected or routed
+ *	flowpath_host.c		what the programs are told of the host
  *	firewall.c		whether the host has rules for forwarded packets
  *
  * A seat is an interface that is up and can bring packets to be translated. flowpath_look() compares what is there with what is
@@ -452,20 +453,18 @@ static int look_interfaces(struct flowpath *f)
 
 static int host_write(struct flowpath *f)
 {
-	uint32_t zero = 0;
-	const struct flow_host host = {
+	f->host = (struct flow_host){
 		.device = if_nametoindex(f->device),
 		.mode = f->status.is_route ? FLOW_MODE_ROUTE : FLOW_MODE_REDIRECT,
 		.processors = f->processors,
 		.layout = FLOW_LAYOUT,
 	};
+	return flowpath_host_write(bpf_map__fd(f->bpf->maps.host), &f->host);
+}
 
-	if (bytes_equal(&host, &f->host, sizeof(host)))
-		return 0;
-	if (bpf_map_update_elem(bpf_map__fd(f->bpf->maps.host), &zero, &host, BPF_ANY) < 0)
-		return -errno;
-	f->host = host;
-	return 0;
+int flowpath_exits_renew(struct flowpath *f)
+{
+	return flowpath_host_write(bpf_map__fd(f->bpf->maps.host), &f->host);
 }
 
 /* What the programs need to know comes first. */

@@ -7,6 +7,7 @@
 #ifndef ISTHMUS_DATAPLANE_FLOWPATH_H
 #define ISTHMUS_DATAPLANE_FLOWPATH_H
 
+#include "base/clock.h"
 #include "dataplane/fault.h"
 #include "dataplane/firewall.h"
 #include "dataplane/journal.h"
@@ -18,6 +19,7 @@
 #define FLOWPATH_NAMED_MAX 32
 #define FLOWPATH_TAKEN_MAX 16
 #define FLOWPATH_REASON 320
+#define FLOWPATH_RENEW (6 * NSEC) /* see flowpath_exits_renew() */
 #define FLOWPATH_BPFFS "/sys/fs/bpf"
 
 enum flowpath_wanted { FLOWPATH_NOWHERE, FLOWPATH_AUTO, FLOWPATH_TC, FLOWPATH_XDP };
@@ -102,6 +104,14 @@ void flowpath_change(struct flowpath *f, const struct flowpath_wish *wish);
 /** flowpath_rules_changed(), flowpath_routes_changed() - the next look is to read them again */
 void flowpath_rules_changed(struct flowpath *f);
 void flowpath_routes_changed(struct flowpath *f);
+
+/**
+ * flowpath_exits_renew() - routes, rules or interfaces have changed: every flow is to look its way up anew; 0 or -errno
+ *
+ * flowpath_look() does it too. Unless one of both is called every FLOWPATH_RENEW, the programs take it that nobody listens, and
+ * look up ways more often.
+ */
+MUST_CHECK int flowpath_exits_renew(struct flowpath *f);
 
 /** flowpath_look() - look at interfaces and rules, and do what they ask; 0 or -errno, with the rest done */
 MUST_CHECK int flowpath_look(struct flowpath *f);

@@ -2,6 +2,7 @@
 #ifndef ISTHMUS_DATAPLANE_FLOWPATH_PARTS_H
 #define ISTHMUS_DATAPLANE_FLOWPATH_PARTS_H
 
+#include "abi.h"
 #include "dataplane/flowpath.h"
 
 struct flow_bpf;
@@ -28,6 +29,17 @@ bool flowpath_is_bare(const struct link *l);
  */
 enum flowpath_mode flowpath_choose(const struct flowpath_wish *w, const struct flowpath_facts *all,
 	unsigned len, unsigned i, char ret_why[static FLOWPATH_REASON]);
+
+/* --- flowpath_host.c --- */
+
+/**
+ * flowpath_host_write() - tell the programs what the host is like
+ * @map:	descriptor of their map
+ * @h:		all but exits_since, which is set: what was looked up before counts no more
+ *
+ * Return: 0 or -errno.
+ */
+MUST_CHECK int flowpath_host_write(int map, struct flow_host *h);
 
 /* --- flowpath_way.c --- */
 

@@ -1,7 +1,7 @@
 /*
  * flowpath_pins.c - what outlives the process: maps and links in a bpffs
  *
- *	/sys/fs/bpf/isthmus/DEVICE-NAMESPACE/flows64, flows46, pairs, head, host, tallies, interfaces
+ *	/sys/fs/bpf/isthmus/DEVICE-NAMESPACE/flows64, flows46, pairs, head, host, tallies, interfaces, exits
  *	/sys/fs/bpf/isthmus/DEVICE-NAMESPACE/tc-INDEX, xdp-INDEX
  *
  * NAMESPACE is the number of the network namespace, since one bpffs may be seen from several. An interface is known by its
@@ -25,13 +25,13 @@
 #include <unistd.h>
 
 #define PARENT FLOWPATH_BPFFS "/isthmus"
-#define MAPS 7
+#define MAPS 8
 #define PATH_ROOM 448 /* directory, and the longest name that a file can have */
 
 static void maps_of(const struct flow_bpf *b, struct bpf_map *ret[static MAPS])
 {
 	struct bpf_map *const maps[MAPS] = { b->maps.flows64, b->maps.flows46, b->maps.pairs, b->maps.head,
-		b->maps.host, b->maps.tallies, b->maps.interfaces };
+		b->maps.host, b->maps.tallies, b->maps.interfaces, b->maps.exits };
 
 	for (unsigned i = 0; i < MAPS; i++)
 		ret[i] = maps[i];

@@ -138,7 +138,7 @@ MUST_CHECK int netlink_proxy6_has(struct netlink *n, unsigned index, struct addr
 /** netlink_watch() - a socket that becomes readable when interfaces, addresses or IPv6 routes change; or -errno */
 MUST_CHECK int netlink_watch(void);
 
-/** netlink_watch_links() and so on - the same for interfaces, for routes, for nftables, for IPsec policies */
+/** netlink_watch_links() and so on - the same for interfaces, for routes with their rules and next hops, for nftables, for IPsec policies */
 MUST_CHECK int netlink_watch_links(void);
 MUST_CHECK int netlink_watch_policies(void);
 MUST_CHECK int netlink_watch_routes(void);

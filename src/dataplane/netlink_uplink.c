@@ -84,6 +84,8 @@ int netlink_default_link4(struct netlink *n, const struct default_link4 *want)
 
 /* --- news --- */
 
+#define GROUP(number) (1u << ((number)-1)) /* one of the first 32 */
+
 static int news_socket(int bus, unsigned groups)
 {
 	struct sockaddr_nl here = { .nl_family = AF_NETLINK, .nl_groups = groups };
@@ -113,7 +115,8 @@ int netlink_watch_links(void)
 
 int netlink_watch_routes(void)
 {
-	return news_socket(NETLINK_ROUTE, RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE);
+	return news_socket(NETLINK_ROUTE, RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | RTMGRP_IPV4_RULE |
+						  GROUP(RTNLGRP_IPV6_RULE) | GROUP(RTNLGRP_NEXTHOP));
 }
 
 int netlink_watch_policies(void)

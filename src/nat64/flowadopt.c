@@ -139,8 +139,7 @@ static bool says_the_same(
 	flow_slots_of(f->n, e, state_binding(f->n->state, e->binding), (uint16_t)f->epoch, &want64, &want46);
 	return s->epoch == want64.epoch && lasting(s->flags) == lasting(want64.flags) &&
 	       s->prefix == want64.prefix && s->sum_addrs == want64.sum_addrs &&
-	       s->sum_ports == want64.sum_ports && t->sum_addrs == want46.sum_addrs &&
-	       t->sum_ports == want46.sum_ports;
+	       t->sum_addrs == want46.sum_addrs;
 }
 
 static bool own(struct flowcache *f, uint32_t session, uint32_t slot64, uint32_t slot46)
@@ -277,10 +276,9 @@ static bool slot_is_right(const struct flowcache *f, uint32_t id)
 	       flow46_hash(f->maps->head->key, &have46) == flow46_hash(f->maps->head->key, &want46) &&
 	       have64.epoch == want64.epoch && have64.out == want64.out &&
 	       have64.out_port == want64.out_port && have64.sum_addrs == want64.sum_addrs &&
-	       have64.sum_ports == want64.sum_ports && lasting(have64.flags) == lasting(want64.flags) &&
+	       lasting(have64.flags) == lasting(want64.flags) &&
 	       bytes_equal(have46.in, want46.in, sizeof(have46.in)) && have46.epoch == want46.epoch &&
-	       have46.in_port == want46.in_port && have46.sum_addrs == want46.sum_addrs &&
-	       have46.sum_ports == want46.sum_ports;
+	       have46.in_port == want46.in_port && have46.sum_addrs == want46.sum_addrs;
 }
 
 static bool is_owned(const struct flowcache *f, uint32_t id)

@@ -62,7 +62,7 @@ void flow_slots_of(const struct nat64 *n, const struct session *e, const struct 
 	struct flow64_slot *ret64, struct flow46_slot *ret46)
 {
 	struct addr6 remote6 = embed_addr(n->cfg.prefixes[b->prefix], e->remote);
-	struct change addrs = addresses_change(e, b, remote6), ports = change_of(b->in_port, b->out_port);
+	struct change addrs = addresses_change(e, b, remote6);
 	bool is_echo = b->proto == PROTO_ICMP;
 	struct flow64_slot s = {
 		.epoch = epoch,
@@ -76,7 +76,6 @@ void flow_slots_of(const struct nat64 *n, const struct session *e, const struct 
 		.out_port = wire16(b->out_port),
 		.out = wire32(b->out),
 		.sum_addrs = addrs.there,
-		.sum_ports = ports.there,
 	};
 	struct flow46_slot t = {
 		.epoch = epoch,
@@ -89,7 +88,6 @@ void flow_slots_of(const struct nat64 *n, const struct session *e, const struct 
 		.prefix = s.prefix,
 		.in_port = s.sport,
 		.sum_addrs = addrs.back,
-		.sum_ports = ports.back,
 	};
 
 	addr6_put(s.in, b->in);

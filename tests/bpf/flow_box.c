@@ -118,7 +118,6 @@ struct flow64_slot *box_enter64(struct box *b, const struct ends *e)
 	memcpy(&s.out, e->src4, 4);
 	memcpy(&s.out_port, e->sport4, 2);
 	s.sum_addrs = sum_of(addresses4(e), addresses6(e));
-	s.sum_ports = sum_of(slow_sum(e->sport4, 2), slow_sum(e->sport6, 2));
 	struct flow64_set *set = &b->flows64[flow64_hash(b->head->key, &s) & (SETS - 1)];
 
 	for (unsigned i = 0; i < FLOW_WAYS; i++)
@@ -140,7 +139,6 @@ struct flow46_slot *box_enter46(struct box *b, const struct ends *e)
 	memcpy(s.in, e->dst6, 16);
 	memcpy(&s.in_port, e->dport6, 2);
 	s.sum_addrs = sum_of(addresses6(e), addresses4(e));
-	s.sum_ports = sum_of(slow_sum(e->dport6, 2), slow_sum(e->dport4, 2));
 	struct flow46_set *set = &b->flows46[flow46_hash(b->head->key, &s) & (SETS - 1)];
 
 	for (unsigned i = 0; i < FLOW_WAYS; i++)

@@ -225,6 +225,12 @@ static inline uint16_t flowmodel_sum(const struct pkt *before, uint16_t addrs, u
 	return field == 0 && v->kind == L4_UDP ? UINT16_MAX : field; /* RFC 768 */
 }
 
+/* What a sum grows by if one port, as it lies in a slot, becomes another. */
+static inline uint16_t flowmodel_port_sum(uint16_t from, uint16_t to)
+{
+	return csum_fold((csum)(uint16_t)~from + to);
+}
+
 static inline uint32_t flowmodel_ms(nsec now)
 {
 	return (uint32_t)(now / MSEC);
@@ -244,7 +250,8 @@ static inline bool flowmodel_64(struct flowmodel *m, struct pkt *p, const struct
 	before.data = bytes;
 	bytes_copy(bytes, p->data, p->len);
 	REQUIRE(xlat_64(p, &to, 0) == DROP_NONE);
-	CHECK_INT(flowmodel_sum(&before, s->sum_addrs, s->sum_ports), flowmodel_field(p));
+	CHECK_INT(flowmodel_sum(&before, s->sum_addrs, flowmodel_port_sum(s->sport, s->out_port)),
+		flowmodel_field(p));
 	return true;
 }
 
@@ -263,7 +270,8 @@ static inline bool flowmodel_46(struct flowmodel *m, struct pkt *p, const struct
 	before.data = bytes;
 	bytes_copy(bytes, p->data, p->len);
 	REQUIRE(xlat_46(p, &to) == DROP_NONE);
-	CHECK_INT(flowmodel_sum(&before, s->sum_addrs, s->sum_ports), flowmodel_field(p));
+	CHECK_INT(flowmodel_sum(&before, s->sum_addrs, flowmodel_port_sum(s->out_port, s->in_port)),
+		flowmodel_field(p));
 	return true;
 }
 

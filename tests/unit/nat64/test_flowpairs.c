@@ -187,8 +187,20 @@ TEST(a_full_set_takes_a_pair_when_another_was_idle)
 	fast_free(f);
 }
 
+/* Which ways of the one set count, as bits. */
+static unsigned ways_taken(struct fast f)
+{
+	unsigned taken = 0;
+
+	for (unsigned way = 0; way < FLOW_WAYS; way++)
+		taken |= (f.m->maps.pairs[0].way[way].epoch != 0 ? 1u : 0u) << way;
+	return taken;
+}
+
 TEST(a_slot_waits_for_the_grace_before_it_is_another_pairs)
 {
+	static const char *const hosts[] = { "2001:db8:cccc::1", "2001:db8:cccc::2", "2001:db8:cccc::3",
+		"2001:db8:cccc::4" };
 	struct bench *b = siit_config();
 
 	set_mappings(b, figure1, ARRAY_LEN(figure1));
@@ -196,18 +208,21 @@ TEST(a_slot_waits_for_the_grace_before_it_is_another_pairs)
 	struct nat64_out to = { .send = capture, .ctx = b };
 
 	(void)packets_until_entered(f, HOST_A, PEER_SEEN, 20);
+	unsigned first = ways_taken(f), all = (1u << FLOW_WAYS) - 1;
+
+	CHECK(first != 0);
 	CHECK_INT(nat64_update(b->n, &b->cfg), 0);
 	(void)nat64_tick(b->n, b->now, &to); /* ends it */
-	CHECK_INT(f.m->maps.pairs[0].way[0].epoch, 0);
+	CHECK_INT(ways_taken(f), 0);
 	b->now += FLOW_GRACE_MS * MSEC;
 	(void)nat64_tick(b->n, b->now, &to);
-	(void)packets_until_entered(f, HOST_B, PEER_SEEN, 20);
-	CHECK_INT(f.m->maps.pairs[0].way[0].epoch, 0);
-	CHECK(f.m->maps.pairs[0].way[1].epoch != 0);
+	for (unsigned i = 0; i < ARRAY_LEN(hosts); i++)
+		(void)packets_until_entered(f, hosts[i], PEER_SEEN, 20);
+	CHECK_INT(ways_taken(f), all & ~first);
 	b->now += 2 * MSEC;
 	(void)nat64_tick(b->n, b->now, &to);
-	(void)packets_until_entered(f, "2001:db8:cccc::1", PEER_SEEN, 20);
-	CHECK(f.m->maps.pairs[0].way[0].epoch != 0);
+	(void)packets_until_entered(f, hosts[FLOW_WAYS - 1], PEER_SEEN, 100);
+	CHECK_INT(ways_taken(f), all);
 	CHECK(nat64_validate(b->n));
 	fast_free(f);
 }

@@ -163,6 +163,22 @@ TEST(milliseconds_of_a_slot_become_a_time)
 		CHECK_INT(flow_seen_at(cases[i].seen, cases[i].now), cases[i].want);
 }
 
+TEST(places_of_a_set_are_taken_in_the_order_of_the_hash)
+{
+	static const unsigned order[][FLOW_WAYS] = { { 0, 1, 2, 3 }, { 1, 0, 3, 2 }, { 2, 3, 0, 1 },
+		{ 3, 2, 1, 0 } };
+
+	for (uint64_t begin = 0; begin < ARRAY_LEN(order); begin++) {
+		struct flowmodel *m = flowmodel_new(SETS, 0);
+		struct flow_table *t = &m->maps.claims->table[FLOW_KIND_64];
+
+		for (unsigned i = 0; i < FLOW_WAYS; i++)
+			CHECK_INT(flow_table_claim(t, begin << 62 | 5, flow_owner(1, i)),
+				FLOW_WAYS * (5 % SETS) + order[begin][i]);
+		flowmodel_free(m);
+	}
+}
+
 TEST(a_full_set_has_no_slot_and_another_has)
 {
 	struct flowmodel *m = flowmodel_new(SETS, 0);
