@@ -40,8 +40,8 @@ struct http_request {
 	struct relay_target
 		to; /* what the client named: by absolute form, CONNECT or Host; of a request of HTTP/1.0 to
 					 a reverse proxy without Host: host "" and an unspecified address */
-	bool is_connect, is_tls;       /* is_tls: the client came over TLS */
-	bool is_own;		       /* of HTTP_ROLE_FORWARD: origin form, so it is for the proxy itself */
+	bool is_connect, is_tls; /* is_tls: the client came over TLS */
+	bool is_own;		 /* of HTTP_ROLE_FORWARD: origin form, so it is for the proxy itself */
 	const struct ssl_ctx_st *
 		context; /* tls_context_of() the client's connection: which certificate it was shown; NULL: none */
 	struct endpoint client, local; /* as in struct arrival */
@@ -55,7 +55,9 @@ struct http_way {
 	struct ssl_ctx_st
 		*tls;	      /* TLS to the target, with a context of tls_client_context_new(); NULL: none */
 	const char *tls_name; /* what its certificate must be for; copied */
-	void *target;	      /* the service's own; given back in ended() */
+	const char *
+		literal_zone; /* links to IPv4 literals in HTML become names below it (http_rewrite.h); NULL: they stay */
+	void *target; /* the service's own; given back in ended() */
 };
 
 /* How an exchange, or one try of it, ended. */

@@ -76,7 +76,8 @@ enum turn { TURN_ON, TURN_MORE, TURN_DATA, TURN_END, TURN_MALFORMED };
 
 static enum turn take_line(struct http_body *b, const char *at, size_t len, struct http_piece *ret)
 {
-	const char *lf = memchr(at, '\n', len < HTTP_CHUNK_LINE_MAX ? len : HTTP_CHUNK_LINE_MAX);
+	const char *lf =
+		len > 0 ? memchr(at, '\n', len < HTTP_CHUNK_LINE_MAX ? len : HTTP_CHUNK_LINE_MAX) : NULL;
 
 	if (!lf)
 		return len < HTTP_CHUNK_LINE_MAX ? TURN_MORE : TURN_MALFORMED;

@@ -61,6 +61,9 @@ static inline struct relay_config config_of(const struct box *b)
 	s.clients_len = 2;
 	s.to = list_of(&(struct relay_target){ .at = b->to }, sizeof(*s.to));
 	s.to_len = 1;
+	if (b->service.destinations.allow_len > 0)
+		s.destinations.allow = list_of(
+			&(struct prefix){ .is4 = true, .p4 = { { 0x7f000000 }, 8 } }, sizeof(struct prefix));
 	if (b->service.trusted_len > 0)
 		s.trusted = list_of(&(struct prefix){ .is4 = false }, sizeof(struct prefix));
 	return (struct relay_config){ .connections = 100,
