@@ -70,15 +70,23 @@ static int set_options(int fd, enum dial_kind kind, const struct endpoint *to)
 	return 0;
 }
 
+int dial_socket_bind_free(int fd)
+{
+	int one = 1;
+
+	return setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &one, sizeof(one)) < 0 ? -errno : 0;
+}
+
 /* The port is chosen by connect(), which can use one for many destinations (IP_BIND_ADDRESS_NO_PORT). */
 static int bind_to(int fd, const struct endpoint *from)
 {
 	union sockaddr_any a;
 	socklen_t len = sockaddr_put(&a, from);
-	int one = 1;
+	int one = 1, err = dial_socket_bind_free(fd);
 
-	if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one)) < 0 ||
-		setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &one, sizeof(one)) < 0)
+	if (err < 0)
+		return err;
+	if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one)) < 0)
 		return -errno;
 	return bind(fd, &a.sa, len) < 0 ? -errno : 0;
 }

@@ -10,6 +10,9 @@ enum dial_fault dial_socket_fault(int err);
 /** dial_socket_judge() - DIAL_OK, or why an address may not be dialled; @access as in struct dial_plan */
 enum dial_fault dial_socket_judge(struct own *own, const struct access *access, const struct endpoint *at);
 
+/** dial_socket_bind_free() - let an IPv6 socket be bound to an address that is not this host's; 0, -errno */
+MUST_CHECK int dial_socket_bind_free(int fd);
+
 /**
  * dial_socket_open() - begin to connect
  * @from:	address to bind to, which need not be this host's (IPV6_FREEBIND); NULL: the kernel chooses

@@ -7,6 +7,7 @@ const struct service_ops *service_ops_of(enum relay_type type)
 	static const struct service_ops *const all[RELAY_TYPE_COUNT] = {
 		[RELAY_HTTP_REVERSE] = &http_reverse_service,
 		[RELAY_TCP] = &tcp_service,
+		[RELAY_SOCKS5] = &socks5_service,
 		[RELAY_HTTP_FORWARD] = &http_forward_service,
 		[RELAY_UDP] = &udp_service,
 	};
