@@ -11,7 +11,7 @@
  * Life of a dial:
  *
  *	ask both families --> hold: only the family without the head start has answered (s3: at most RESOLUTION_DELAY)
- *	  --> attempt --> next attempt: as soon as one has failed, else after ATTEMPT_DELAY (s5), the families by turns (s4)
+ *	  --> attempt --> next attempt: when one has failed, else after ATTEMPT_DELAY (s5), the families by turns (s4)
  *	  --> done: one is connected | all have failed and no answer is open | the time is over
  *
  * Every address is judged twice: as it came, before anything is sent to it, and as the peer of a connected socket
@@ -45,6 +45,7 @@
 #define RESOLUTION_DELAY (50 * MSEC)   /* RFC 8305 s8 */
 #define ATTEMPT_DELAY (250 * MSEC)     /* RFC 8305 s8 */
 #define ATTEMPT_DELAY_MIN (100 * MSEC) /* RFC 8305 s8 */
+#define ATTEMPT_GAP (10 * MSEC)	       /* RFC 8305 s5: not less, even after a failure */
 #define DIAL_ADDRESSES_MAX 8	       /* of one family */
 #define ATTEMPTS_MAX (2 * DIAL_ADDRESSES_MAX)
 
@@ -78,6 +79,7 @@ struct dial {
 	nsec deadline;	       /* for everything */
 	nsec hold;	       /* until then the other family waits; 0: nobody does */
 	nsec next;	       /* when the next attempt may begin */
+	nsec sent;	       /* when the last one that sent anything has begun; 0: none has */
 	enum dial_fault fault; /* the one that says most of what was met */
 	struct endpoint peer;  /* tried last */
 };
@@ -336,7 +338,7 @@ static void attempt_fail(struct attempt *a, enum dial_fault fault)
 	attempt_close(a);
 	a->fault = fault;
 	note_fault(d, fault);
-	d->next = 0; /* RFC 8305 s5: nothing to wait for */
+	d->next = d->sent > 0 ? d->sent + ATTEMPT_GAP : 0; /* there is nothing else to wait for */
 }
 
 /* A socket has got somewhere, or nowhere. */
@@ -372,6 +374,7 @@ static void attempt_begin(struct dial *d, const struct endpoint *to)
 		attempt_fail(a, dial_socket_fault(-err));
 		return;
 	}
+	d->sent = now;
 	d->next = now + (is_failing(d, family_of(to), now) ? ATTEMPT_DELAY_MIN : ATTEMPT_DELAY);
 }
 

@@ -383,6 +383,21 @@ TEST(what_failed_most_is_told_when_nothing_works)
 	test_row(NULL);
 }
 
+/* RFC 8305 s5: even when there is nothing else to wait for */
+TEST(an_attempt_that_is_refused_is_followed_after_10_ms)
+{
+	struct peer p;
+	struct box b;
+
+	peer_init(&p, REFUSING, ALIVE);
+	box_init(&b);
+	dial(&b, "both.example", p.port, RELAY_FAMILY_ANY);
+	check_reached(&b, true);
+	CHECK(b.took >= 10 * MSEC && b.took < 100 * MSEC);
+	box_fini(&b);
+	peer_fini(&p);
+}
+
 TEST(two_families_that_fail_are_tried_sooner_one_after_the_other)
 {
 	struct peer p;
