@@ -3,7 +3,7 @@
  *
  * Life of a @struct_socks5_client:
  *
- *	GREETING --> LOGIN (if a password is asked) --> REQUEST --CONNECT--> DIALLING --> RELAYING (pump.h)
+ *	GREETING --> LOGIN (JUDGED by users.h) --> REQUEST --CONNECT--> DIALLING --> RELAYING (pump.h)
  *	    |           |                                  |                    |
  *	    |           |                                  +--UDP ASSOCIATE--> ASSOCIATED (socks5_udp.h) until it hangs up
  *	    +-----------+------ refused -------------------+--------------------+--> LINGERING: the reply is sent, and what
@@ -24,6 +24,7 @@
 #include "relay/services.h"
 #include "relay/socks5_udp.h"
 #include "relay/socks5_wire.h"
+#include "relay/users.h"
 
 #include "base/bytes.h"
 #include "net/sockaddr.h"
@@ -36,9 +37,10 @@
 
 #define LINGER_TIME (2 * NSEC) /* RFC 1928 s6: at most 10 s until the connection ends */
 
-enum stage { GREETING, LOGIN, REQUEST, DIALLING, RELAYING, ASSOCIATED, LINGERING };
+enum stage { GREETING, LOGIN, REQUEST, JUDGED, DIALLING, RELAYING, ASSOCIATED, LINGERING };
 
 struct socks5 {
+	struct users *users;		      /* NULL: nobody is asked for a password */
 	uint8_t scratch[ASSOCIATION_SCRATCH]; /* of all associations, between two events */
 };
 
@@ -52,6 +54,7 @@ struct socks5_client {
 	struct dial *dial;
 	struct pump *pump;
 	struct association *association;
+	struct users_question *question; /* of JUDGED */
 };
 
 /* --- the end --- */
@@ -65,6 +68,7 @@ static void give_buffer(struct socks5_client *c)
 
 static void client_free(struct socks5_client *c)
 {
+	users_forget(c->question);
 	dial_cancel(c->dial);
 	pump_cancel(c->pump);
 	association_free(c->association);
@@ -321,7 +325,7 @@ static bool take_greeting(struct socks5_client *c)
 	}
 	consume(c, g.len);
 	enum socks5_method m = method_for(c, &g);
-	uint8_t answer[2] = { 5, (uint8_t)m };
+	uint8_t answer[2] = { SOCKS5_VERSION, (uint8_t)m };
 
 	if (!say(c, answer, sizeof(answer))) {
 		client_break(c);
@@ -336,8 +340,39 @@ static bool take_greeting(struct socks5_client *c)
 	return true;
 }
 
+/* RFC 1929 s2; whoever is wrong is told, and gone. */
+static void on_judged(void *ctx, enum users_verdict v)
+{
+	struct socks5_client *c = ctx;
+	uint8_t answer[2] = { SOCKS5_LOGIN_VERSION, v == USERS_RIGHT ? 0 : 1 };
+
+	c->question = NULL;
+	if (v == USERS_WRONG)
+		LANE_COUNT(c->visit.service->lane, auth_wrong);
+	if (!say(c, answer, sizeof(answer))) {
+		client_break(c);
+	} else if (v == USERS_RIGHT) {
+		c->stage = REQUEST;
+		stream_again(&c->client); /* the request may be here already */
+	} else {
+		linger(c);
+	}
+}
+
 static bool take_login(struct socks5_client *c)
 {
+	struct socks5 *s = c->visit.service->state;
+	struct socks5_login l;
+	enum socks5_progress p = socks5_login_parse(c->in->data + c->in->from, buffer_left(c->in), &l);
+
+	if (p != SOCKS5_WHOLE) {
+		is_malformed(c, p);
+		return false;
+	}
+	consume(c, l.len);
+	c->stage = JUDGED;
+	users_ask_plain(s->users, l.user, l.password, on_judged, c, &c->question);
+	explicit_bzero(&l, sizeof(l));
 	return false;
 }
 
@@ -417,7 +452,7 @@ static void on_ready(void *ctx)
 
 	if (c->stage == ASSOCIATED || c->stage == LINGERING)
 		drain(c);
-	else if (c->stage < DIALLING && fill(c))
+	else if (c->stage < JUDGED && fill(c))
 		go_on(c);
 }
 
@@ -425,17 +460,29 @@ static void on_ready(void *ctx)
 
 static int socks5_open(struct service *s, char *fault, size_t fault_size)
 {
-	if (s->config->users[0]) {
-		snprintf(fault, fault_size, "%s: users of socks5 are not in this build", s->config->name);
-		return -EOPNOTSUPP;
+	const struct relay_service *c = s->config;
+	struct socks5 *k = malloc(sizeof(*k));
+
+	if (!k)
+		return -ENOMEM;
+	k->users = NULL;
+	int err = c->users[0] ? users_new(s->lane->loop, c->users_text.text, c->users_text.len, &k->users,
+					fault, fault_size)
+			      : 0;
+	if (err < 0) {
+		free(k);
+		return err;
 	}
-	s->state = malloc(sizeof(struct socks5));
-	return s->state ? 0 : -ENOMEM;
+	s->state = k;
+	return 0;
 }
 
 static void socks5_close(struct service *s)
 {
-	free(s->state);
+	struct socks5 *k = s->state;
+
+	users_free(k->users);
+	free(k);
 }
 
 static int client_init(struct socks5_client *c)

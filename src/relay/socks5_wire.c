@@ -5,9 +5,6 @@
 
 #include <string.h>
 
-#define VERSION 5	/* RFC 1928 s3 */
-#define LOGIN_VERSION 1 /* RFC 1929 s2 */
-
 enum address_type { ADDRESS_IPV4 = 1, ADDRESS_NAME = 3, ADDRESS_IPV6 = 4 }; /* RFC 1928 s5 */
 
 /* The version is looked at as soon as it is there: whoever speaks something else is told at once. */
@@ -38,7 +35,7 @@ static bool copy_text(char to[static 256], const uint8_t *from, uint8_t len)
 enum socks5_progress socks5_greeting_parse(const void *bytes, size_t len, struct socks5_greeting *ret)
 {
 	struct rd r = rd_of(bytes, len);
-	enum socks5_progress p = begin(&r, VERSION);
+	enum socks5_progress p = begin(&r, SOCKS5_VERSION);
 	uint8_t count;
 
 	if (p != SOCKS5_WHOLE)
@@ -57,7 +54,7 @@ enum socks5_progress socks5_greeting_parse(const void *bytes, size_t len, struct
 enum socks5_progress socks5_login_parse(const void *bytes, size_t len, struct socks5_login *ret)
 {
 	struct rd r = rd_of(bytes, len);
-	enum socks5_progress p = begin(&r, LOGIN_VERSION);
+	enum socks5_progress p = begin(&r, SOCKS5_LOGIN_VERSION);
 	struct socks5_login login;
 	uint8_t user_len, password_len;
 
@@ -142,7 +139,7 @@ static enum socks5_progress take_target(struct rd *r, struct relay_target *ret)
 enum socks5_progress socks5_request_parse(const void *bytes, size_t len, struct socks5_request *ret)
 {
 	struct rd r = rd_of(bytes, len);
-	enum socks5_progress p = begin(&r, VERSION);
+	enum socks5_progress p = begin(&r, SOCKS5_VERSION);
 	struct socks5_request q = { .fault = SOCKS5_SUCCEEDED };
 
 	if (p != SOCKS5_WHOLE)
@@ -192,7 +189,7 @@ size_t socks5_reply_write(
 {
 	struct wr w = wr_of(to, SOCKS5_HEAD_MAX);
 
-	wr_u8(&w, VERSION);
+	wr_u8(&w, SOCKS5_VERSION);
 	wr_u8(&w, (uint8_t)reply);
 	wr_u8(&w, 0);
 	write_endpoint(&w, bound);

@@ -10,6 +10,8 @@
 #include "base/compiler.h"
 #include "relay/config.h"
 
+#define SOCKS5_VERSION 5       /* RFC 1928 s3 */
+#define SOCKS5_LOGIN_VERSION 1 /* RFC 1929 s2 */
 #define SOCKS5_MESSAGE_MAX 513 /* bytes: the longest one of a client, user name and password */
 #define SOCKS5_HEAD_MAX 22 /* bytes of what is written: a reply or a datagram's header with an IPv6 address */
 

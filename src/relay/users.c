@@ -143,14 +143,6 @@ static const struct user *find(const struct users *u, const char *name)
 	return bsearch(&key, u->list, u->len, sizeof(*u->list), by_name);
 }
 
-bool users_check(const struct users *u, const char *user, const char *password)
-{
-	const struct user *known = find(u, user);
-	bool ok = users_hash_matches(known ? known->hash : u->list[0].hash, password);
-
-	return known && ok;
-}
-
 /* RFC 4648 s4. */
 static int digit64(char c)
 {
@@ -327,19 +319,28 @@ static bool has_thread(struct users *u)
 void users_ask(struct users *u, const char *credentials, size_t len,
 	void (*judged)(void *ctx, enum users_verdict v), void *ctx, struct users_question **ret)
 {
-	char name[USERS_TEXT];
-	struct users_question q = { .users = u, .judged = judged, .ctx = ctx };
+	char user[USERS_TEXT], password[USERS_TEXT];
 
 	*ret = NULL;
-	if (!users_decode(credentials, len, name, q.password)) {
+	if (!users_decode(credentials, len, user, password)) {
 		judged(ctx, USERS_WRONG);
 		return;
 	}
-	const struct user *known = find(u, name);
+	users_ask_plain(u, user, password, judged, ctx, ret);
+	explicit_bzero(password, sizeof(password));
+}
 
+void users_ask_plain(struct users *u, const char *user, const char *password,
+	void (*judged)(void *ctx, enum users_verdict v), void *ctx, struct users_question **ret)
+{
+	struct users_question q = { .users = u, .judged = judged, .ctx = ctx };
+	const struct user *known = find(u, user);
+
+	*ret = NULL;
+	text_copy(q.password, sizeof(q.password), password);
 	q.is_known = known != NULL;
 	q.hash = known ? known->hash : u->list[0].hash; /* it takes as long as if there were such a user */
-	if (!digest_of(u, name, q.password, q.digest)) {
+	if (!digest_of(u, user, q.password, q.digest)) {
 		judged(ctx, USERS_BUSY);
 		return;
 	}

@@ -49,12 +49,9 @@ void users_ask(struct users *u, const char *credentials, size_t len,
 /** users_forget() - whoever asked does not want to know any more */
 void users_forget(struct users_question *q);
 
-/**
- * users_check() - judge a user and a password at once, on any thread; for those who have them in other ways (SOCKS)
- *
- * Cost: of a slow hash tens of milliseconds
- */
-bool users_check(const struct users *u, const char *user, const char *password);
+/** users_ask_plain() - the same of a user and a password that came in another way (SOCKS); both shorter than USERS_TEXT */
+void users_ask_plain(struct users *u, const char *user, const char *password,
+	void (*judged)(void *ctx, enum users_verdict v), void *ctx, struct users_question **ret);
 
 /** users_decode() - "Basic ..." to user and password (RFC 7617 s2, RFC 4648 s4); false if it is not that */
 MUST_CHECK bool users_decode(

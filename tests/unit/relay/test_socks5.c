@@ -376,6 +376,120 @@ TEST(a_slow_client_is_not_waited_for)
 	socks_close(&b);
 }
 
+/* --- passwords --- */
+
+/* alice's hash is slow and judged by a thread, bob's is not. Both have the same password. */
+static char users[] = "alice:$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW\nbob:{SHA}"
+		      "5en6G6MezRroT3XKqkdPOmY/BfQ=\n";
+
+TEST(a_password_is_asked_for_and_judged)
+{
+	static const struct {
+		const char *name, *login;
+		bool is_right;
+	} cases[] = {
+		{ "right, slow",
+			"\x01\x05"
+			"alice"
+			"\x06"
+			"secret",
+			true },
+		{ "right again, remembered",
+			"\x01\x05"
+			"alice"
+			"\x06"
+			"secret",
+			true },
+		{ "right, fast",
+			"\x01\x03"
+			"bob"
+			"\x06"
+			"secret",
+			true },
+		{ "wrong password",
+			"\x01\x05"
+			"alice"
+			"\x06"
+			"Secret",
+			false },
+		{ "wrong user",
+			"\x01\x05"
+			"carol"
+			"\x06"
+			"secret",
+			false },
+		{ "nothing",
+			"\x01\x01"
+			"x"
+			"\x01"
+			"x",
+			false },
+		{ "two names",
+			"\x01\x09"
+			"bob:alice"
+			"\x06"
+			"secret",
+			false },
+	};
+	struct box b = { .client = -1 };
+
+	box_config(&b);
+	snprintf(b.config.users, sizeof(b.config.users), "users");
+	b.config.users_text = (struct relay_text){ users, sizeof(users) - 1 };
+	socks_open(&b);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct endpoint bound;
+
+		test_row(cases[i].name);
+		close(b.client);
+		box_arrive(&b);
+		SAY(&b, b.client, "\x05\x02\x00\x02");
+		CHECK_HEARS(&b, b.client, "\x05\x02");
+		REQUIRE(send(b.client, cases[i].login, strlen(cases[i].login), MSG_NOSIGNAL) > 0);
+		request(&b, SOCKS5_CONNECT, "127.0.0.1", b.port); /* without waiting */
+		if (cases[i].is_right) {
+			CHECK_HEARS(&b, b.client, "\x01\x00");
+			CHECK_INT(reply_of(&b, &bound), SOCKS5_SUCCEEDED);
+		} else {
+			CHECK_HEARS(&b, b.client, "\x01\x01");
+			CHECK(has_ended(&b, b.client));
+		}
+	}
+	test_row(NULL);
+	CHECK_INT(b.lane.counters.auth_wrong, 4);
+	close(b.client);
+	box_arrive(&b);
+	SAY(&b, b.client, "\x05\x01\x00"); /* has no password to offer */
+	CHECK_HEARS(&b, b.client, "\x05\xff");
+	CHECK_INT(b.lane.counters.auth_missing, 1);
+	socks_close(&b);
+}
+
+TEST(a_client_may_vanish_while_its_password_is_judged)
+{
+	struct box b = { .client = -1 };
+
+	box_config(&b);
+	snprintf(b.config.users, sizeof(b.config.users), "users");
+	b.config.users_text = (struct relay_text){ users, sizeof(users) - 1 };
+	socks_open(&b);
+	SAY(&b, b.client, "\x05\x01\x02");
+	CHECK_HEARS(&b, b.client, "\x05\x02");
+	SAY(&b, b.client,
+		"\x01\x05"
+		"alice"
+		"\x06"
+		"secret");
+	poll(NULL, 0, 1);
+	box_turn(&b.lane);
+	end_all(&b);
+	for (unsigned i = 0; i < 50; i++) {
+		box_turn(&b.lane);
+		poll(NULL, 0, 1);
+	}
+	socks_close(&b);
+}
+
 /* --- datagrams --- */
 
 struct udp_box {
