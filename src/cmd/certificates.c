@@ -13,12 +13,12 @@
 
 #define LOOK_PAUSE (24 * 3600 * NSEC)
 
-struct certificates {
+struct dns_certificates {
 	struct loop_watch *daily;
 	int64_t expires[DNS_SECURE_PARTS]; /* seconds since 1970; 0: no certificate */
 };
 
-static void warn(const struct certificates *k, unsigned part)
+static void warn(const struct dns_certificates *k, unsigned part)
 {
 	const char *key = dns_secure_parts[part].key;
 	long long days = certificate_days(k->expires[part], time(NULL));
@@ -38,16 +38,16 @@ static void warn(const struct certificates *k, unsigned part)
 
 static void on_day(void *ctx)
 {
-	struct certificates *k = ctx;
+	struct dns_certificates *k = ctx;
 
 	for (unsigned i = 0; i < DNS_SECURE_PARTS; i++)
 		warn(k, i);
 	loop_timer_set(k->daily, LOOK_PAUSE);
 }
 
-int certificates_new(struct loop *l, struct certificates **ret)
+int dns_certificates_new(struct loop *l, struct dns_certificates **ret)
 {
-	struct certificates *k = calloc(1, sizeof(*k));
+	struct dns_certificates *k = calloc(1, sizeof(*k));
 	int err = k ? loop_watch_timer(l, on_day, k, &k->daily) : -ENOMEM;
 
 	if (err < 0) {
@@ -59,7 +59,7 @@ int certificates_new(struct loop *l, struct certificates **ret)
 	return 0;
 }
 
-void certificates_free(struct certificates *k)
+void dns_certificates_free(struct dns_certificates *k)
 {
 	if (!k)
 		return;
@@ -67,7 +67,7 @@ void certificates_free(struct certificates *k)
 	free(k);
 }
 
-void certificates_set(struct certificates *k, unsigned part, int64_t expires)
+void dns_certificates_set(struct dns_certificates *k, unsigned part, int64_t expires)
 {
 	k->expires[part] = expires;
 	warn(k, part);
@@ -83,7 +83,7 @@ static json_t *addresses(const struct dns64_secure *s)
 	return rows;
 }
 
-json_t *certificates_rows(const struct certificates *k, const struct dns64_config *c)
+json_t *dns_certificates_rows(const struct dns_certificates *k, const struct dns64_config *c)
 {
 	static const char *const names[] = { [OVER_TLS] = "tls", [OVER_HTTPS] = "https" };
 	json_t *rows = json_array();

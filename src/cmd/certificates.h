@@ -10,22 +10,22 @@
 
 #define CERTIFICATE_WARN_DAYS 14
 
-struct certificates; /* opaque */
+struct dns_certificates; /* opaque */
 
-MUST_CHECK int certificates_new(struct loop *l, struct certificates **ret); /* 0 or -ENOMEM */
-void certificates_free(struct certificates *k);				    /* NULL is fine */
+MUST_CHECK int dns_certificates_new(struct loop *l, struct dns_certificates **ret); /* 0 or -ENOMEM */
+void dns_certificates_free(struct dns_certificates *k);				    /* NULL is fine */
 
 /**
- * certificates_set() - a certificate is in force from now on
+ * dns_certificates_set() - a certificate is in force from now on
  * @part:	index into dns_secure_parts
  * @expires:	of tls_context_expires()
  *
  * The log has a warning if it is good for less than CERTIFICATE_WARN_DAYS, now and every day from now on.
  */
-void certificates_set(struct certificates *k, unsigned part, int64_t expires);
+void dns_certificates_set(struct dns_certificates *k, unsigned part, int64_t expires);
 
-/** certificates_rows() - for `status`: of each part that is on, where it listens and for how long its certificate is good */
-json_t *certificates_rows(const struct certificates *k, const struct dns64_config *c);
+/** dns_certificates_rows() - for `status`: of each part that is on, where it listens and for how long its certificate is good */
+json_t *dns_certificates_rows(const struct dns_certificates *k, const struct dns64_config *c);
 
 /** certificate_days() - whole days that are left; negative once it is over */
 static inline int64_t certificate_days(int64_t expires, int64_t now)

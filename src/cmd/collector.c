@@ -38,6 +38,8 @@ static const struct question {
 	{ SNAPSHOT_TRANSLATOR, "counters", true },
 	{ SNAPSHOT_RESOLVER, "status", false },
 	{ SNAPSHOT_RESOLVER, "counters", true },
+	{ SNAPSHOT_RELAY, "status", false },
+	{ SNAPSHOT_RELAY, "counters", true },
 };
 
 struct inquiry {

@@ -100,6 +100,7 @@ int command_do_status(const struct options *o);
 int command_do_sessions(const struct options *o);
 int command_do_bib(const struct options *o);
 int command_do_pool(const struct options *o);
+int command_do_relay(const struct options *o);
 int command_do_dns46(const struct options *o);
 int command_do_who(const struct options *o);
 int command_do_trace(const struct options *o);

@@ -136,6 +136,22 @@ const struct command main_commands[] = {
 		.run = command_do_dns46,
 	},
 	{
+		.name = "relay",
+		.operands = "",
+		.summary = "List who is being served by the relays, and where to",
+		.text = "CLIENT is who came, TO where it goes: the name or address that was asked for, and "
+			"the\n"
+			"address that was reached. UP is what the client has sent, DOWN what it got. The\n"
+			"services and their sums are in `isthmus status`. --client shows only clients in a\n"
+			"prefix, of either family.\n"
+			"\n"
+			"Examples:\n"
+			"  isthmus relay --limit 20\n"
+			"  isthmus relay --client 10.0.0.0/8 --json\n",
+		.takes = ASKING | TAKES(OPTION_CLIENT) | TAKES(OPTION_LIMIT),
+		.run = command_do_relay,
+	},
+	{
 		.name = "counters",
 		.operands = "",
 		.summary = "Show what was translated, dropped and answered, and why",

@@ -43,7 +43,7 @@
 #define GROUPS_MAX 256
 #define GROUP "isthmus"
 #define BACKLOG 64
-#define MONITOR_REQUESTS 25 /* per second; a client that does not read lives 30 s, so fewer than 1024 do */
+#define MONITOR_REQUESTS 32 /* per second; a client that does not read lives 30 s, so fewer than 1024 do */
 
 enum rights {
 	RIGHTS_NONE,
@@ -215,6 +215,7 @@ static const struct request_kind {
 	{ "lookup", RIGHTS_LOOK, true, NULL },
 	{ "cache", RIGHTS_LOOK, true, NULL },
 	{ "dns46", RIGHTS_LOOK, true, NULL },
+	{ "relay", RIGHTS_LOOK, true, NULL },
 	{ "flush", RIGHTS_ALL, true, NULL },
 	{ "counters", RIGHTS_FIGURES, true, NULL },
 	{ "config", RIGHTS_LOOK, false, answer_config },
@@ -236,6 +237,7 @@ static const struct {
 } roles[] = {
 	{ "translator", "nat64", ROLE_TRANSLATOR },
 	{ "resolver", "dns64", ROLE_RESOLVER },
+	{ "relay", "relay", ROLE_RELAY },
 };
 
 /* hand_over() - give the connection to a role, which answers */
@@ -248,7 +250,8 @@ static void hand_over(struct client *c, const char *role)
 		i++;
 	if (i == ARRAY_LEN(roles)) {
 		client_refuse(c,
-			"there is no role \"%.64s\": the roles are supervisor, translator and resolver",
+			"there is no role \"%.64s\": the roles are supervisor, translator, resolver and "
+			"relay",
 			role);
 		return;
 	}

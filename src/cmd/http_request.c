@@ -160,7 +160,7 @@ static bool is_11(struct text request_line)
 	return request_line.at[request_line.len - 1] == '1';
 }
 
-enum http_progress http_request_parse(const char *head, size_t len, struct http_request *ret)
+enum http_progress page_request_parse(const char *head, size_t len, struct http_request *ret)
 {
 	struct text from = { head, len }, line, first;
 	struct http_request r;

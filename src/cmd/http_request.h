@@ -23,12 +23,12 @@ enum http_progress {
 };
 
 /**
- * http_request_parse() - read the head of a request
+ * page_request_parse() - read the head of a request
  * @head:	what has arrived so far, at most @len bytes; what follows the head (a body) is not looked at
  * @ret:	untouched unless HTTP_WHOLE
  *
  * Spec: RFC 9112 s2.2, s3, s5
  */
-MUST_CHECK enum http_progress http_request_parse(const char *head, size_t len, struct http_request *ret);
+MUST_CHECK enum http_progress page_request_parse(const char *head, size_t len, struct http_request *ret);
 
 #endif

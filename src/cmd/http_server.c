@@ -185,7 +185,7 @@ static void answer(struct http_exchange *x, const char *status, const struct con
 		(void)await(x, LOOP_WRITE, on_writable, SEND_TIMEOUT);
 }
 
-void http_reply(struct http_exchange *x, const char *body, size_t len)
+void page_reply(struct http_exchange *x, const char *body, size_t len)
 {
 	answer(x, "200 OK",
 		&(const struct content){ .type = x->page->type, .body = body, .len = len, .fields = "" });
@@ -203,7 +203,7 @@ static void refuse(struct http_exchange *x, const char *status, const char *fiel
 			.fields = fields });
 }
 
-void http_refuse(struct http_exchange *x)
+void page_refuse(struct http_exchange *x)
 {
 	refuse(x, "503 Service Unavailable", "Retry-After: 1\r\n");
 }
@@ -248,7 +248,7 @@ static void on_readable(void *ctx, unsigned ready)
 		return;
 	}
 	x->len += (size_t)n;
-	enum http_progress p = http_request_parse(x->head, x->len, &r);
+	enum http_progress p = page_request_parse(x->head, x->len, &r);
 	if (p == HTTP_WHOLE)
 		on_request(x, &r);
 	else if (p == HTTP_MALFORMED)
@@ -309,7 +309,7 @@ static void on_again(void *ctx)
 
 /* --- the server --- */
 
-int http_server_new(
+int page_server_new(
 	struct loop *l, int fd, const struct http_page *pages, void *ctx, struct http_server **ret)
 {
 	struct http_server *s = calloc(1, sizeof(*s));
@@ -322,14 +322,14 @@ int http_server_new(
 	if (err == 0)
 		err = loop_watch_fd(l, fd, LOOP_READ, on_connection, s, &s->accepting);
 	if (err < 0) {
-		http_server_free(s);
+		page_server_free(s);
 		return err;
 	}
 	*ret = s;
 	return 0;
 }
 
-void http_server_free(struct http_server *s)
+void page_server_free(struct http_server *s)
 {
 	if (!s)
 		return;

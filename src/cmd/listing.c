@@ -1,4 +1,4 @@
-/* listing.c - `isthmus sessions`, `bib`, `pool`, `who`, `dns46`: questions whose answers are tables */
+/* listing.c - `isthmus sessions`, `bib`, `pool`, `who`, `dns46`, `relay`: questions whose answers are tables */
 #include "cmd/client.h"
 #include "cmd/figures.h"
 #include "cmd/table.h"
@@ -132,6 +132,28 @@ static const struct column dns46_columns[] = {
 	{ NULL, ALIGN_LEFT },
 };
 
+static void relay_row(void *ctx, const json_t *r, const char *line)
+{
+	char text[FIGURE_TEXT];
+
+	table_cell(ctx, "%s", row_text(r, "service"));
+	table_cell(ctx, "%s", row_text(r, "client"));
+	table_cell(ctx, "%s", row_text(r, "to")[0] ? row_text(r, "to") : "-");
+	table_cell(ctx, "%s", figure_duration(row_real(r, "age_s"), text));
+	table_cell(ctx, "%s", figure_bytes(row_count(r, "bytes_up"), text));
+	table_cell(ctx, "%s", figure_bytes(row_count(r, "bytes_down"), text));
+}
+
+static const struct column relay_columns[] = {
+	{ "SERVICE", ALIGN_LEFT },
+	{ "CLIENT", ALIGN_LEFT },
+	{ "TO", ALIGN_LEFT },
+	{ "AGE", ALIGN_RIGHT },
+	{ "UP", ALIGN_RIGHT },
+	{ "DOWN", ALIGN_RIGHT },
+	{ NULL, ALIGN_LEFT },
+};
+
 /* --- asking --- */
 
 struct listing {
@@ -233,6 +255,14 @@ int command_do_dns46(const struct options *o)
 {
 	static const struct listing l = { "dns46", "resolver", dns46_columns, dns46_row,
 		"No address is lent." };
+
+	return show(o, &l);
+}
+
+int command_do_relay(const struct options *o)
+{
+	static const struct listing l = { "relay", "relay", relay_columns, relay_row,
+		"Nobody is being served." };
 
 	return show(o, &l);
 }

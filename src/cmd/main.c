@@ -18,6 +18,7 @@ static const struct {
 } roles[] = {
 	{ "translator", role_translator_main },
 	{ "resolver", role_resolver_main },
+	{ "relay", role_relay_main },
 	{ "monitor", role_monitor_main },
 };
 

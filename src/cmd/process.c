@@ -342,6 +342,11 @@ int process_send(struct process *p, enum channel_type type, const void *payload,
 	return channel_send(p->channel, type, payload, len, &fd, fd >= 0 ? 1 : 0);
 }
 
+void process_set_fds(struct process *p, unsigned fds_len)
+{
+	p->plan.fds_len = fds_len;
+}
+
 int process_reload(struct process *p, const int *fds, unsigned fds_len)
 {
 	if (p->state != PROCESS_READY || p->channel < 0)

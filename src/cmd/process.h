@@ -67,6 +67,9 @@ void process_free(struct process *p);
 MUST_CHECK int process_send(
 	struct process *p, enum channel_type type, const void *payload, size_t len, int fd);
 
+/** process_set_fds() - how many descriptors of its plan it is handed from its next start on */
+void process_set_fds(struct process *p, unsigned fds_len);
+
 /** process_reload() - send CHANNEL_RELOAD: the configuration, and what goes with it; as process_send() */
 MUST_CHECK int process_reload(struct process *p, const int *fds, unsigned fds_len);
 

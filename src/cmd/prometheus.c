@@ -66,6 +66,7 @@ static const struct group {
 	{ "fastpath", "fastpath_", true, NULL },
 	{ "other", "", false, NULL },
 	{ "dns64", "dns64_", false, NULL },
+	{ "relay", "relay_", false, NULL },
 };
 
 /* Parts of names that become labels, and parts that are spelled out. */
@@ -240,11 +241,16 @@ static const struct field {
 		"Addresses of dns46.pool that are lent, or were so lately that they may not be lent anew" },
 	{ SNAPSHOT_RESOLVER, "pid", NULL, NULL, NULL },
 	{ SNAPSHOT_RESOLVER, "uptime_s", NULL, NULL, NULL },
+	{ SNAPSHOT_RELAY, "pid", NULL, NULL, NULL },
+	{ SNAPSHOT_RELAY, "uptime_s", NULL, NULL, NULL },
+	{ SNAPSHOT_RELAY, "open", "relay_clients", "Clients that are being served", NULL },
+	{ SNAPSHOT_RELAY, "threads", "relay_threads", "Threads of the relays", NULL },
 };
 
-static const char *const prefixes[SNAPSHOT_COUNT] = {
-	[SNAPSHOT_SUPERVISOR] = "", [SNAPSHOT_TRANSLATOR] = "", [SNAPSHOT_RESOLVER] = "dns64_"
-};
+static const char *const prefixes[SNAPSHOT_COUNT] = { [SNAPSHOT_SUPERVISOR] = "",
+	[SNAPSHOT_TRANSLATOR] = "",
+	[SNAPSHOT_RESOLVER] = "dns64_",
+	[SNAPSHOT_RELAY] = "relay_" };
 
 static const struct field *field_find(enum snapshot_id who, const char *name)
 {
@@ -326,6 +332,36 @@ static void add_certificates(struct exposition *e, const json_t *secure)
 	}
 }
 
+/* What each service of the relays has done. */
+static void add_services(struct exposition *e, const json_t *services)
+{
+	static const struct {
+		const char *field, *metric, *help;
+		enum metric_type type;
+	} of_service[] = {
+		{ "visits", "relay_service_clients_total", "Clients of one service", METRIC_COUNTER },
+		{ "open", "relay_service_clients", "Clients that one service serves now", METRIC_GAUGE },
+		{ "failed", "relay_service_failed_total",
+			"Clients of one service whose destination was not reached", METRIC_COUNTER },
+		{ "bytes_up", "relay_service_bytes_up_total", "Bytes from clients of one service",
+			METRIC_COUNTER },
+		{ "bytes_down", "relay_service_bytes_down_total", "Bytes to clients of one service",
+			METRIC_COUNTER },
+	};
+
+	for (size_t i = 0; i < json_array_size(services); i++) {
+		const json_t *s = json_array_get(services, i);
+
+		for (size_t k = 0; k < ARRAY_LEN(of_service); k++)
+			add_value(e,
+				&(const struct metric){ of_service[k].metric, of_service[k].type,
+					of_service[k].help,
+					{ { "service", text_of(s, "name") },
+						{ "type", text_of(s, "type") } } },
+				json_object_get(s, of_service[k].field));
+	}
+}
+
 static void add_part(struct exposition *e, enum snapshot_id who, const struct snapshot_part *p)
 {
 	const char *name;
@@ -340,6 +376,7 @@ static void add_part(struct exposition *e, enum snapshot_id who, const struct sn
 	}
 	add_pools(e, json_object_get(p->status, "pools"));
 	add_certificates(e, json_object_get(p->status, "secure"));
+	add_services(e, json_object_get(p->status, "services"));
 	for (size_t i = 0; i < json_array_size(p->counters); i++)
 		add_counter(e, json_array_get(p->counters, i));
 }
@@ -400,6 +437,7 @@ int prometheus_print(const struct snapshot *s, FILE *to)
 	add_supervisor(e, &s->parts[SNAPSHOT_SUPERVISOR]);
 	add_part(e, SNAPSHOT_TRANSLATOR, &s->parts[SNAPSHOT_TRANSLATOR]);
 	add_part(e, SNAPSHOT_RESOLVER, &s->parts[SNAPSHOT_RESOLVER]);
+	add_part(e, SNAPSHOT_RELAY, &s->parts[SNAPSHOT_RELAY]);
 	int err = exposition_print(e, to);
 	exposition_free(e);
 	return err;

@@ -33,6 +33,7 @@ struct reload {
 	struct conf *conf;   /* the new one; owned */
 	int certificates[DNS_SECURE_PARTS]; /* new ones, owned; as many as the supervisor has */
 	unsigned certificates_len;
+	struct relay_set *relay; /* new sockets and files of the relays; owned; NULL: no relays */
 	struct reply *asker; /* NULL: a signal, or the asker hung up */
 	struct loop_watch *deadline;
 	bool is_asked[ROLE_COUNT]; /* CHANNEL_RELOAD was sent, the answer is awaited */
@@ -47,6 +48,7 @@ void reload_free(struct reload *r)
 		return;
 	loop_unwatch(r->deadline);
 	conf_free(r->conf);
+	relay_set_abandon(r->relay);
 	for (unsigned i = 0; i < r->certificates_len; i++)
 		close(r->certificates[i]);
 	free(r);
@@ -99,16 +101,34 @@ static struct conf *read_new(const struct supervisor *s, struct reply *asker)
 	return NULL;
 }
 
-/* send_conf() - send a role a configuration to take, the resolver with certificates; false if it cannot be sent */
-static bool send_conf(struct supervisor *s, enum role_id id, const struct conf *c, const int *certificates)
+/* What goes with a configuration: certificates of the resolver, sockets and files of the relays. */
+struct supplies {
+	const int *certificates;
+	const struct relay_set *relay; /* NULL: no relays */
+};
+
+static struct supplies supplies_new(const struct reload *r)
+{
+	return (struct supplies){ r->certificates, r->relay };
+}
+
+static struct supplies supplies_in_force(const struct supervisor *s)
+{
+	return (struct supplies){ s->certificates, s->relay };
+}
+
+/* send_conf() - send a role a configuration to take, with what it needs for it; false if it cannot be sent */
+static bool send_conf(struct supervisor *s, enum role_id id, const struct conf *c, struct supplies with)
 {
 	unsigned len = id == ROLE_RESOLVER ? s->certificates_len : 0;
-	int fds[1 + DNS_SECURE_PARTS] = { supervisor_config_fd(s, c) };
+	int fds[CHANNEL_FDS_MAX] = { supervisor_config_fd(s, c) };
 
 	if (fds[0] < 0)
 		return false;
 	for (unsigned i = 0; i < len; i++)
-		fds[1 + i] = certificates[i];
+		fds[1 + i] = with.certificates[i];
+	if (id == ROLE_RELAY)
+		len = relay_set_fds(with.relay, fds + 1);
 	int err = process_reload(s->roles[id], fds, 1 + len);
 	close(fds[0]);
 	if (err == 0 && id == ROLE_RESOLVER)
@@ -139,7 +159,7 @@ static void finish(struct reload *r)
 	struct supervisor *s = r->s;
 
 	for (unsigned i = 0; r->has_refusal && i < ROLE_COUNT; i++) {
-		if (r->has_taken[i] && !send_conf(s, (enum role_id)i, s->conf, s->certificates))
+		if (r->has_taken[i] && !send_conf(s, (enum role_id)i, s->conf, supplies_in_force(s)))
 			process_kill(s->roles[i]); /* its next start has the old configuration */
 	}
 	if (r->has_refusal) {
@@ -149,6 +169,8 @@ static void finish(struct reload *r)
 		s->conf = r->conf;
 		r->conf = NULL;
 		dns_certificates_replace(s, r->certificates);
+		relay_set_commit(s, r->relay);
+		r->relay = NULL;
 		r->certificates_len = 0;
 		log_set_level(s->conf->log.level);
 		state_file_check(s);
@@ -206,7 +228,7 @@ static void ask_roles(struct reload *r)
 		process_info(r->s->roles[i], &info);
 		if (info.state != PROCESS_READY)
 			continue;
-		r->is_asked[i] = send_conf(r->s, (enum role_id)i, r->conf, r->certificates);
+		r->is_asked[i] = send_conf(r->s, (enum role_id)i, r->conf, supplies_new(r));
 		if (!r->is_asked[i])
 			add_refusal(r, info.name, "it does not take messages");
 	}
@@ -263,7 +285,8 @@ void reload_begin(struct supervisor *s, struct reply *asker)
 		return;
 	}
 	struct reload *r = widen_host(s, c, fault, sizeof(fault)) ? reload_new(s, c, asker) : NULL;
-	if (!r || !read_certificates(r, fault, sizeof(fault))) {
+	if (!r || !read_certificates(r, fault, sizeof(fault)) ||
+		relay_set_prepare(s, c, &r->relay, fault, sizeof(fault)) < 0) {
 		narrow_host(s);
 		refuse(asker, "%s", fault[0] ? fault : "out of memory");
 		if (r)

@@ -157,7 +157,10 @@ static void on_stop(struct role *r, struct channel_msg *m)
 {
 	if (r->ops->save && m->fds_len == 1 && r->ops->save(r->ctx, m->fds[0]) < 0)
 		r->status = EXIT_FAILURE;
-	loop_stop(r->loop);
+	if (r->ops->drain)
+		r->ops->drain(r->ctx);
+	else
+		loop_stop(r->loop);
 }
 
 static void on_sink(struct role *r, struct channel_msg *m)

@@ -70,6 +70,9 @@ struct role_ops {
 	 * Return: 0; -errno if the file is of no use.
 	 */
 	int (*save)(void *ctx, int fd);
+	/** drain() - CHANNEL_STOP: let in nobody new, and call loop_stop() when those who are there have finished, or soon
+	 * enough before the supervisor kills; NULL: nobody is waited for */
+	void (*drain)(void *ctx);
 	/** stop() - free everything; called exactly once if start() succeeded */
 	void (*stop)(void *ctx);
 
@@ -85,6 +88,7 @@ void role_refuse(struct loop *l, int fd, const char *fmt, ...) PRINTF_LIKE(3, 4)
 
 int role_translator_main(void);
 int role_resolver_main(void);
+int role_relay_main(void);
 int role_monitor_main(void);
 
 #endif

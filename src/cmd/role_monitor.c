@@ -52,9 +52,9 @@ static void answer(const struct waiting *w, const struct snapshot *s)
 	if (to && fclose(to) != 0)
 		err = -ENOMEM;
 	if (err < 0)
-		http_refuse(w->exchange);
+		page_refuse(w->exchange);
 	else
-		http_reply(w->exchange, text, len);
+		page_reply(w->exchange, text, len);
 	free(text);
 }
 
@@ -94,7 +94,7 @@ static void monitor_stop(void *ctx)
 {
 	struct monitor *m = ctx;
 
-	http_server_free(m->server);
+	page_server_free(m->server);
 	collector_free(m->collector);
 	free(m);
 }
@@ -114,6 +114,7 @@ static int monitor_start(const struct role_start *s, void **ret_ctx, struct role
 			[SNAPSHOT_SUPERVISOR] = true,
 			[SNAPSHOT_TRANSLATOR] = conf_has_translator(s->conf),
 			[SNAPSHOT_RESOLVER] = s->conf->has_dns64,
+			[SNAPSHOT_RELAY] = s->conf->has_relay,
 		},
 		.ask = ask_supervisor,
 		.done = on_figures,
@@ -121,7 +122,7 @@ static int monitor_start(const struct role_start *s, void **ret_ctx, struct role
 	};
 	int err = collector_new(s->loop, &plan, &m->collector);
 	if (err == 0)
-		err = http_server_new(s->loop, s->fds[0], pages, m, &m->server);
+		err = page_server_new(s->loop, s->fds[0], pages, m, &m->server);
 	if (err < 0) {
 		monitor_stop(m);
 		return err;

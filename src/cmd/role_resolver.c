@@ -36,7 +36,7 @@ struct resolver_role {
 	struct loop *loop;
 	struct resolvers *resolvers;
 	const struct dns64_config *config; /* in force */
-	struct certificates *certificates;
+	struct dns_certificates *certificates;
 	struct offers *offers; /* NULL: none */
 	struct lent46 lent;    /* len 0: DNS46 is off */
 	nsec linger;	       /* of DNS46 */
@@ -143,7 +143,7 @@ static int serve_secure(struct resolver_role *rr, const struct role_start *s, co
 		unsigned len = dns_secure_of(c, &dns_secure_parts[i])->listen_len;
 
 		if (len > 0)
-			certificates_set(rr->certificates, i, tls_context_expires(contexts[i]));
+			dns_certificates_set(rr->certificates, i, tls_context_expires(contexts[i]));
 		if (len > 0)
 			err = resolvers_serve_tls(
 				rr->resolvers, dns_secure_parts[i].transport, contexts[i], fds, len);
@@ -203,7 +203,7 @@ static void resolver_role_stop(void *ctx)
 	resolvers_free(rr->resolvers);
 	resolver_log_free(rr->log);
 	offers_free(rr->offers);
-	certificates_free(rr->certificates);
+	dns_certificates_free(rr->certificates);
 	free(rr);
 }
 
@@ -227,7 +227,7 @@ static int resolver_role_start(const struct role_start *all, void **ret_ctx, str
 	rr->lent = lent;
 	rr->linger = s->conf->dns64.lend_linger;
 	rr->config = &s->conf->dns64;
-	err = certificates_new(s->loop, &rr->certificates);
+	err = dns_certificates_new(s->loop, &rr->certificates);
 	if (err == 0)
 		err = make_resolvers(rr, s, &l, fault);
 	if (err == 0)
@@ -294,7 +294,7 @@ static int resolver_role_reload(void *ctx, const struct conf *c, struct role_fau
 		if (err < 0) {
 			tls_context_free(contexts[i]);
 		} else if (contexts[i]) {
-			certificates_set(rr->certificates, i, tls_context_expires(contexts[i]));
+			dns_certificates_set(rr->certificates, i, tls_context_expires(contexts[i]));
 			resolvers_renew_tls(rr->resolvers, dns_secure_parts[i].transport, contexts[i]);
 		}
 	}
@@ -379,7 +379,7 @@ static void answer_status(void *ctx, const json_t *args, int fd)
 		"queries_open", (int)st.queries_open, "queries_open_max", (int)st.queries_open_max,
 		"tcp_clients", (int)st.tcp_clients, "tcp_clients_max", (int)st.tcp_clients_max, "validation",
 		st.validation, "threads", threads_row(rr), "secure",
-		certificates_rows(rr->certificates, rr->config));
+		dns_certificates_rows(rr->certificates, rr->config));
 	if (row) {
 		add_counters(row, &c);
 		show_direct_add(rr->resolvers, row);

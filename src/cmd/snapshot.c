@@ -9,6 +9,7 @@ const char *snapshot_name(enum snapshot_id id)
 		[SNAPSHOT_SUPERVISOR] = "supervisor",
 		[SNAPSHOT_TRANSLATOR] = "translator",
 		[SNAPSHOT_RESOLVER] = "resolver",
+		[SNAPSHOT_RELAY] = "relay",
 	};
 
 	return names[id];

@@ -5,7 +5,13 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-enum snapshot_id { SNAPSHOT_SUPERVISOR, SNAPSHOT_TRANSLATOR, SNAPSHOT_RESOLVER, SNAPSHOT_COUNT };
+enum snapshot_id {
+	SNAPSHOT_SUPERVISOR,
+	SNAPSHOT_TRANSLATOR,
+	SNAPSHOT_RESOLVER,
+	SNAPSHOT_RELAY,
+	SNAPSHOT_COUNT
+};
 
 /* What one process said. */
 struct snapshot_part {
@@ -19,7 +25,7 @@ struct snapshot {
 	struct snapshot_part parts[SNAPSHOT_COUNT];
 };
 
-/** snapshot_name() - "supervisor", "translator", "resolver" */
+/** snapshot_name() - "supervisor", "translator", "resolver", "relay" */
 const char *snapshot_name(enum snapshot_id id);
 
 /** snapshot_counter() - the value of a counter, 0 if there is none of this group and name */

@@ -7,9 +7,9 @@
 
 #define LABEL "  %-11s "
 
-/* The answers to the three questions; NULL where nobody answered. */
+/* The answers to the questions; NULL where nobody answered. */
 struct picture {
-	json_t *supervisor, *translator, *resolver;
+	json_t *supervisor, *translator, *resolver, *relay;
 };
 
 static void keep_row(void *ctx, const json_t *row, const char *line)
@@ -385,6 +385,33 @@ static void print_resolver(const json_t *r)
 	print_secure(json_object_get(r, "secure"));
 }
 
+static void print_relay(const json_t *r)
+{
+	const json_t *services = json_object_get(r, "services");
+	char a[FIGURE_TEXT], b[FIGURE_TEXT], c[FIGURE_TEXT], d[FIGURE_TEXT];
+
+	if (!r)
+		return;
+	printf("relay\n");
+	printf(LABEL "%s are being served, by %llu thread%s\n", "clients",
+		figure_count(row_count(r, "open"), a), row_count(r, "threads"),
+		row_count(r, "threads") == 1 ? "" : "s");
+	printf(LABEL "%s of %s, %s after another address had failed\n", "reached",
+		figure_count(row_count(r, "dial_connected"), a), figure_count(row_count(r, "dials"), b),
+		figure_count(row_count(r, "dial_fell_back"), c));
+	for (size_t i = 0; i < json_array_size(services); i++) {
+		const json_t *s = json_array_get(services, i);
+
+		printf(LABEL "%s at %s: %s open of %s, %s up, %s down", i == 0 ? "services" : "",
+			row_text(s, "name"), row_text(s, "listen"), figure_count(row_count(s, "open"), a),
+			figure_count(row_count(s, "visits"), b), figure_bytes(row_count(s, "bytes_up"), c),
+			figure_bytes(row_count(s, "bytes_down"), d));
+		if (row_count(s, "failed") > 0)
+			printf(", %s failed", figure_count(row_count(s, "failed"), a));
+		printf("\n");
+	}
+}
+
 /* --- asking --- */
 
 static bool has_role(const json_t *supervisor, const char *name)
@@ -420,17 +447,19 @@ static void print_picture(const struct picture *p, bool is_json)
 		print_json(p->supervisor);
 		print_json(p->translator);
 		print_json(p->resolver);
+		print_json(p->relay);
 		return;
 	}
 	print_supervisor(p->supervisor, p->translator);
 	print_clat(json_object_get(p->supervisor, "clat"), json_object_get(p->translator, "clat"));
 	print_translator(p->translator);
 	print_resolver(p->resolver);
+	print_relay(p->relay);
 }
 
 int command_do_status(const struct options *o)
 {
-	struct picture p = { NULL, NULL, NULL };
+	struct picture p = { NULL, NULL, NULL, NULL };
 	const char *path;
 	char why[512];
 	int status = client_socket(o, &path);
@@ -446,10 +475,13 @@ int command_do_status(const struct options *o)
 		ask_role(path, "translator", &p.translator);
 	if (has_role(p.supervisor, "resolver"))
 		ask_role(path, "resolver", &p.resolver);
+	if (has_role(p.supervisor, "relay"))
+		ask_role(path, "relay", &p.relay);
 	print_picture(&p, option_is_set(o, OPTION_JSON));
 	json_decref(p.supervisor);
 	json_decref(p.translator);
 	json_decref(p.resolver);
+	json_decref(p.relay);
 	return STATUS_OK;
 }
 

@@ -25,7 +25,8 @@
  * If this process dies, the kernel ends the roles (PR_SET_PDEATHSIG, end of the channel); the device and its
  * routes go with the last descriptor.
  *
- * Not done: restarting itself, and reopening sockets at a reload (a changed listen address needs a restart).
+ * Not done: restarting itself, and reopening sockets at a reload, but for those of the relays (a changed listen address of
+ * dns64 or control needs a restart).
  */
 #include "cmd/supervisor.h"
 
@@ -51,7 +52,10 @@
 #define NO_QUEUE_PROGRAM "ISTHMUS_NO_QUEUE_PROGRAM" /* in the environment; docs/host.md */
 
 static const char *const role_names[ROLE_COUNT] = {
-	[ROLE_TRANSLATOR] = "translator", [ROLE_RESOLVER] = "resolver", [ROLE_MONITOR] = "monitor"
+	[ROLE_TRANSLATOR] = "translator",
+	[ROLE_RESOLVER] = "resolver",
+	[ROLE_RELAY] = "relay",
+	[ROLE_MONITOR] = "monitor",
 };
 
 int supervisor_config_fd(const struct supervisor *s, const struct conf *c)
@@ -535,6 +539,7 @@ static int roles_up(struct supervisor *s)
 	const bool wanted[ROLE_COUNT] = {
 		[ROLE_TRANSLATOR] = conf_has_translator(s->conf),
 		[ROLE_RESOLVER] = s->conf->has_dns64,
+		[ROLE_RELAY] = s->conf->has_relay,
 		[ROLE_MONITOR] = s->conf->control.metrics.is_on,
 	};
 
@@ -575,6 +580,7 @@ static const struct {
 	{ "links", links_up, links_down },
 	{ "DNS in XDP", fastdns_up, fastdns_down },
 	{ "DNS sockets", sockets_up, dns_sockets_close },
+	{ "relay sockets", relay_up, relay_down },
 	{ "metrics socket", metrics_up, metrics_socket_close },
 	{ "binding log", binding_log_check, binding_log_down },
 	{ "saved sessions", state_file_up, state_file_down },

@@ -10,6 +10,7 @@
 #include "cmd/command.h"
 #include "cmd/dns_secure.h"
 #include "cmd/process.h"
+#include "cmd/supervisor_relay.h"
 #include "conf/conf.h"
 #include "dataplane/host.h"
 #include "dns64/resolver.h"
@@ -17,7 +18,7 @@
 
 #include <jansson.h>
 
-enum role_id { ROLE_TRANSLATOR, ROLE_RESOLVER, ROLE_MONITOR, ROLE_COUNT };
+enum role_id { ROLE_TRANSLATOR, ROLE_RESOLVER, ROLE_RELAY, ROLE_MONITOR, ROLE_COUNT };
 
 #define XDP_NATIVE "ISTHMUS_XDP_NATIVE" /* in the environment: XDP on virtual pairs too; docs/host.md */
 #define SIGNAL_WATCHES 4
@@ -44,6 +45,7 @@ struct supervisor {
 	unsigned secure_sockets_len;
 	int certificates[DNS_SECURE_PARTS]; /* memory files, in force */
 	unsigned certificates_len;
+	struct relay_set *relay; /* sockets and files in force; NULL: no relay section */
 	int lent_table; /* memory file of DNS46; 0: it is off */
 	int saved; /* descriptor of the saved sessions that the translator begins with, or of /dev/null; 0: none */
 	bool has_saved;		    /* it is not /dev/null */

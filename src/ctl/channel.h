@@ -25,14 +25,17 @@ enum channel_type {
 	 * address in the order of dns64.listen and per thread a UDP socket and a listening TCP socket, then the
 	 * listening sockets of dns64.tls.listen and dns64.https.listen, per address and thread, and, for each of the two that has any, a memory file with certificate and key (PEM); last, if dns64.fastpath is not
 	 * off in that configuration, the three descriptors of dataplane/fastdns.h; for the monitor: the
-	 * listening socket of control.metrics. With the section dns46 the translator and the resolver get the memory
+	 * listening socket of control.metrics; for the relay: per service and listen address, in the order of
+	 * relay.services, and per thread a bound socket, last a memory file with the files that services name
+	 * (cmd/relay_files.h). With the section dns46 the translator and the resolver get the memory
 	 * file of addr/lent46.h after that. With the section nat64 the translator then gets the file of saved sessions, or
 	 * /dev/null. Last, if there is a fast path, it gets the descriptors of dataplane/flowpath.h.
 	 */
 	CHANNEL_START,
 	CHANNEL_READY,	/* role to supervisor: sandboxed and serving */
 	CHANNEL_RELOAD, /* supervisor to role: fds[0] is a new effective configuration; for the resolver then
-			     the memory files with certificates, as at the start */
+			     the memory files with certificates, as at the start; for the relay the sockets and
+			     the memory file of that configuration */
 	CHANNEL_RELOADED, /* role to supervisor: payload empty if taken, else why not (text) */
 	CHANNEL_REQUEST,  /* supervisor to role: payload is the client's JSON line, fds[0] the client's
 			     connection; the monitor sends the supervisor the same, as a client would ask */

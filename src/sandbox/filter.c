@@ -6,7 +6,7 @@
  * without, fail with an error number instead, so that trying is not fatal.
  *
  * Descriptors are not listed: a role can only use those that it was given, because it cannot open any
- * (translator), or only client sockets (resolver), or only connections of its clients and pairs (monitor).
+ * (translator), or only client sockets (resolver, relay), or only connections of its clients and pairs (monitor).
  *
  * Builds with sanitizers print the name of the forbidden call before they die, and allow what the sanitizers'
  * runtime needs; the signal and the result are the same.
@@ -171,6 +171,21 @@ static const struct rule resolver_rules[] = {
 	ALLOW(recvmmsg, "several queries at once"),
 };
 
+static const struct rule relay_rules[] = {
+	ALLOW_IF(socket, 0, WHOLE32, AF_INET, "connections to destinations; questions to name servers"),
+	ALLOW_IF(socket, 0, WHOLE32, AF_INET6, "the same"),
+	ALLOW(bind, "a random source port for each question; the address of a client (relay.client-prefix)"),
+	ALLOW(connect, "destinations, name servers"),
+	ALLOW(accept4, "clients, on sockets that listen already"),
+	ALLOW(setsockopt, "TCP_NODELAY, SO_LINGER, keep-alive, transparent addresses"),
+	ALLOW(getsockopt, "result of a connect; bytes that wait"),
+	ALLOW(getsockname, "the address that a client asked; a connection to ourselves"),
+	ALLOW(getpeername, "whom a connection has reached"),
+	ALLOW(splice, "bulk between two sockets, by way of a pipe"),
+	ALLOW(sendmmsg, "several datagrams at once"),
+	ALLOW(recvmmsg, "several datagrams at once"),
+};
+
 static const struct rule monitor_rules[] = {
 	ALLOW(accept4, "clients, on a socket that listens already"),
 	ALLOW_IF(socketpair, 0, WHOLE32, AF_UNIX,
@@ -210,6 +225,13 @@ static const struct rules profiles[SANDBOX_PROFILE_COUNT][3] = {
 	[SANDBOX_RESOLVER] = {
 		{ base_rules, ARRAY_LEN(base_rules) },
 		{ resolver_rules, ARRAY_LEN(resolver_rules) },
+#ifdef ISTHMUS_SANITIZED
+		{ sanitizer_rules, ARRAY_LEN(sanitizer_rules) },
+#endif
+	},
+	[SANDBOX_RELAY] = {
+		{ base_rules, ARRAY_LEN(base_rules) },
+		{ relay_rules, ARRAY_LEN(relay_rules) },
 #ifdef ISTHMUS_SANITIZED
 		{ sanitizer_rules, ARRAY_LEN(sanitizer_rules) },
 #endif

@@ -59,6 +59,7 @@ struct descent {
 static const rlim_t descriptors_max[SANDBOX_PROFILE_COUNT] = {
 	[SANDBOX_TRANSLATOR] = 1024, /* queues, wake-ups, control connections */
 	[SANDBOX_RESOLVER] = 16384,  /* one per query that waits for a server, one per TCP client */
+	[SANDBOX_RELAY] = 1u << 22,  /* the role sets its own limit, by the configuration */
 	[SANDBOX_MONITOR] = 256,     /* HTTP clients, questions under way */
 };
 

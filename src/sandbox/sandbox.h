@@ -9,7 +9,8 @@
 enum sandbox_profile {
 	SANDBOX_TRANSLATOR, /* reads and writes descriptors it was given; no sockets of its own, no files */
 	SANDBOX_RESOLVER,   /* may open UDP and TCP client sockets; reads no files but those opened before */
-	SANDBOX_MONITOR,    /* accepts on a socket that it was given; no sockets of its own but pairs */
+	SANDBOX_RELAY,	 /* may open sockets of IPv4 and IPv6, and move bytes between them; reads no files */
+	SANDBOX_MONITOR, /* accepts on a socket that it was given; no sockets of its own but pairs */
 	SANDBOX_PROFILE_COUNT
 };
 

@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 1024)
 		return 0;
 	for (size_t len = 0; len <= size; len++) {
-		enum http_progress now = http_request_parse(head, len, &r);
+		enum http_progress now = page_request_parse(head, len, &r);
 
 		require(before == HTTP_MORE || now == before);
 		if (now == HTTP_WHOLE && before == HTTP_MORE)

@@ -37,32 +37,32 @@ static void check_row(const json_t *row, const char *over, const char *listen, i
 TEST(only_what_is_served_has_a_row)
 {
 	static struct dns64_config c = { .tls = { .listen_len = 0 } };
-	struct certificates *k = NULL;
+	struct dns_certificates *k = NULL;
 	struct loop *l = NULL;
 
 	REQUIRE(loop_new(&l) == 0);
-	REQUIRE(certificates_new(l, &k) == 0);
-	json_t *none = certificates_rows(k, &c);
+	REQUIRE(dns_certificates_new(l, &k) == 0);
+	json_t *none = dns_certificates_rows(k, &c);
 
 	CHECK_INT(json_array_size(none), 0);
 	json_decref(none);
 	c.https.listen[0] = (struct endpoint){ .a6 = { 0, 1 }, .port = 443 };
 	c.https.listen_len = 1;
-	certificates_set(k, 1, time(NULL) + 20 * DAY + 60);
-	json_t *one = certificates_rows(k, &c);
+	dns_certificates_set(k, 1, time(NULL) + 20 * DAY + 60);
+	json_t *one = dns_certificates_rows(k, &c);
 
 	CHECK_INT(json_array_size(one), 1);
 	check_row(json_array_get(one, 0), "https", "[::1]:443", 20);
 	json_decref(one);
 	c.tls.listen[0] = (struct endpoint){ .is4 = true, .a4 = { 0xc0000235 }, .port = 853 };
 	c.tls.listen_len = 1;
-	certificates_set(k, 0, time(NULL) - 60);
-	json_t *two = certificates_rows(k, &c);
+	dns_certificates_set(k, 0, time(NULL) - 60);
+	json_t *two = dns_certificates_rows(k, &c);
 
 	CHECK_INT(json_array_size(two), 2);
 	check_row(json_array_get(two, 0), "tls", "192.0.2.53:853", -1);
 	check_row(json_array_get(two, 1), "https", "[::1]:443", 20);
 	json_decref(two);
-	certificates_free(k);
+	dns_certificates_free(k);
 	loop_free(l);
 }

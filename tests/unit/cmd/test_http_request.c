@@ -64,7 +64,7 @@ TEST(heads_are_read_as_rfc_9112_says)
 		struct http_request r = poison;
 
 		test_row(heads[i].head);
-		CHECK_INT(http_request_parse(heads[i].head, strlen(heads[i].head), &r), heads[i].want);
+		CHECK_INT(page_request_parse(heads[i].head, strlen(heads[i].head), &r), heads[i].want);
 		if (heads[i].want != HTTP_WHOLE) {
 			CHECK_TEXT(r.path, "poison");
 			continue;
@@ -88,7 +88,7 @@ TEST(every_truncation_of_a_good_head_waits_for_more)
 			struct http_request r = poison;
 
 			memcpy(cut, heads[i].head, len);
-			CHECK_INT(http_request_parse(cut, len, &r), HTTP_MORE);
+			CHECK_INT(page_request_parse(cut, len, &r), HTTP_MORE);
 			CHECK_TEXT(r.path, "poison");
 		}
 	}
@@ -101,9 +101,9 @@ TEST(a_zero_byte_is_no_end_of_text)
 	static const char in_method[] = "GE\0T / HTTP/1.1\r\nHost: x\r\n\r\n";
 	struct http_request r = poison;
 
-	CHECK_INT(http_request_parse(in_field, sizeof(in_field) - 1, &r), HTTP_MALFORMED);
-	CHECK_INT(http_request_parse(in_target, sizeof(in_target) - 1, &r), HTTP_MALFORMED);
-	CHECK_INT(http_request_parse(in_method, sizeof(in_method) - 1, &r), HTTP_MALFORMED);
+	CHECK_INT(page_request_parse(in_field, sizeof(in_field) - 1, &r), HTTP_MALFORMED);
+	CHECK_INT(page_request_parse(in_target, sizeof(in_target) - 1, &r), HTTP_MALFORMED);
+	CHECK_INT(page_request_parse(in_method, sizeof(in_method) - 1, &r), HTTP_MALFORMED);
 }
 
 TEST(a_path_has_a_limit_and_a_longer_one_is_no_page)
@@ -116,7 +116,7 @@ TEST(a_path_has_a_limit_and_a_longer_one_is_no_page)
 		path[0] = '/';
 		path[len] = '\0';
 		snprintf(head, sizeof(head), "GET %s HTTP/1.0\r\n\r\n", path);
-		REQUIRE(http_request_parse(head, strlen(head), &r) == HTTP_WHOLE);
+		REQUIRE(page_request_parse(head, strlen(head), &r) == HTTP_WHOLE);
 		CHECK_TEXT(r.path, len < HTTP_PATH_MAX ? path : "");
 	}
 }

@@ -26,7 +26,7 @@ struct bench {
 
 static void serve_now(void *ctx, struct http_exchange *x)
 {
-	http_reply(x, "now\n", 4);
+	page_reply(x, "now\n", 4);
 }
 
 static void serve_late(void *ctx, struct http_exchange *x)
@@ -38,14 +38,14 @@ static void serve_late(void *ctx, struct http_exchange *x)
 
 static void serve_never(void *ctx, struct http_exchange *x)
 {
-	http_refuse(x);
+	page_refuse(x);
 }
 
 static char big[3 << 20];
 
 static void serve_big(void *ctx, struct http_exchange *x)
 {
-	http_reply(x, big, sizeof(big));
+	page_reply(x, big, sizeof(big));
 }
 
 static const struct http_page pages[] = {
@@ -73,12 +73,12 @@ static void bench_init(struct bench *t)
 	REQUIRE(getsockname(t->fd, (struct sockaddr *)&t->at, &size) == 0);
 	REQUIRE(loop_new(&t->loop) == 0);
 	REQUIRE(loop_watch_timer(t->loop, on_pause_over, t, &t->pause) == 0);
-	REQUIRE(http_server_new(t->loop, t->fd, pages, t, &t->server) == 0);
+	REQUIRE(page_server_new(t->loop, t->fd, pages, t, &t->server) == 0);
 }
 
 static void bench_fini(struct bench *t)
 {
-	http_server_free(t->server);
+	page_server_free(t->server);
 	loop_unwatch(t->pause);
 	loop_free(t->loop);
 	close(t->fd);
@@ -186,8 +186,8 @@ TEST(a_page_may_come_later_even_if_the_client_is_gone)
 	REQUIRE(t.late_len == 2);
 	CHECK_TEXT(heard(stays, &is_end), "");
 	CHECK(!is_end);
-	http_reply(t.late[0], "<p>", 3);
-	http_reply(t.late[1], "<p>", 3);
+	page_reply(t.late[0], "<p>", 3);
+	page_reply(t.late[1], "<p>", 3);
 	run_for(&t, 20 * MSEC);
 	CHECK(strstr(heard(stays, &is_end), "Content-Type: text/html\r\n") != NULL);
 	close(stays);
@@ -207,7 +207,7 @@ TEST(a_client_beyond_the_limit_waits_its_turn)
 		run_for(&t, 5 * MSEC);
 	}
 	CHECK_INT(t.late_len, HTTP_CONNECTIONS_MAX);
-	http_refuse(t.late[0]);
+	page_refuse(t.late[0]);
 	run_for(&t, 20 * MSEC);
 	CHECK(strncmp(heard(fds[0], &is_end), "HTTP/1.1 503 ", 13) == 0);
 	close(fds[0]); /* read to its end: its place is free */
@@ -260,5 +260,5 @@ TEST(one_who_says_nothing_is_cut_off_after_five_seconds)
 	CHECK(is_end || errno == ECONNRESET);
 	close(fd);
 	bench_fini(&t);
-	http_server_free(NULL);
+	page_server_free(NULL);
 }

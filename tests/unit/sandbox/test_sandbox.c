@@ -224,7 +224,8 @@ static int try_socketpair4(void)
 #define T (1U << SANDBOX_TRANSLATOR)
 #define R (1U << SANDBOX_RESOLVER)
 #define M (1U << SANDBOX_MONITOR)
-#define ALL (T | R | M)
+#define L (1U << SANDBOX_RELAY)
+#define ALL (T | R | M | L)
 
 static const struct {
 	const char *name;
@@ -257,7 +258,7 @@ static const struct {
 	{ "connecting", try_connect, T | M },
 	{ "changing a socket", try_setsockopt, T | M },
 	{ "accepting", try_accept, T },
-	{ "a pair of sockets", try_socketpair, T | R },
+	{ "a pair of sockets", try_socketpair, T | R | L },
 	{ "a pair of network sockets", try_socketpair4, ALL },
 };
 
@@ -279,6 +280,11 @@ TEST(the_translator_dies_of_what_it_may_not_do)
 TEST(the_resolver_dies_of_what_it_may_not_do)
 {
 	check_deadly(SANDBOX_RESOLVER);
+}
+
+TEST(the_relay_dies_of_what_it_may_not_do)
+{
+	check_deadly(SANDBOX_RELAY);
 }
 
 TEST(the_monitor_dies_of_what_it_may_not_do)
