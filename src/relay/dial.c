@@ -34,6 +34,7 @@
 #include "addr/embed.h"
 #include "base/bytes.h"
 #include "relay/dial_socket.h"
+#include "relay/edges.h"
 #include "relay/families.h"
 #include "relay/names.h"
 
@@ -52,11 +53,11 @@
 enum family { IPV6, IPV4, FAMILIES };
 
 struct attempt {
+	struct edge edge; /* of @fd */
 	struct dial *dial;
 	struct endpoint to;
 	nsec began;
-	int fd; /* -1: it has failed */
-	struct loop_watch *watch;
+	int fd;		       /* -1: it has failed */
 	enum dial_fault fault; /* DIAL_OK: not yet known */
 };
 
@@ -146,8 +147,7 @@ static bool is_failing(const struct dial *d, enum family f, nsec now)
 
 static void attempt_close(struct attempt *a)
 {
-	loop_unwatch(a->watch);
-	a->watch = NULL;
+	edges_forget(a->dial->lane->edges, a->fd);
 	if (a->fd >= 0)
 		close(a->fd);
 	a->fd = -1;
@@ -224,6 +224,7 @@ static void finish(struct dial *d, struct attempt *won)
 	if (won) {
 		fd = won->fd;
 		won->fd = -1;
+		edges_drop(d->lane->edges, fd);
 	}
 	dial_free(d);
 	done(ctx, fault, fd, &peer);
@@ -342,12 +343,17 @@ static void attempt_fail(struct attempt *a, enum dial_fault fault)
 }
 
 /* A socket has got somewhere, or nowhere. */
-static void on_attempt(void *ctx, unsigned ready)
+static void on_attempt(struct edge *w, unsigned events)
 {
-	struct attempt *a = ctx;
+	struct attempt *a = (struct attempt *)((char *)w - offsetof(struct attempt, edge));
 	struct dial *d = a->dial;
-	enum dial_fault f = dial_socket_check(a->fd, d->lane->own, d->plan.access);
 
+	if (!(events & (EDGE_WRITE | EDGE_BROKEN)))
+		return;
+	enum dial_fault f = events & EDGE_BROKEN ? dial_socket_error(a->fd) : DIAL_OK;
+
+	if (f == DIAL_OK)
+		f = dial_socket_check(a->fd, &a->to, d->lane->own, d->plan.access);
 	if (f == DIAL_OK) {
 		finish(d, a);
 		return;
@@ -363,13 +369,13 @@ static void attempt_begin(struct dial *d, const struct endpoint *to)
 	bool is_bound = d->plan.client_prefix && d->plan.client.is4 && !to->is4;
 	nsec now = clock_now();
 
-	*a = (struct attempt){ .dial = d, .to = *to, .began = now, .fd = -1 };
+	*a = (struct attempt){ .edge = { on_attempt }, .dial = d, .to = *to, .began = now, .fd = -1 };
 	d->peer = *to;
 	if (is_bound)
 		from.a6 = embed_addr(d->client_prefix, d->plan.client.a4);
 	int err = dial_socket_open(d->plan.kind, to, is_bound ? &from : NULL, &a->fd);
 	if (err == 0)
-		err = loop_watch_fd(d->lane->loop, a->fd, LOOP_WRITE, on_attempt, a, &a->watch);
+		err = edges_add(d->lane->edges, a->fd, &a->edge);
 	if (err < 0) {
 		attempt_fail(a, dial_socket_fault(-err));
 		return;

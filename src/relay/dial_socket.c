@@ -119,23 +119,29 @@ int dial_socket_open(enum dial_kind kind, const struct endpoint *to, const struc
 	return 0;
 }
 
-enum dial_fault dial_socket_check(int fd, struct own *own, const struct access *access)
+enum dial_fault dial_socket_error(int fd)
 {
-	union sockaddr_any peer, self;
-	socklen_t peer_len = sizeof(peer), self_len = sizeof(self), err_len = sizeof(int);
+	socklen_t len = sizeof(int);
 	int err = 0;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &err_len) < 0)
-		return dial_socket_fault(errno);
-	if (err != 0)
-		return dial_socket_fault(err);
-	if (getpeername(fd, &peer.sa, &peer_len) < 0 || getsockname(fd, &self.sa, &self_len) < 0)
-		return dial_socket_fault(errno);
-	struct endpoint there = sockaddr_endpoint(&peer), here = sockaddr_endpoint(&self);
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
+		err = errno;
+	return dial_socket_fault(err);
+}
 
-	if (endpoint_equal(&there, &here))
+enum dial_fault dial_socket_check(
+	int fd, const struct endpoint *to, struct own *own, const struct access *access)
+{
+	union sockaddr_any self;
+	socklen_t len = sizeof(self);
+
+	if (getsockname(fd, &self.sa, &len) < 0)
+		return dial_socket_fault(errno);
+	struct endpoint here = sockaddr_endpoint(&self);
+
+	if (endpoint_equal(to, &here))
 		return DIAL_DENIED_OWN; /* TCP's simultaneous open with itself */
-	if (endpoint_same_address(&there, &here))
-		own_notice(own, &there);
-	return dial_socket_judge(own, access, &there);
+	if (endpoint_same_address(to, &here))
+		own_notice(own, to);
+	return dial_socket_judge(own, access, to);
 }

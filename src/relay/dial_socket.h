@@ -23,13 +23,18 @@ MUST_CHECK int dial_socket_bind_free(int fd);
 MUST_CHECK int dial_socket_open(
 	enum dial_kind kind, const struct endpoint *to, const struct endpoint *from, int *ret_fd);
 
+/** dial_socket_error() - what has broken a socket; DIAL_OK: nothing */
+enum dial_fault dial_socket_error(int fd);
+
 /**
- * dial_socket_check() - where a socket has got to
+ * dial_socket_check() - whether a socket that is connected to @to may be used
  *
- * An address that turns out to be this host's, because both ends have it, is noticed (own.h) before it is judged.
+ * An address that turns out to be this host's, because both ends have it, is noticed (own.h) before it is judged. The
+ * kernel is not asked for the peer: connect() has connected to what it was told, or it has not.
  *
- * Return: DIAL_OK; why it failed, or may not be used
+ * Return: DIAL_OK; why it may not
  */
-enum dial_fault dial_socket_check(int fd, struct own *own, const struct access *access);
+enum dial_fault dial_socket_check(
+	int fd, const struct endpoint *to, struct own *own, const struct access *access);
 
 #endif

@@ -1,6 +1,13 @@
-/* edges.c - see edges.h */
+/*
+ * edges.c - see edges.h
+ *
+ * Structure. The kernel knows sockets by their descriptor, and @owners says who wants to know of each. A socket without
+ * an owner may still be known to the kernel: whatever it says of it is passed over, and being edges it says it once. So
+ * giving a socket up costs nothing, and when it is closed the kernel forgets it by itself.
+ */
 #include "relay/edges.h"
 
+#include "base/bytes.h"
 #include "loop/loop.h"
 
 #include <errno.h>
@@ -10,9 +17,16 @@
 
 #define BATCH 64 /* events taken before the loop looks at timers and other descriptors */
 
+struct owner {
+	struct edge *edge; /* NULL: nobody */
+	bool is_known;	   /* to the kernel, unless it was closed by somebody else since */
+};
+
 struct edges {
 	int fd;
 	struct loop_watch *watch;
+	struct owner *owners; /* by descriptor */
+	unsigned owners_len;
 	unsigned at, len; /* of the batch: the next one, and its end */
 	struct epoll_event batch[BATCH];
 };
@@ -31,7 +45,7 @@ static void on_ready(void *ctx, unsigned ready)
 	e->len = n > 0 ? (unsigned)n : 0;
 	for (e->at = 0; e->at < e->len;) {
 		const struct epoll_event *now = &e->batch[e->at++];
-		struct edge *w = now->data.ptr;
+		struct edge *w = now->data.fd < 0 ? NULL : e->owners[now->data.fd].edge;
 
 		if (w)
 			w->fn(w, events_of(now->events));
@@ -63,40 +77,74 @@ void edges_free(struct edges *e)
 	loop_unwatch(e->watch);
 	if (e->fd >= 0)
 		close(e->fd);
+	free(e->owners);
 	free(e);
 }
 
-static int control(struct edges *e, int op, int fd, struct edge *w)
+static int grow(struct edges *e, unsigned fd)
 {
-	struct epoll_event all = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = w };
+	unsigned len = e->owners_len ? e->owners_len : 256;
+
+	while (len <= fd)
+		len *= 2;
+	struct owner *more = realloc(e->owners, len * sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	bytes_zero(more + e->owners_len, (len - e->owners_len) * sizeof(*more));
+	e->owners = more;
+	e->owners_len = len;
+	return 0;
+}
+
+static int control(struct edges *e, int op, int fd)
+{
+	struct epoll_event all = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.fd = fd };
 
 	return epoll_ctl(e->fd, op, fd, &all) < 0 ? -errno : 0;
 }
 
-int edges_add(struct edges *e, int fd, struct edge *w)
+/* A known socket is looked at anew, so the new owner hears of what its predecessor was told. */
+static int tell_kernel(struct edges *e, int fd, bool is_known)
 {
-	return control(e, EPOLL_CTL_ADD, fd, w);
+	int err = is_known ? control(e, EPOLL_CTL_MOD, fd) : -ENOENT;
+
+	return err == -ENOENT ? control(e, EPOLL_CTL_ADD, fd) : err;
 }
 
-int edges_move(struct edges *e, int fd, struct edge *from, struct edge *to)
+int edges_add(struct edges *e, int fd, struct edge *w)
 {
-	int err = control(e, EPOLL_CTL_MOD, fd, to);
+	int err = (unsigned)fd < e->owners_len ? 0 : grow(e, (unsigned)fd);
 
+	if (err < 0)
+		return err;
+	struct owner *o = &e->owners[fd];
+
+	err = tell_kernel(e, fd, o->is_known);
 	if (err == 0)
-		edges_forget(e, from);
+		*o = (struct owner){ w, true };
 	return err;
 }
 
-/* What was told of @w in this batch, and not yet passed on, is nobody's any more. */
-void edges_forget(struct edges *e, const struct edge *w)
+/* What was told of a socket in this batch, and not yet passed on, is nobody's any more. */
+static void disown(struct edges *e, int fd)
 {
+	e->owners[fd].edge = NULL;
 	for (unsigned i = e->at; i < e->len; i++)
-		if (e->batch[i].data.ptr == w)
-			e->batch[i].data.ptr = NULL;
+		if (e->batch[i].data.fd == fd)
+			e->batch[i].data.fd = -1;
 }
 
-void edges_drop(struct edges *e, int fd, const struct edge *w)
+void edges_forget(struct edges *e, int fd)
 {
-	(void)epoll_ctl(e->fd, EPOLL_CTL_DEL, fd, NULL);
-	edges_forget(e, w);
+	if (fd < 0 || (unsigned)fd >= e->owners_len)
+		return;
+	disown(e, fd);
+	e->owners[fd].is_known = false;
+}
+
+void edges_drop(struct edges *e, int fd)
+{
+	ASSERT((unsigned)fd < e->owners_len);
+	disown(e, fd);
 }

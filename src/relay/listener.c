@@ -124,7 +124,7 @@ static void head_free(struct head *h)
 
 static void head_refuse(struct head *h)
 {
-	edges_forget(h->listener->lane->edges, &h->edge);
+	edges_forget(h->listener->lane->edges, h->fd);
 	close(h->fd);
 	head_free(h);
 }
@@ -140,7 +140,7 @@ static void head_is_whole(struct head *h, const struct proxy_head *p)
 		head_refuse(h);
 		return;
 	}
-	edges_drop(l->lane->edges, h->fd, &h->edge);
+	edges_drop(l->lane->edges, h->fd);
 	head_free(h);
 	if (p->is_local)
 		arrive_plain(l, a.fd, &peer);

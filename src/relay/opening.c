@@ -20,7 +20,7 @@ struct opening {
 /* The socket is the caller's again. */
 static void opening_free(struct opening *o)
 {
-	edges_drop(o->visit.service->lane->edges, o->arrival.fd, &o->edge);
+	edges_drop(o->visit.service->lane->edges, o->arrival.fd);
 	loop_unwatch(o->timer);
 	visit_end(&o->visit);
 	free(o);

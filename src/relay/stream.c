@@ -2,8 +2,8 @@
  * stream.c - one connected socket that does not block
  *
  * What is known. @can_read and @can_write are true until a call says -EAGAIN, and again after an edge (edges.h). A read
- * that brings less than it had room for has emptied the socket, so no further call is needed to hear -EAGAIN, unless the
- * peer's end or an error may wait behind the bytes (@is_last).
+ * that brings less than it had room for has emptied the socket, so no further call is needed to hear -EAGAIN; nor to hear of
+ * the peer's end, if an edge has told of it before (@is_last). Only an error that may wait there must be asked for.
  *
  * TLS. A read may wait until the socket takes bytes, and a write until bytes come (a handshake is done by both), so
  * whatever edge comes makes both possible; a call too many is harmless. Bytes that OpenSSL has and the socket does not
@@ -45,6 +45,8 @@ static void on_edge(struct edge *w, unsigned events)
 
 	if (events & (EDGE_END | EDGE_BROKEN))
 		s->is_last = true;
+	if (events & EDGE_BROKEN)
+		s->may_be_reset = true;
 	if (s->tls || (events & (EDGE_READ | EDGE_END | EDGE_BROKEN)))
 		s->can_read = true;
 	if (s->tls || (events & (EDGE_WRITE | EDGE_BROKEN)))
@@ -111,12 +113,15 @@ static ssize_t system_outcome(ssize_t n)
 	return n < 0 ? -errno : n;
 }
 
-/* What a read has brought; of a plain socket less than there was room for says that it is empty. */
+/* What a read has brought; of a plain socket less than there was room for says that it is empty. If the peer's end has
+ * arrived before, that is all there ever was, and there is no need to ask for it. */
 static ssize_t has_read(struct stream *s, ssize_t n, size_t room)
 {
-	if (n == 0)
+	bool is_empty = n > 0 && (size_t)n < room && !s->tls && !s->may_be_reset;
+
+	if (n == 0 || (is_empty && s->is_last))
 		s->has_ended = true;
-	if (n == 0 || (n > 0 && (size_t)n < room && !s->tls && !s->is_last))
+	if (n == 0 || is_empty)
 		s->can_read = false;
 	return outcome(s, n, &s->can_read);
 }
@@ -219,7 +224,7 @@ static bool is_open(const struct stream *s)
 /* What the stream has in the loop; the socket is left to the caller. */
 static void leave_loop(struct stream *s)
 {
-	edges_forget(s->lane->edges, &s->edge);
+	edges_forget(s->lane->edges, s->fd);
 	loop_unwatch(s->again);
 }
 
@@ -256,7 +261,7 @@ int stream_take_fd(struct stream *s)
 	int fd = s->fd;
 
 	ASSERT(is_open(s) && !s->tls);
-	edges_drop(s->lane->edges, fd, &s->edge);
+	edges_drop(s->lane->edges, fd);
 	loop_unwatch(s->again);
 	*s = (struct stream){ .fd = -1 };
 	return fd;

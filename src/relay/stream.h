@@ -24,9 +24,10 @@ struct stream {
 	struct ssl_st *tls;	  /* NULL: plain */
 	struct loop_watch *again; /* timer of stream_again(); made when it is needed */
 	bool can_read, can_write; /* as far as is known: no -EAGAIN since the last edge */
-	bool has_ended;		  /* the peer has sent all it had (0 was read) */
+	bool has_ended;		  /* the peer has sent all it had, and all of it was read */
 	bool is_shut;		  /* so have we */
 	bool is_last;		  /* the peer's end has arrived, maybe behind bytes that are not read yet */
+	bool may_be_reset;	  /* an error may wait there too */
 	bool is_broken;		  /* a read or write has failed */
 	bool must_shut;		  /* close_notify waits until the socket takes bytes */
 	void (*ready)(void *ctx); /* something may be possible that was not; may free the stream */

@@ -160,7 +160,7 @@ static void association_free(struct association *a)
 
 	unlink_association(udp_of(a), a);
 	dial_cancel(a->dial);
-	edges_forget(l->edges, &a->edge);
+	edges_forget(l->edges, a->fd);
 	if (a->fd >= 0)
 		close(a->fd);
 	loop_unwatch(a->timer);

@@ -7,6 +7,7 @@
 
 #include "nameserver.h"
 #include "relay/dial_socket.h"
+#include "relay/edges.h"
 #include "relay/families.h"
 #include "relay/names.h"
 #include "relay/own.h"
@@ -167,6 +168,7 @@ static void box_init(struct box *b)
 	struct names_plan plan = { .loop = b->loop, .servers = &b->server.at, .servers_len = 1, .keep = 64 };
 	b->config = (struct relay_config){ .translation = &b->translation, .translation_len = 1 };
 	b->lane.loop = b->loop;
+	REQUIRE(edges_new(b->loop, &b->lane.edges) == 0);
 	b->lane.config = &b->config;
 	REQUIRE(names_new(&plan, &b->lane.names) == 0);
 	REQUIRE(families_new(64, &key, &b->lane.families) == 0);
@@ -180,6 +182,7 @@ static void box_fini(struct box *b)
 	names_free(b->lane.names);
 	families_free(b->lane.families);
 	own_free(b->lane.own);
+	edges_free(b->lane.edges);
 	loop_unwatch(b->guard);
 	nameserver_fini(&b->server);
 	loop_free(b->loop);
@@ -542,7 +545,7 @@ TEST(a_connection_that_ends_at_itself_is_none)
 	int fd = socket_at(&at);
 	socklen_t len = sockaddr_put(&a, &at);
 	REQUIRE(fd >= 0 && connect(fd, &a.sa, len) == 0);
-	CHECK_INT(dial_socket_check(fd, b.lane.own, NULL), DIAL_DENIED_OWN);
+	CHECK_INT(dial_socket_check(fd, &at, b.lane.own, NULL), DIAL_DENIED_OWN);
 	close(fd);
 	box_fini(&b);
 }
