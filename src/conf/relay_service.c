@@ -151,6 +151,12 @@ static const struct conf_key route_rows[] = {
 		.at = OF_ROUTE(to_tls),
 		.standard = "false",
 		.help = "Speak TLS to the servers too." },
+	{ .path = "relay.services[].routes[].to-ca",
+		.shape = &shape_relay_file,
+		.at = OF_ROUTE(to_ca),
+		.standard = "/etc/ssl/certs/ca-certificates.crt",
+		.help = "With to-tls: the file (PEM) with the authorities that certify the servers, or "
+			"their own certificates; none takes every certificate." },
 	{ .path = "relay.services[].routes[].balance",
 		.shape = &shape_choice,
 		.at = OF_ROUTE(balance),

@@ -7,6 +7,7 @@
 #include "net/tls_tickets.h"
 
 #include <errno.h>
+#include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -14,7 +15,9 @@
 
 #define PROTOCOLS "h2 http/1.1"
 
-/* One certificate with its key. The digest is of its text, and what sessions are bound to. */
+enum purpose { TO_SHOW, TO_TRUST };
+
+/* A text and what it is for. The digest is of both, and what sessions are bound to. */
 struct certificate {
 	struct certificate *next;
 	struct ssl_ctx_st *ctx;
@@ -66,16 +69,22 @@ static struct certificate *find(struct certificates *c, const unsigned char *dig
 	return e;
 }
 
-static int make(struct certificates *c, const struct relay_text *pem, struct certificate **ret, char *fault,
-	size_t fault_size)
+static void digest_of(const struct relay_text *pem, enum purpose purpose, unsigned char *to)
 {
-	struct certificate *e = calloc(1, sizeof(*e));
+	const unsigned char first[2] = { (unsigned char)purpose, pem != NULL };
+	EVP_MD_CTX *sum = EVP_MD_CTX_new();
+	bool is_done = sum && EVP_DigestInit_ex(sum, EVP_sha256(), NULL) == 1 &&
+		       EVP_DigestUpdate(sum, first, sizeof(first)) == 1 &&
+		       (!pem || EVP_DigestUpdate(sum, pem->text, pem->len) == 1) &&
+		       EVP_DigestFinal_ex(sum, to, NULL) == 1;
 
-	if (!e) {
-		snprintf(fault, fault_size, "out of memory");
-		return -ENOMEM;
-	}
-	SHA256((const unsigned char *)pem->text, pem->len, e->digest);
+	EVP_MD_CTX_free(sum);
+	ASSERT(is_done); /* it is a hash over memory; only at the start of a configuration could it fail */
+}
+
+static int make_to_show(struct certificates *c, const struct relay_text *pem, struct certificate *e,
+	char *fault, size_t fault_size)
+{
 	int err = tls_context_new(pem->text, pem->len, PROTOCOLS, &e->ctx, fault, fault_size);
 
 	if (err == 0 && tls_tickets_use(c->tickets, e->ctx, e->digest) < 0) {
@@ -83,37 +92,67 @@ static int make(struct certificates *c, const struct relay_text *pem, struct cer
 		tls_context_free(e->ctx);
 		err = -EINVAL;
 	}
-	if (err < 0) {
-		free(e);
-		return err;
-	}
-	*ret = e;
-	return 0;
+	return err;
 }
 
-int certificates_take(struct certificates *c, const struct relay_text *pem, struct ssl_ctx_st **ret,
-	char *fault, size_t fault_size)
+static int make_to_trust(const struct relay_text *pem, struct certificate *e, char *fault, size_t fault_size)
 {
-	unsigned char digest[SHA256_DIGEST_LENGTH];
+	return tls_client_context_new_of(
+		pem ? pem->text : NULL, pem ? pem->len : 0, "http/1.1", &e->ctx, fault, fault_size);
+}
+
+/* Under the lock. */
+static int make(struct certificates *c, const struct relay_text *pem, enum purpose purpose,
+	struct certificate *e, char *fault, size_t fault_size)
+{
+	int err = purpose == TO_SHOW ? make_to_show(c, pem, e, fault, fault_size)
+				     : make_to_trust(pem, e, fault, fault_size);
+
+	if (err == 0) {
+		e->next = c->first;
+		c->first = e;
+	}
+	return err;
+}
+
+static int take(struct certificates *c, const struct relay_text *pem, enum purpose purpose,
+	struct ssl_ctx_st **ret, char *fault, size_t fault_size)
+{
+	struct certificate *fresh = calloc(1, sizeof(*fresh));
 	int err = 0;
 
-	SHA256((const unsigned char *)pem->text, pem->len, digest);
+	if (!fresh) {
+		snprintf(fault, fault_size, "out of memory");
+		return -ENOMEM;
+	}
+	digest_of(pem, purpose, fresh->digest);
 	pthread_mutex_lock(&c->lock);
-	struct certificate *e = find(c, digest);
+	struct certificate *e = find(c, fresh->digest);
 
 	if (!e) {
-		err = make(c, pem, &e, fault, fault_size);
-		if (err == 0) {
-			e->next = c->first;
-			c->first = e;
-		}
+		e = fresh;
+		err = make(c, pem, purpose, e, fault, fault_size);
 	}
 	if (err == 0) {
 		e->holds++;
 		*ret = e->ctx;
 	}
 	pthread_mutex_unlock(&c->lock);
+	if (e != fresh || err < 0)
+		free(fresh);
 	return err;
+}
+
+int certificates_take(struct certificates *c, const struct relay_text *pem, struct ssl_ctx_st **ret,
+	char *fault, size_t fault_size)
+{
+	return take(c, pem, TO_SHOW, ret, fault, fault_size);
+}
+
+int certificates_take_trusted(struct certificates *c, const struct relay_text *pem, struct ssl_ctx_st **ret,
+	char *fault, size_t fault_size)
+{
+	return take(c, pem, TO_TRUST, ret, fault, fault_size);
 }
 
 void certificates_give(struct certificates *c, struct ssl_ctx_st *ctx)

@@ -1,5 +1,6 @@
 /*
- * certificates.h - the certificates that are shown to clients, and the keys of their session tickets
+ * certificates.h - the certificates that are shown to clients, the keys of their session tickets, and those that servers'
+ * certificates are checked with
  *
  * Common to all lanes, and outliving a configuration: the same certificate in the next one is the same context here, and a
  * client's session is resumed on every thread. A context is never changed, so a renewed certificate is for new
@@ -25,6 +26,14 @@ void certificates_free(struct certificates *c); /* all were given back; NULL is 
  * Return: 0, *ret is for certificates_give(); -EINVAL; -ENOMEM
  */
 MUST_CHECK int certificates_take(struct certificates *c, const struct relay_text *pem,
+	struct ssl_ctx_st **ret, char *fault, size_t fault_size);
+/**
+ * certificates_take_trusted() - the context of connections to servers, over HTTP/1.1; any thread
+ * @pem:	who certifies them; NULL: any certificate will do
+ *
+ * Return: as certificates_take()
+ */
+MUST_CHECK int certificates_take_trusted(struct certificates *c, const struct relay_text *pem,
 	struct ssl_ctx_st **ret, char *fault, size_t fault_size);
 void certificates_give(struct certificates *c, struct ssl_ctx_st *ctx); /* NULL is fine */
 

@@ -60,6 +60,8 @@ bool relay_config_file_at(struct relay_config *c, unsigned number, struct relay_
 
 			if (file_take(&w, r->certificate, r->key, "the certificate and its key", &r->pem))
 				return true;
+			if (r->to_tls && file_take(&w, r->to_ca, NULL, "the authorities", &r->to_ca_pem))
+				return true;
 		}
 	}
 	return false;
@@ -96,6 +98,7 @@ static void route_copy(struct relay_route *r, bool *failed)
 {
 	LIST_OWN(r->to, failed);
 	file_copy(&r->pem, failed);
+	file_copy(&r->to_ca_pem, failed);
 }
 
 /* A member that is a shallow copy gets lists of its own; all of them, also when one fails, so that it can be freed. */
@@ -108,6 +111,7 @@ static void service_copy(struct relay_service *s, bool *failed)
 	LIST_OWN(s->destinations.ports, failed);
 	LIST_OWN(s->trusted, failed);
 	file_copy(&s->users_text, failed);
+	file_copy(&s->pem, failed);
 	LIST_OWN(s->to, failed);
 	LIST_OWN(s->routes, failed);
 	for (unsigned i = 0; s->routes && i < s->routes_len; i++)
@@ -149,6 +153,7 @@ static void text_fini(struct relay_text *t)
 static void route_fini(struct relay_route *r)
 {
 	text_fini(&r->pem);
+	text_fini(&r->to_ca_pem);
 	free(r->to);
 }
 

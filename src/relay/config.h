@@ -114,6 +114,9 @@ struct relay_route {
 	char certificate[RELAY_FILE], key[RELAY_FILE]; /* PEM files; of RELAY_TLS_TERMINATE */
 	struct relay_text pem;			       /* both, one after the other */
 	bool to_tls;				       /* TLS to the target too */
+	char to_ca
+		[RELAY_FILE]; /* of to_tls: PEM file of who certifies targets; "": any certificate will do */
+	struct relay_text to_ca_pem;
 	enum relay_balance balance;
 	struct relay_health health;
 };

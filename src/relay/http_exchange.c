@@ -92,9 +92,11 @@ static void fail(struct http_exchange *x, enum http_end how, enum dial_fault fau
 	}
 	x->state = HTTP_DECIDING;
 	atomic_fetch_add_explicit(&x->h->user.service->counters.failed, 1, memory_order_relaxed);
-	x->h->user.ended(x->h->user.ctx, x, x->way.target, how, may_repeat);
-	x->way.target = NULL;
+	void *target = x->way.target;
+
+	x->way.target = NULL; /* before the service is told, as it may begin another try */
 	x->is_told = true;
+	x->h->user.ended(x->h->user.ctx, x, target, how, may_repeat);
 	if (x->state != HTTP_DECIDING) /* it goes elsewhere */
 		return;
 	if (is_answered) {

@@ -37,6 +37,36 @@ TEST(the_same_text_is_the_same_context_and_another_one_another)
 	certificates_free(NULL);
 }
 
+TEST(what_is_shown_and_what_is_trusted_are_apart)
+{
+	struct certificates *c;
+	struct ssl_ctx_st *shown, *trusted, *again, *any, *any_again, *none = NULL;
+	struct pem a;
+	char fault[200] = "";
+
+	pem_make(&a, "a.test");
+	struct relay_text text = text_of(&a), bad = { a.key, strlen(a.key) };
+
+	REQUIRE(certificates_new(&c) == 0);
+	REQUIRE(certificates_take(c, &text, &shown, fault, sizeof(fault)) == 0);
+	REQUIRE(certificates_take_trusted(c, &text, &trusted, fault, sizeof(fault)) == 0);
+	REQUIRE(certificates_take_trusted(c, &text, &again, fault, sizeof(fault)) == 0);
+	REQUIRE(certificates_take_trusted(c, NULL, &any, fault, sizeof(fault)) == 0);
+	REQUIRE(certificates_take_trusted(c, NULL, &any_again, fault, sizeof(fault)) == 0);
+	CHECK(shown != trusted && trusted == again && any == any_again && any != trusted);
+	CHECK(SSL_CTX_get_verify_mode(trusted) == SSL_VERIFY_PEER);
+	CHECK(SSL_CTX_get_verify_mode(any) == SSL_VERIFY_NONE);
+	CHECK_INT(certificates_take_trusted(c, &bad, &none, fault, sizeof(fault)), -EINVAL);
+	CHECK_TEXT(fault, "it has no certificates of authorities (PEM)");
+	CHECK(!none);
+	certificates_give(c, shown);
+	certificates_give(c, trusted);
+	certificates_give(c, again);
+	certificates_give(c, any);
+	certificates_give(c, any_again);
+	certificates_free(c);
+}
+
 TEST(what_is_no_certificate_is_refused_with_a_sentence_and_not_kept)
 {
 	struct certificates *c;

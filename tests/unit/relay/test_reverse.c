@@ -361,6 +361,309 @@ TEST(the_next_target_is_tried_when_one_refuses)
 	box_close(&b);
 }
 
+/* --- HTTP --- */
+
+static const struct relay_text *certificate_of(const char *name, struct pem *p)
+{
+	static struct relay_text t;
+
+	pem_make(p, name);
+	t = (struct relay_text){ list_of(p->both, strlen(p->both) + 1), strlen(p->both) };
+	return &t;
+}
+
+static void end_tls_here(struct box *b, unsigned route, const struct relay_text *pem)
+{
+	b->routes[route].tls = RELAY_TLS_TERMINATE;
+	REQUIRE(text_copy(b->routes[route].certificate, RELAY_FILE, "a.pem"));
+	REQUIRE(text_copy(b->routes[route].key, RELAY_FILE, "a.key"));
+	b->routes[route].pem = *pem;
+}
+
+/* A request, as a server got it, up to the end of its head. */
+static const char *head_at(int fd, char *to, size_t room)
+{
+	size_t len = 0;
+
+	to[0] = '\0';
+	while (len < room - 1 && !strstr(to, "\r\n\r\n") && is_ready(fd)) {
+		ssize_t n = read(fd, to + len, room - 1 - len);
+
+		if (n <= 0)
+			break;
+		len += (size_t)n;
+		to[len] = '\0';
+	}
+	return to;
+}
+
+static void say_text(int fd, const char *text)
+{
+	say(fd, text, strlen(text));
+}
+
+#define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+
+TEST(a_request_goes_to_the_server_of_its_host_and_says_whose_it_is)
+{
+	char head[2000];
+	struct box b;
+
+	box_prepare(&b);
+	add_route(&b, A, RELAY_TLS_NONE, b.servers[0]);
+	add_route(&b, "*." B, RELAY_TLS_NONE, b.servers[1]);
+	box_start(&b);
+	int c = client(&b);
+
+	say_text(c, "GET /x?y HTTP/1.1\r\nHost: A.test\r\nX-Forwarded-For: 192.0.2.66\r\n\r\n");
+	int s = server_accept(b.servers[0]);
+
+	head_at(s, head, sizeof(head));
+	CHECK(strncmp(head, "GET /x?y HTTP/1.1\r\n", 19) == 0);
+	CHECK(strstr(head, "for=\"[::1]") || strstr(head, "for=\"[::1"));
+	CHECK(strstr(head, "X-Forwarded-For: "));
+	CHECK(strstr(head, "::1\r\n"));
+	say_text(s, ANSWER);
+	CHECK(strstr(head_at(c, head, sizeof(head)), "200"));
+
+	/* The same connection of the client, another host, another family. */
+	say_text(c, "GET / HTTP/1.1\r\nHost: www.b.test\r\n\r\n");
+	int t = server_accept(b.servers[1]);
+
+	CHECK(strstr(head_at(t, head, sizeof(head)), "Host: www.b.test\r\n"));
+	say_text(t, ANSWER);
+	CHECK(strstr(head_at(c, head, sizeof(head)), "200"));
+	close(s);
+	close(t);
+	close(c);
+	box_close(&b);
+}
+
+TEST(a_host_without_a_route_is_misdirected)
+{
+	static const struct {
+		const char *request, *status;
+	} cases[] = {
+		{ "GET / HTTP/1.1\r\nHost: c.test\r\n\r\n", "HTTP/1.1 421" },
+		{ "GET / HTTP/1.1\r\nHost: 192.0.2.1\r\n\r\n", "HTTP/1.1 421" },
+		{ "CONNECT a.test:80 HTTP/1.1\r\nHost: a.test:80\r\n\r\n", "HTTP/1.1 405" },
+	};
+	char head[2000];
+	struct box b;
+
+	box_prepare(&b);
+	add_route(&b, A, RELAY_TLS_NONE, b.servers[0]);
+	box_start(&b);
+	for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+		int c = client(&b);
+
+		test_row(cases[i].request);
+		say_text(c, cases[i].request);
+		head_at(c, head, sizeof(head));
+		CHECK(strncmp(head, cases[i].status, 12) == 0);
+		close(c);
+	}
+	test_row(NULL);
+	CHECK_INT(count_of(&b, "no_route"), 2);
+	CHECK_INT(count_of(&b, "dials"), 0);
+	box_close(&b);
+}
+
+/* A client that speaks TLS with the relay, on a connection of its own. */
+static SSL *tls_client_of(const struct box *b, const char *name, const char *alpn)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	SSL *tls = SSL_new(ctx);
+
+	REQUIRE(tls && SSL_set_fd(tls, client(b)) == 1);
+	SSL_CTX_free(ctx);
+	SSL_set_tlsext_host_name(tls, name);
+	if (alpn)
+		SSL_set_alpn_protos(tls, (const unsigned char *)alpn, (unsigned)strlen(alpn));
+	REQUIRE(SSL_connect(tls) == 1);
+	return tls;
+}
+
+static void tls_client_end(SSL *tls)
+{
+	int fd = SSL_get_fd(tls);
+
+	SSL_free(tls);
+	close(fd);
+}
+
+static void tls_say(SSL *tls, const char *text)
+{
+	CHECK_INT(SSL_write(tls, text, (int)strlen(text)), (long long)strlen(text));
+}
+
+/* Reads until @want has come. */
+static bool tls_hears(SSL *tls, const char *want)
+{
+	char got[4000];
+	size_t len = 0;
+
+	got[0] = '\0';
+	while (!strstr(got, want) && len < sizeof(got) - 1) {
+		int n = SSL_read(tls, got + len, (int)(sizeof(got) - 1 - len));
+
+		if (n <= 0)
+			break;
+		len += (size_t)n;
+		got[len] = '\0';
+	}
+	return strstr(got, want) != NULL;
+}
+
+TEST(tls_ends_here_with_the_certificate_of_the_name_beside_routes_where_it_does_not)
+{
+	char head[2000];
+	struct pem of_a, of_b;
+	struct hello h;
+	struct box b;
+
+	box_prepare(&b);
+	add_route(&b, A, RELAY_TLS_TERMINATE, b.servers[0]);
+	end_tls_here(&b, 0, certificate_of(A, &of_a));
+	add_route(&b, B, RELAY_TLS_TERMINATE, b.servers[1]);
+	end_tls_here(&b, 1, certificate_of(B, &of_b));
+	add_route(&b, "c.test", RELAY_TLS_PASSTHROUGH, b.servers[1]);
+	add_route(&b, A, RELAY_TLS_NONE, b.servers[1]);
+	box_start(&b);
+
+	SSL *tls = tls_client_of(&b, B, "\10http/1.1");
+
+	CHECK(tls_is_shown(tls, &of_b));
+	tls_say(tls, "GET / HTTP/1.1\r\nHost: b.test\r\n\r\n");
+	int s = server_accept(b.servers[1]);
+
+	head_at(s, head, sizeof(head));
+	CHECK(strstr(head, "proto=https"));
+	CHECK(strstr(head, "X-Forwarded-Proto: https\r\n"));
+	say_text(s, ANSWER);
+	CHECK(tls_hears(tls, "hi"));
+
+	/* RFC 9110 s15.5.20: the certificate is not that of the other host, and c.test is nobody's here. */
+	tls_say(tls, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+	CHECK(tls_hears(tls, "HTTP/1.1 421"));
+	CHECK_INT(count_of(&b, "misdirected"), 1);
+	tls_client_end(tls);
+	close(s);
+
+	tls = tls_client_of(&b, A, NULL);
+	CHECK(tls_is_shown(tls, &of_a));
+	tls_client_end(tls);
+
+	hello_make(&h, "c.test");
+	int c = client(&b);
+
+	say(c, h.bytes, h.len);
+	s = server_accept(b.servers[1]);
+	expect(s, h.bytes, h.len);
+	close(s);
+	close(c);
+
+	c = client(&b);
+	say_text(c, "GET /plain HTTP/1.1\r\nHost: a.test\r\n\r\n");
+	s = server_accept(b.servers[1]);
+	CHECK(strstr(head_at(s, head, sizeof(head)), "GET /plain"));
+	say_text(s, ANSWER);
+	CHECK(strstr(head_at(c, head, sizeof(head)), "200"));
+	close(s);
+	close(c);
+	box_close(&b);
+}
+
+static struct relay_target *two_targets(struct box *b, int first, int second)
+{
+	const struct relay_target both[2] = { target_of(first), target_of(second) };
+
+	free(b->routes[0].to);
+	b->routes[0].to_len = 2;
+	return list_of(both, sizeof(both));
+}
+
+TEST(a_request_that_may_be_repeated_goes_to_the_next_target)
+{
+	char head[2000];
+	struct box b;
+
+	box_prepare(&b);
+	int dead = listen_open(&loopback4, SOCK_STREAM, BOUND_ALONE);
+
+	add_route(&b, A, RELAY_TLS_NONE, b.servers[0]);
+	b.routes[0].to = two_targets(&b, dead, b.servers[1]);
+	close(dead);
+	box_start(&b);
+	int c = client(&b);
+
+	say_text(c, "GET /1 HTTP/1.1\r\nHost: a.test\r\n\r\n");
+	int s = server_accept(b.servers[1]);
+
+	CHECK(strstr(head_at(s, head, sizeof(head)), "GET /1"));
+	CHECK_INT(count_of(&b, "retried"), 1);
+	say_text(s, ANSWER);
+	CHECK(strstr(head_at(c, head, sizeof(head)), "200"));
+	close(s);
+	close(c);
+	box_close(&b);
+}
+
+/* A server that breaks off is not down because of it, as a client might have made it do so. */
+TEST(a_request_whose_server_breaks_off_goes_to_the_next_one_only_if_it_may_be_repeated)
+{
+	static const struct {
+		const char *request;
+		bool is_repeated;
+	} cases[] = {
+		{ "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n", true },
+		{ "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1\r\n\r\nx", false },
+	};
+	char head[2000];
+
+	for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+		struct box b;
+
+		test_row(cases[i].request);
+		box_prepare(&b);
+		add_route(&b, A, RELAY_TLS_NONE, b.servers[0]);
+		b.routes[0].to = two_targets(&b, b.servers[0], b.servers[1]);
+		box_start(&b);
+		int c = client(&b);
+
+		say_text(c, cases[i].request);
+		int s = server_accept(b.servers[0]);
+
+		head_at(s, head, sizeof(head));
+		close(s);
+		if (cases[i].is_repeated) {
+			s = server_accept(b.servers[1]);
+			head_at(s, head, sizeof(head));
+			say_text(s, ANSWER);
+			CHECK(strstr(head_at(c, head, sizeof(head)), "200 OK"));
+			close(s);
+		} else {
+			CHECK(strncmp(head_at(c, head, sizeof(head)), "HTTP/1.1 502", 12) == 0);
+		}
+		close(c);
+		box_close(&b);
+	}
+	test_row(NULL);
+}
+
+TEST(a_certificate_that_cannot_be_used_is_refused_with_its_path)
+{
+	char fault[200] = "";
+	struct box b;
+
+	box_prepare(&b);
+	add_route(&b, A, RELAY_TLS_TERMINATE, b.servers[0]);
+	end_tls_here(&b, 0, &(struct relay_text){ list_of("x", 2), 1 });
+	CHECK(box_start_try(&b, fault, sizeof(fault)) < 0);
+	CHECK_TEXT(fault, "web: a.pem: there is no certificate in it (PEM, -----BEGIN CERTIFICATE-----)");
+	box_close(&b);
+}
+
 TEST(two_routes_of_one_host_are_refused)
 {
 	char fault[200] = "";
