@@ -233,6 +233,8 @@ static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *to, size
 		data.len = room;
 	bytes_copy(to, data.at, data.len);
 	http_exchange_took(s->x, data.len);
+	if (http_exchange_is_over(s->x)) /* with these bytes, and not in a frame of its own */
+		*flags |= NGHTTP2_DATA_FLAG_EOF;
 	return (ssize_t)data.len;
 }
 

@@ -169,6 +169,8 @@ void http_exchange_run(struct http_exchange *x);
 /** http_exchange_peek() - what comes next of the answer's body; HTTP_STEP_MORE: front->ready() will be called */
 enum http_step http_exchange_peek(struct http_exchange *x, struct http_text *ret);
 void http_exchange_took(struct http_exchange *x, size_t len);
+/** http_exchange_is_over() - whether it is known already that nothing follows; not of chunks, behind which trailers may be */
+bool http_exchange_is_over(const struct http_exchange *x);
 /** http_exchange_finish() - the front has sent the whole answer; x is buried */
 void http_exchange_finish(struct http_exchange *x);
 /** http_exchange_cancel() - the client is gone; x is buried */

@@ -463,6 +463,14 @@ void http_exchange_took(struct http_exchange *x, size_t len)
 	visit_bytes(x->visit, 0, len);
 }
 
+bool http_exchange_is_over(const struct http_exchange *x)
+{
+	if (x->is_page)
+		return x->page.len == 0;
+	return x->up && x->up->reader.body.framing == HTTP_BODY_LENGTH && x->up->reader.body.is_over &&
+	       !x->is_rewritten;
+}
+
 /* --- ends --- */
 
 static void tell(struct http_exchange *x, enum http_end how)

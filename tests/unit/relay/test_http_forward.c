@@ -493,7 +493,7 @@ TEST(users_are_asked_for_and_their_passwords_checked)
 {
 	/* SHA ("one", "secret") and bcrypt of cost 4 ("two", "secret"). */
 	static const char file[] = "one:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n"
-				   "two:$2y$04$abcdefghijklmnopqrstuuTJz0qVkXo8jSSiu2vXhQJgY3o9j1Wwq\n";
+				   "two:$2y$04$pi3RxzCeqmRUBzNx7dEYSe9sntIeMC7UosDyJXt3YVx18HZ2xqpX6\n";
 	struct box b;
 
 	forward_prepare(&b);
@@ -513,6 +513,10 @@ TEST(users_are_asked_for_and_their_passwords_checked)
 	int s = server_accept(&b);
 
 	CHECK(!strstr(read_to(s, "\r\n\r\n"), "Proxy-Authorization"));
+	say(s, OK);
+	read_to(c, "hello");
+	ask(c, AUTH "dHdvOnNlY3JldA==\r\n\r\n"); /* two:secret */
+	read_to(s, "\r\n\r\n");
 	say(s, OK);
 	read_to(c, "hello");
 	CHECK_INT(sum_of(&b, "auth_missing"), 1);
