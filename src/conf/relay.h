@@ -15,7 +15,7 @@ extern const struct conf_key conf_relay_rows[CONF_RELAY_ROWS];
 
 extern const struct conf_keys conf_relay_keys, conf_relay_destination_keys, conf_relay_timeout_keys;
 extern const struct conf_keys conf_relay_service_keys, conf_relay_health_keys, conf_relay_route_keys,
-	conf_relay_tls_keys;
+	conf_relay_tls_keys, conf_relay_service_tls_keys;
 extern const struct conf_choices conf_relay_family_choices;
 
 extern const struct conf_item item_target;     /* struct relay_target */

@@ -141,6 +141,13 @@ static bool is_everybody(const struct prefix *p)
 	return p->is4 ? p->p4.len == 0 : p->p6.len == 0;
 }
 
+static void check_tls(struct conf_reading *r, const struct relay_service *s, unsigned line)
+{
+	if (!s->certificate[0] != !s->key[0])
+		reading_fault(r, line, "tls has a %s, but no %s; write both", s->key[0] ? "key" : "certificate",
+			s->key[0] ? "certificate" : "key");
+}
+
 /* An open proxy is found within hours, and used. */
 static void warn_open(struct conf_reading *r, const struct relay_service *s, unsigned line)
 {
@@ -173,6 +180,7 @@ static void check_service(struct conf_reading *r, unsigned number, unsigned line
 	check_client_prefix(r, s, line);
 	check_to(r, s, s->to, s->to_len, line);
 	check_routes(r, s, line);
+	check_tls(r, s, line);
 	warn_open(r, s, line);
 }
 

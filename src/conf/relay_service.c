@@ -121,6 +121,20 @@ static const struct conf_key tls_rows[] = {
 };
 const struct conf_keys conf_relay_tls_keys = { tls_rows, ARRAY_LEN(tls_rows) };
 
+static const struct conf_key service_tls_rows[] = {
+	{ .path = "relay.services[].tls.certificate",
+		.shape = &shape_relay_file,
+		.at = OF(certificate),
+		.standard = "none",
+		.help = "The file (PEM) with the certificate and those of its issuers; none: clients come without TLS." },
+	{ .path = "relay.services[].tls.key",
+		.shape = &shape_relay_file,
+		.at = OF(key),
+		.standard = "none",
+		.help = "The file (PEM) with the private key of that certificate." },
+};
+const struct conf_keys conf_relay_service_tls_keys = { service_tls_rows, ARRAY_LEN(service_tls_rows) };
+
 static const struct conf_key route_rows[] = {
 	{ .path = "relay.services[].routes[].host",
 		.shape = &shape_item,
@@ -314,6 +328,11 @@ static const struct conf_key service_rows[] = {
 		.help = "The file with names and passwords (htpasswd, bcrypt or SHA-crypt) of those who may "
 			"use it; "
 			"none: no password is asked." },
+	{ .path = "relay.services[].tls",
+		.shape = &shape_mapping,
+		.of = &conf_relay_service_tls_keys,
+		.help = "Clients come to the proxy over TLS, so that nobody on the way sees what they ask for, and may "
+			"speak HTTP/2." },
 	{ .path = "relay.services[].accept-proxy-protocol",
 		.shape = &shape_owned,
 		.at = OF(trusted),
@@ -409,6 +428,7 @@ static const unsigned service_types[] = {
 	ALL_TYPES,				      /* listen */
 	ALL_TYPES,				      /* allow */
 	TYPE(SOCKS5) | TYPE(HTTP_FORWARD),	      /* users */
+	TYPE(HTTP_FORWARD), /* tls */
 	ALL_TYPES & ~(TYPE(UDP) | TYPE(TRANSPARENT)), /* accept-proxy-protocol */
 	TYPE(TCP) | TYPE(UDP),			      /* to */
 	TYPE(TCP) | TYPE(HTTP_REVERSE),		      /* proxy-protocol */
@@ -468,7 +488,7 @@ static bool begin_service(struct relay_service *s, const struct relay_service *a
 	if (!copy_list(&s->clients, all->clients, all->clients_len, sizeof(*s->clients)))
 		return false;
 	s->clients_len = all->clients_len;
-	if (!(service_types[14] & (1u << t)))
+	if (!(TO_CHOSEN & (1u << t)))
 		return true;
 	bool is_copied = copy_list(&s->destinations.allow, d->allow, d->allow_len, sizeof(*d->allow)) &&
 			 copy_list(&s->destinations.deny, d->deny, d->deny_len, sizeof(*d->deny)) &&

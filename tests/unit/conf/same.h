@@ -329,6 +329,7 @@ static inline bool same_service(const struct relay_service *a, const struct rela
 	       same_clients(a->trusted, a->trusted_len, b->trusted, b->trusted_len) &&
 	       a->has_client_prefix == b->has_client_prefix &&
 	       (!a->has_client_prefix || same_prefix6(a->client_prefix, b->client_prefix)) &&
+	       strcmp(a->certificate, b->certificate) == 0 && strcmp(a->key, b->key) == 0 &&
 	       strcmp(a->users, b->users) == 0 && same_targets(a->to, a->to_len, b->to, b->to_len) &&
 	       a->balance == b->balance && same_health(&a->health, &b->health) &&
 	       strcmp(a->proxy, b->proxy) == 0 && strcmp(a->literal_zone, b->literal_zone) == 0;

@@ -208,6 +208,8 @@ static const struct {
 	{ "relay: { destinations: { ports: 9-8 }, services: [{ type: socks5, listen: \"[::]:5\" }] }",
 		"relay.destinations.ports: \"9-8\" is no port and no range, write one such as 443 or "
 		"8000-8999" },
+	{ "relay: { services: [{ type: http-forward, listen: \"[::]:5\", tls: { key: k } }] }",
+		"relay.services[0]: tls has a key, but no certificate; write both" },
 	{ "relay: { services: [{ type: socks5, listen: \"[::]:5\", name: \"a b\" }] }",
 		"relay.services[0].name: \"a b\" is no name, write 1 to 31 letters, digits, - _ and dots, "
 		"such as web" },
@@ -287,7 +289,7 @@ static const char *const printed_cases[] = {
 	" balance: hash, proxy-protocol: v1, accept-proxy-protocol: [\"::/0\", 10.0.0.7], family: ipv6-only "
 	"},"
 	" { type: tcp, listen: \"[::1]:2\", to: \"x:1\", health: {} },"
-	" { type: http-forward, listen: \"[::1]:3\", users: \"/with space\", literal-zone: 4.Example. },"
+	" { type: http-forward, listen: \"[::1]:3\", users: \"/with space\", tls: { certificate: c, key: /k }, literal-zone: 4.Example. },"
 	" { type: socks5, listen: \"[::1]:4\", users: rel/users, destinations: { ports: [] } },"
 	" { type: transparent, listen: \"[::1]:5\" },"
 	" { type: http-reverse, listen: \"[::1]:6\", routes: [{ host: \"*\", to: \"a:1\", to-tls: true, tls: "
