@@ -378,6 +378,14 @@ void users_forget(struct users_question *q)
 
 /* --- life --- */
 
+/* OpenSSL reads its configuration when an algorithm is first used, which must be before the sandbox is entered. */
+static int begin_crypto(const struct users *u)
+{
+	uint8_t digest[16];
+
+	return digest_of(u, "", "", digest) ? 0 : -ENOMEM;
+}
+
 int users_new(
 	struct loop *loop, const char *text, size_t len, struct users **ret, char *fault, size_t fault_size)
 {
@@ -397,6 +405,8 @@ int users_new(
 		err = -ENOMEM;
 	if (err == 0)
 		err = read_lines(u, text, len, fault, fault_size);
+	if (err == 0)
+		err = begin_crypto(u);
 	if (err == 0)
 		err = loop_watch_fd(loop, u->bell, LOOP_READ, on_bell, u, &u->watch);
 	if (err < 0) {
