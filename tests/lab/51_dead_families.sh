@@ -6,8 +6,9 @@
 #
 # The server is a router too. Behind it lie addresses of which packets are dropped without a word, addresses that it says to
 # be unreachable, and addresses where nobody listens. Names have one address that works and one of those of the other
-# family. Each name is used once by each client: the gateway remembers what has failed (RFC 8305 s4), and is asked about
-# that on purpose.
+# family. Each name is used once: the gateway remembers what has failed (RFC 8305 s4), and is asked about that on purpose.
+# Between namespaces an ICMPv6 error may come back before connect() has returned, and the kernel keeps it to itself until the
+# next SYN: unreachable is then as silent as silence.
 # shellcheck source=tests/lab/lib.sh
 . "$(dirname "$0")/lib.sh"
 
