@@ -139,7 +139,7 @@ ssize_t stream_read(struct stream *s, void *to, size_t room)
 	return has_read(s, n, room);
 }
 
-ssize_t stream_write(struct stream *s, const void *from, size_t len)
+static ssize_t write_with(struct stream *s, const void *from, size_t len, int flags)
 {
 	ssize_t n;
 
@@ -147,9 +147,19 @@ ssize_t stream_write(struct stream *s, const void *from, size_t len)
 		n = tls_write(s->tls, from, len);
 	else
 		do
-			n = system_outcome(send(s->fd, from, len, MSG_NOSIGNAL));
+			n = system_outcome(send(s->fd, from, len, MSG_NOSIGNAL | flags));
 		while (n == -EINTR);
 	return outcome(s, n, &s->can_write);
+}
+
+ssize_t stream_write(struct stream *s, const void *from, size_t len)
+{
+	return write_with(s, from, len, 0);
+}
+
+ssize_t stream_write_last(struct stream *s, const void *from, size_t len)
+{
+	return write_with(s, from, len, MSG_MORE);
 }
 
 /* As much as goes; a failure behind bytes that went is told by the next call. */

@@ -58,6 +58,9 @@ void stream_again(struct stream *s);
  */
 MUST_CHECK ssize_t stream_read(struct stream *s, void *to, size_t room);
 MUST_CHECK ssize_t stream_write(struct stream *s, const void *from, size_t len);
+/** stream_write_last() - the same of the last bytes: they may wait for stream_shut() or stream_fini(), which comes at once, so
+ * that bytes and FIN are one segment, and the peer is woken once */
+MUST_CHECK ssize_t stream_write_last(struct stream *s, const void *from, size_t len);
 /** stream_writev() - several pieces at once; over TLS one after the other */
 MUST_CHECK ssize_t stream_writev(struct stream *s, const struct iovec *pieces, unsigned len);
 
