@@ -103,7 +103,8 @@ static void on_reached(
 	}
 	c->target = target;
 	visit_to(&c->visit, target_where(target)->host, target_where(target)->at.port, peer);
-	if (stream_init(&c->server, c->visit.service->lane, fd, NULL) < 0 || pump_begin(c) < 0)
+	stream_init_dialled(&c->server, c->visit.service->lane, fd, NULL);
+	if (pump_begin(c) < 0)
 		carried_fail(c);
 }
 

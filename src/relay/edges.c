@@ -20,6 +20,7 @@
 struct owner {
 	struct edge *edge; /* NULL: nobody */
 	bool is_known;	   /* to the kernel, unless it was closed by somebody else since */
+	uint8_t told;	   /* the last events */
 };
 
 struct edges {
@@ -37,6 +38,13 @@ static unsigned events_of(uint32_t e)
 	       (e & EPOLLRDHUP ? EDGE_END : 0U) | (e & (EPOLLERR | EPOLLHUP) ? EDGE_BROKEN : 0U);
 }
 
+static void tell(struct owner *o, unsigned events)
+{
+	o->told = (uint8_t)events;
+	if (o->edge)
+		o->edge->fn(o->edge, events);
+}
+
 static void on_ready(void *ctx, unsigned ready)
 {
 	struct edges *e = ctx;
@@ -45,10 +53,9 @@ static void on_ready(void *ctx, unsigned ready)
 	e->len = n > 0 ? (unsigned)n : 0;
 	for (e->at = 0; e->at < e->len;) {
 		const struct epoll_event *now = &e->batch[e->at++];
-		struct edge *w = now->data.fd < 0 ? NULL : e->owners[now->data.fd].edge;
 
-		if (w)
-			w->fn(w, events_of(now->events));
+		if (now->data.fd >= 0)
+			tell(&e->owners[now->data.fd], events_of(now->events));
 	}
 	e->at = e->len = 0;
 }
@@ -122,8 +129,18 @@ int edges_add(struct edges *e, int fd, struct edge *w)
 
 	err = tell_kernel(e, fd, o->is_known);
 	if (err == 0)
-		*o = (struct owner){ w, true };
+		*o = (struct owner){ w, true, 0 };
 	return err;
+}
+
+unsigned edges_adopt(struct edges *e, int fd, struct edge *w)
+{
+	ASSERT((unsigned)fd < e->owners_len);
+	struct owner *o = &e->owners[fd];
+
+	ASSERT(o->is_known && !o->edge);
+	o->edge = w;
+	return o->told;
 }
 
 /* What was told of a socket in this batch, and not yet passed on, is nobody's any more. */

@@ -26,6 +26,9 @@ void edges_free(struct edges *e);
 
 /** edges_add() - tell @w of edges of @fd, first of what is already so; until @fd is closed, or edges_drop(). 0; -errno */
 MUST_CHECK int edges_add(struct edges *e, int fd, struct edge *w);
+/** edges_adopt() - the same of a socket that edges_drop() has just given up, and nobody has closed since: without a system
+ * call, and nothing is told again; the events that its last owner was told of */
+MUST_CHECK unsigned edges_adopt(struct edges *e, int fd, struct edge *w);
 /** edges_forget() - @fd is closed now, by whoever owns it */
 void edges_forget(struct edges *e, int fd);
 /** edges_drop() - nobody is told any more, but the socket stays open: for another edges_add(), or for another owner */

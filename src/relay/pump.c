@@ -64,8 +64,8 @@ static enum step push_buffer(struct flow *f)
 	struct buffer *u = f->held;
 	bool is_last = f->from->has_ended && !u->next;
 	const uint8_t *at = u->data + u->from;
-	ssize_t n = is_last ? stream_write_last(f->to, at, buffer_left(u)) :
-			      stream_write(f->to, at, buffer_left(u));
+	ssize_t n = is_last ? stream_write_last(f->to, at, buffer_left(u))
+			    : stream_write(f->to, at, buffer_left(u));
 
 	if (n < 0)
 		return n == -EAGAIN ? STEP_WAITS : STEP_TO_BROKE;

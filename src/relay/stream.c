@@ -39,10 +39,8 @@ static void shut_now(struct stream *s)
 	(void)shutdown(s->fd, SHUT_WR); /* fails if the peer is gone; who reads will notice */
 }
 
-static void on_edge(struct edge *w, unsigned events)
+static void note_events(struct stream *s, unsigned events)
 {
-	struct stream *s = stream_of(w);
-
 	if (events & (EDGE_END | EDGE_BROKEN))
 		s->is_last = true;
 	if (events & EDGE_BROKEN)
@@ -51,6 +49,13 @@ static void on_edge(struct edge *w, unsigned events)
 		s->can_read = true;
 	if (s->tls || (events & (EDGE_WRITE | EDGE_BROKEN)))
 		s->can_write = true;
+}
+
+static void on_edge(struct edge *w, unsigned events)
+{
+	struct stream *s = stream_of(w);
+
+	note_events(s, events);
 	if (s->must_shut)
 		shut_now(s);
 	if (s->ready)
@@ -67,6 +72,14 @@ int stream_init(struct stream *s, struct lane *l, int fd, struct ssl_st *tls)
 	if (err < 0)
 		stream_reset(s);
 	return err;
+}
+
+void stream_init_dialled(struct stream *s, struct lane *l, int fd, struct ssl_st *tls)
+{
+	*s = (struct stream){ .edge = { on_edge }, .lane = l, .fd = fd, .tls = tls, .can_write = true };
+	unsigned told = edges_adopt(l->edges, fd, &s->edge);
+
+	note_events(s, told);
 }
 
 void stream_watch(struct stream *s, void (*ready)(void *ctx), void *ctx)

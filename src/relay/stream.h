@@ -44,6 +44,10 @@ struct stream {
  */
 MUST_CHECK int stream_init(struct stream *s, struct lane *l, int fd, struct ssl_st *tls);
 
+/** stream_init_dialled() - the same with the socket that dial's done() or reach's done() was called with, inside that call:
+ * cannot fail, and costs no system call */
+void stream_init_dialled(struct stream *s, struct lane *l, int fd, struct ssl_st *tls);
+
 /** stream_watch() - whom to tell; may change at any time. Nobody is told before the next turn of the loop */
 void stream_watch(struct stream *s, void (*ready)(void *ctx), void *ctx);
 

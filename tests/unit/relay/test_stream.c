@@ -188,6 +188,43 @@ TEST(a_socket_that_was_taken_back_is_nobody_elses)
 	close(fds[1]);
 }
 
+static void nobody_wants(struct edge *w, unsigned events)
+{
+}
+
+/* As a dial hands over a socket: what was told to it is not told again, so the stream takes it from there. */
+TEST(a_socket_that_was_dialled_goes_on_where_the_dial_was)
+{
+	struct edge dial = { nobody_wants };
+	struct lane l;
+	struct stream s;
+	int fds[2];
+	char got[8];
+	bool told = false;
+
+	box_open(&l);
+	box_tcp_pair(fds);
+	REQUIRE(edges_add(l.edges, fds[0], &dial) == 0);
+	box_turn(&l);
+	edges_drop(l.edges, fds[0]);
+	stream_init_dialled(&s, &l, fds[0], NULL);
+	CHECK(s.can_write && !s.can_read);
+	stream_watch(&s, set, &told);
+	REQUIRE(write(fds[1], "a", 1) == 1);
+	CHECK(box_until(&l, &told));
+	CHECK(s.can_read);
+	CHECK_INT(stream_take_fd(&s), fds[0]);
+	REQUIRE(edges_add(l.edges, fds[0], &dial) == 0);
+	box_turn(&l); /* tells the dial of the byte */
+	edges_drop(l.edges, fds[0]);
+	stream_init_dialled(&s, &l, fds[0], NULL);
+	CHECK(s.can_read);
+	CHECK_INT(stream_read(&s, got, sizeof(got)), 1);
+	stream_fini(&s);
+	lane_fini(&l);
+	close(fds[1]);
+}
+
 struct victim {
 	struct stream s;
 	struct victim *other;
