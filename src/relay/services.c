@@ -9,6 +9,7 @@ const struct service_ops *service_ops_of(enum relay_type type)
 		[RELAY_TCP] = &tcp_service,
 		[RELAY_SOCKS5] = &socks5_service,
 		[RELAY_HTTP_FORWARD] = &http_forward_service,
+		[RELAY_PAC] = &pac_service,
 		[RELAY_UDP] = &udp_service,
 	};
 
