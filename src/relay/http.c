@@ -13,6 +13,8 @@
 #include <sys/auxv.h>
 
 /* 16 bytes that the kernel draws for each process: all lanes have the same name, and no two gateways. */
+#define LEAVE_AFTER (500 * MSEC) /* longer than a packet is on its way */
+
 static void take_pseudonym(struct http *h)
 {
 	static const struct hash_key plain = { 0x697374686d7573, 0x766961 };
@@ -47,6 +49,7 @@ int http_new(const struct http_user *user, struct http **ret)
 	h->waits.lengths[HTTP_WAIT_KEEP_ALIVE] = h->config->timeouts.keep_alive;
 	h->waits.lengths[HTTP_WAIT_IDLE] = h->config->timeouts.idle;
 	h->waits.lengths[HTTP_WAIT_LINGER] = 2 * NSEC;
+	h->waits.lengths[HTTP_WAIT_LEAVE] = LEAVE_AFTER;
 	*ret = h;
 	return 0;
 }

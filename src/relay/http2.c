@@ -50,7 +50,8 @@ struct http2 {
 	const uint8_t *frame; /* frame_len bytes of nghttp2's that are too many for a buffer */
 	size_t frame_len;
 	bool is_running; /* up the stack */
-	bool is_leaving;
+	bool is_leaving; /* nothing new begins */
+	struct http_wait leaving;
 };
 
 static const struct http_front front;
@@ -550,6 +551,7 @@ void http2_free(struct http2 *t)
 		return;
 	while (t->streams)
 		stream_free(t->streams);
+	http_wait_end(&t->leaving);
 	nghttp2_session_del(t->session);
 	free(t);
 }
@@ -699,13 +701,27 @@ bool http2_start(struct http_client *c)
 	return true;
 }
 
-/* RFC 9113 s6.8: what has begun goes on, and nothing new begins. */
+/* The client has heard that it should go elsewhere: what has begun goes on, and nothing new begins. */
+static void on_leave_due(struct http_wait *w)
+{
+	struct http2 *t = (struct http2 *)((char *)w - offsetof(struct http2, leaving));
+	struct http *h = t->c->h;
+
+	http_enter(h);
+	t->is_leaving = true;
+	(void)nghttp2_submit_goaway(t->session, NGHTTP2_FLAG_NONE,
+		nghttp2_session_get_last_proc_stream_id(t->session), NGHTTP2_NO_ERROR, NULL, 0);
+	run(t);
+	http_leave(h);
+}
+
+/* RFC 9113 s6.8: first a GOAWAY that takes nothing away, as streams may be on their way. */
 void http2_leave(struct http_client *c)
 {
 	struct http2 *t = c->two;
 
-	t->is_leaving = true;
-	(void)nghttp2_submit_goaway(t->session, NGHTTP2_FLAG_NONE,
-		nghttp2_session_get_last_proc_stream_id(t->session), NGHTTP2_NO_ERROR, NULL, 0);
+	(void)nghttp2_submit_shutdown_notice(t->session);
+	t->leaving.due_fn = on_leave_due;
+	http_wait_begin(&c->h->waits, &t->leaving, HTTP_WAIT_LEAVE);
 	run(t);
 }

@@ -160,7 +160,7 @@ static void answered(struct http_client *c)
 	http_exchange_finish(c->x);
 	c->x = NULL;
 	http_reader_settle(&c->reader);
-	if (c->must_end || c->is_leaving) {
+	if (c->must_end) {
 		if (has_rest || c->reader.in || c->stream.tls) {
 			linger(c);
 		} else {
@@ -169,7 +169,7 @@ static void answered(struct http_client *c)
 		}
 		return;
 	}
-	http_wait_begin(&c->h->waits, &c->wait, HTTP_WAIT_KEEP_ALIVE);
+	http_wait_begin(&c->h->waits, &c->wait, c->is_leaving ? HTTP_WAIT_LEAVE : HTTP_WAIT_KEEP_ALIVE);
 	if (!c->is_running)
 		run(c);
 }
@@ -467,6 +467,10 @@ static void on_due(struct http_wait *w)
 	http_leave(h);
 }
 
+/*
+ * The next answer will say that it is the last (RFC 9112 s9.6). A client that has none to wait for may have sent a request
+ * already, which would be lost if the connection ended now; of one that has said nothing yet that is certain.
+ */
 static void on_leave(struct visit *v)
 {
 	struct http_client *c = (struct http_client *)((char *)v - offsetof(struct http_client, visit));
@@ -476,8 +480,8 @@ static void on_leave(struct visit *v)
 	c->is_leaving = true;
 	if (c->two)
 		http2_leave(c);
-	else if (!c->x && !c->is_lingering && http_reader_bytes(&c->reader).len == 0)
-		http_client_close(c);
+	else if (!c->x && !c->is_lingering && c->requests > 0 && http_reader_bytes(&c->reader).len == 0)
+		http_wait_begin(&h->waits, &c->wait, HTTP_WAIT_LEAVE);
 	http_leave(h);
 }
 

@@ -15,6 +15,7 @@ enum http_wait_for {
 	HTTP_WAIT_KEEP_ALIVE, /* between requests, of a client or a server */
 	HTTP_WAIT_IDLE,	      /* an exchange without a byte */
 	HTTP_WAIT_LINGER,     /* a client that has its answer still sends */
+	HTTP_WAIT_LEAVE,      /* a request may be on its way to a service that is retired */
 	HTTP_WAIT_COUNT
 };
 
