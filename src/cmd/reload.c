@@ -171,6 +171,7 @@ static void finish(struct reload *r)
 		dns_certificates_replace(s, r->certificates);
 		relay_set_commit(s, r->relay);
 		r->relay = NULL;
+		relay_ways_renew(s);
 		r->certificates_len = 0;
 		log_set_level(s->conf->log.level);
 		state_file_check(s);

@@ -8,6 +8,7 @@
  *
  * At the end nobody new is let in, and who is there has DRAIN_PATIENCE to finish.
  */
+#include "cmd/lent_memory.h"
 #include "cmd/relay_files.h"
 #include "cmd/role.h"
 #include "cmd/show_relay.h"
@@ -34,6 +35,7 @@ struct relay_role {
 	struct loop *loop;
 	struct relay *relay;
 	struct loop_watch *patience;
+	struct lent46 lent; /* len 0: DNS46 is off */
 	unsigned threads;
 	nsec started;
 	const int *renewal; /* during a reload: sockets and files */
@@ -120,23 +122,28 @@ static void on_patience_over(void *ctx)
 }
 
 /* The sockets are taken over by the relay, so that one that is given up later is closed for good. */
-static int relay_role_start(const struct role_start *s, void **ret_ctx, struct role_fault *fault)
+static int relay_role_start(const struct role_start *all, void **ret_ctx, struct role_fault *fault)
 {
+	struct role_start rest;
+	const struct role_start *s = &rest;
 	struct relay_role *rr = calloc(1, sizeof(*rr));
 	struct relay_config config;
 	struct relay_plan plan;
 
 	if (!rr)
 		return -ENOMEM;
-	rr->loop = s->loop;
+	rr->loop = all->loop;
 	rr->started = clock_now();
-	raise_limit(&s->conf->relay);
-	int err = loop_watch_timer(s->loop, on_patience_over, rr, &rr->patience);
+	raise_limit(&all->conf->relay);
+	int err = lent_memory_take(all, &rest, &rr->lent, fault);
 
+	if (err == 0)
+		err = loop_watch_timer(s->loop, on_patience_over, rr, &rr->patience);
 	if (err == 0)
 		err = make_plan(rr, s->conf, s->fds, s->fds_len, &config, &plan, fault);
 	if (err == 0) {
 		rr->threads = plan.threads;
+		plan.lent = rr->lent.len > 0 ? &rr->lent : NULL;
 		err = relay_new(&plan, &rr->relay, fault->text, sizeof(fault->text));
 		relay_config_fini(&config); /* empty if it was taken over */
 	}

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "cmd/listen_fault.h"
 #include "cmd/relay_files.h"
+#include "cmd/relay_ways.h"
 #include "cmd/supervisor.h"
 #include "ctl/channel.h"
 #include "net/listen.h"
@@ -24,7 +25,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define OTHERS 2 /* descriptors of a message beside the sockets: the configuration, the files */
+#define OTHERS                                                                                               \
+	3 /* descriptors of a message beside the sockets: the configuration, the files, the table of DNS46 */
 
 static const struct listen_key key = { "relay.services[].listen",
 	"stop it, or write another address or port" };
@@ -211,7 +213,11 @@ unsigned relay_set_fds(const struct relay_set *set, int *to)
 
 static void give(struct supervisor *s)
 {
-	s->fds_len[ROLE_RELAY] = relay_set_fds(s->relay, s->fds[ROLE_RELAY]);
+	unsigned len = relay_set_fds(s->relay, s->fds[ROLE_RELAY]);
+
+	if (s->lent_table > 0)
+		s->fds[ROLE_RELAY][len++] = s->lent_table;
+	s->fds_len[ROLE_RELAY] = len;
 	if (s->roles[ROLE_RELAY])
 		process_set_fds(s->roles[ROLE_RELAY], s->fds_len[ROLE_RELAY]);
 }
@@ -258,6 +264,30 @@ void relay_set_commit(struct supervisor *s, struct relay_set *set)
 	give(s);
 }
 
+/* --- ways on the host --- */
+
+/* Have what the configuration in force asks for, and nothing that was left of another one. */
+static int ways_set(const struct supervisor *s, char *text, size_t size)
+{
+	const struct fault f = { text, size };
+	struct relayway ways;
+	int err = relay_ways_make(s->conf, &ways);
+
+	if (err < 0)
+		return fault_say(&f, err, "out of memory");
+	err = relayway_set(&ways, &f);
+	relay_ways_fini(&ways);
+	return err;
+}
+
+void relay_ways_renew(struct supervisor *s)
+{
+	char fault[512] = "";
+
+	if (s->relay && ways_set(s, fault, sizeof(fault)) < 0)
+		log_error("relay: %s", fault);
+}
+
 /* --- start and end --- */
 
 int relay_up(struct supervisor *s)
@@ -279,11 +309,16 @@ int relay_up(struct supervisor *s)
 	for (unsigned i = 0; i < s->relay->listen_len; i++)
 		s->relay->listen[i].is_new = true;
 	give(s);
-	return 0;
+	err = ways_set(s, fault, sizeof(fault));
+	if (err < 0)
+		log_error("relay: %s", fault);
+	return err;
 }
 
 void relay_down(struct supervisor *s)
 {
+	if (s->relay)
+		relayway_clear();
 	relay_set_abandon(s->relay);
 	s->relay = NULL;
 }

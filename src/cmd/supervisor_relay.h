@@ -50,6 +50,9 @@ void relay_set_commit(struct supervisor *s, struct relay_set *set);
 /** relay_set_abandon() - close what is new in it; NULL is fine */
 void relay_set_abandon(struct relay_set *set);
 
+/** relay_ways_renew() - have the host lead to the relays what the configuration in force says; a fault is logged */
+void relay_ways_renew(struct supervisor *s);
+
 /** relay_set_fds() - the descriptors of a set in the order of ctl/channel.h; how many */
 unsigned relay_set_fds(const struct relay_set *set, int *to);
 

@@ -206,6 +206,14 @@ const struct conf_keys conf_relay_keys = { conf_relay_rows, CONF_RELAY_ROWS };
 
 /* --- what concerns other sections --- */
 
+static bool has_translation(const struct relay_config *c, struct prefix6 p)
+{
+	for (unsigned i = 0; i < c->translation_len; i++)
+		if (addr6_eq(c->translation[i].addr, p.addr) && c->translation[i].len == p.len)
+			return true;
+	return false;
+}
+
 static void add_translation(struct conf_reading *r, const struct prefix6 *p, unsigned len)
 {
 	struct relay_config *c = &r->c->relay;
@@ -217,7 +225,8 @@ static void add_translation(struct conf_reading *r, const struct prefix6 *p, uns
 	}
 	c->translation = all;
 	for (unsigned i = 0; i < len; i++)
-		all[c->translation_len++] = p[i];
+		if (!has_translation(c, p[i]))
+			all[c->translation_len++] = p[i];
 }
 
 /* The prefixes under which IPv4 addresses may be hidden: those of this gateway, and the one that everybody knows. */

@@ -98,6 +98,13 @@ static void check_client_prefix(struct conf_reading *r, const struct relay_servi
 				"2001:db8:46::/96");
 			return;
 		}
+	for (unsigned i = 0; s->has_client_prefix && c->has_siit && i < c->nat64.siit.prefixes_len; i++)
+		if (prefix6_contains(c->nat64.siit.prefixes[i], s->client_prefix.addr)) {
+			reading_fault(r, line,
+				"client-prefix lies in siit.prefix, write a prefix of its own such as "
+				"2001:db8:47::/96");
+			return;
+		}
 }
 
 /* --- a service by itself --- */

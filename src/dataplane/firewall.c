@@ -15,6 +15,7 @@
 #include "dataplane/firewall.h"
 
 #include "dataplane/netlink_message.h"
+#include "dataplane/relayway.h"
 
 #include <errno.h>
 #include <linux/netfilter.h>
@@ -69,6 +70,8 @@ static void on_chain(void *ctx, const struct nlmsghdr *m)
 
 	if (name)
 		netlink_text(name, table, sizeof(table));
+	if (strcmp(table, RELAYWAY_TABLE) == 0 && h.nfgen_family == NFPROTO_INET)
+		return; /* ours: it takes new connections, and those are never on the fast path */
 	name = netlink_attr(m, sizeof(h), NFTA_CHAIN_NAME, 1);
 	if (name)
 		netlink_text(name, chain, sizeof(chain));

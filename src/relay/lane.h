@@ -37,6 +37,8 @@ struct lane {
 	struct own *own;	   /* own.h: addresses of this gateway; common to all lanes */
 	struct targets *targets;   /* targets.h: what is known of them; common to all lanes */
 	struct certificates *certificates; /* certificates.h: shown to clients; common to all lanes */
+	const struct lent46
+		*lent; /* addr/lent46.h: IPv4 addresses that stand for IPv6 hosts; NULL: there are none */
 	const struct relay_config *config; /* in force for new connections */
 	struct visit *visits;		   /* visit.h: whoever is there, the newest first */
 	unsigned visits_len;

@@ -532,6 +532,7 @@ static int make_lanes(struct relay *r, const struct relay_plan *plan, const stru
 		r->threads[i] = (struct relay_thread){ .all = r, .bell = -1 };
 		r->len = i + 1;
 		err = lane_make(&r->threads[i], key, plan->config, i);
+		r->threads[i].lane.lent = plan->lent;
 	}
 	return err;
 }

@@ -19,6 +19,7 @@ struct relay_plan {
 	struct relay_config
 		*config; /* its lists are taken over and *config is emptied, unless the call fails; they
 					live until the last connection of this configuration has ended */
+	const struct lent46 *lent;	   /* lane.h; lives as long as the relay; of relay_new() only */
 	struct loop *loop;		   /* of the caller, whose thread is no lane */
 	unsigned threads;		   /* lanes */
 	const int *sockets;		   /* threads * sum of listen_len; taken over */

@@ -10,6 +10,7 @@ const struct service_ops *service_ops_of(enum relay_type type)
 		[RELAY_SOCKS5] = &socks5_service,
 		[RELAY_HTTP_FORWARD] = &http_forward_service,
 		[RELAY_PAC] = &pac_service,
+		[RELAY_TRANSPARENT] = &transparent_service,
 		[RELAY_UDP] = &udp_service,
 	};
 

@@ -9,6 +9,7 @@ extern const struct service_ops http_reverse_service;
 extern const struct service_ops pac_service;
 extern const struct service_ops socks5_service;
 extern const struct service_ops tcp_service;
+extern const struct service_ops transparent_service;
 extern const struct service_ops udp_service;
 
 #endif

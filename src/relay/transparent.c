@@ -1,0 +1,202 @@
+/*
+ * transparent.c - the service "transparent": connections that were on their way to somewhere else (TPROXY)
+ *
+ * The rules of dataplane/relayway.h bring a client's connection here although it is to another address, which the socket
+ * has as its own (arrival.local). Over IPv6 that address lies under a NAT64 prefix, and the IPv4 address inside it is
+ * dialled; over IPv4 it is one that DNS46 has lent to an IPv6 host, which is dialled (lent46.h). Everything else is
+ * nobody's and is reset.
+ *
+ * What the client says decides nothing: the destination is the address that it sent to. A name in it (TLS server_name,
+ * Host) may be any, so it is only shown (isthmus relay). It is looked at without being taken, when the destination is
+ * connected: by then most clients have spoken, and one that waits for its server is not kept waiting.
+ *
+ * Life of a @struct_taken: DIALLING -> RELAYING (pump.h). While a destination is dialled nobody reads from the client.
+ *
+ * Limits: timeouts.connect and timeouts.idle; the destination is the client's choice, so relay.destinations hold.
+ *
+ * Not done: to a client over IPv6 the connection is accepted before its destination is, so one that cannot be reached is
+ * seen as reset, not as refused.
+ */
+#include "addr/embed.h"
+#include "addr/lent46.h"
+#include "base/bytes.h"
+#include "relay/clienthello.h"
+#include "relay/dial.h"
+#include "relay/http_authority.h"
+#include "relay/pump.h"
+#include "relay/services.h"
+#include "relay/visit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PEEK_BYTES 2048 /* of the first message, for its name */
+
+struct taken {
+	struct visit visit;
+	struct stream client, server;
+	struct relay_target to;
+	struct dial *dial;
+	struct pump *pump;
+};
+
+static void taken_free(struct taken *t)
+{
+	dial_cancel(t->dial);
+	pump_cancel(t->pump);
+	stream_fini(&t->client);
+	stream_fini(&t->server);
+	visit_end(&t->visit);
+	free(t);
+}
+
+static void taken_break(struct taken *t)
+{
+	SERVICE_ADD(t->visit.service, failed, 1);
+	stream_reset(&t->client);
+	taken_free(t);
+}
+
+static void on_leave(struct visit *v)
+{
+}
+
+static void on_end(struct visit *v)
+{
+	struct taken *t = (struct taken *)((char *)v - offsetof(struct taken, visit));
+
+	stream_reset(&t->client);
+	stream_reset(&t->server);
+	taken_free(t);
+}
+
+/* --- where to --- */
+
+static bool find64(const struct service *s, const struct endpoint *local, struct endpoint *ret)
+{
+	const struct access *a = &s->access;
+
+	for (unsigned i = 0; i < a->translation_len; i++)
+		if (embed_extract(a->translation[i], local->a6, &ret->a4) == 0) {
+			ret->is4 = true;
+			return true;
+		}
+	return false;
+}
+
+static bool find46(const struct service *s, const struct endpoint *local, struct endpoint *ret)
+{
+	const struct lent46 *t = s->lane->lent;
+
+	ret->is4 = false;
+	return t && lent46_find4(t, local->a4, clock_now(), &ret->a6) == LENT46_FOUND;
+}
+
+/* The destination in the other family; false: the address stands for none. */
+static bool find_destination(const struct service *s, const struct endpoint *local, struct endpoint *ret)
+{
+	ret->port = local->port;
+	return local->is4 ? find46(s, local, ret) : find64(s, local, ret);
+}
+
+/* --- what the client says, for the operator --- */
+
+static void copy_host(const char *bytes, size_t len, char to[static RELAY_HOST])
+{
+	struct clienthello hello;
+	struct http_head head;
+	struct http_fault fault;
+	struct relay_target at;
+
+	to[0] = '\0';
+	if (clienthello_parse(bytes, len, &hello) == CLIENTHELLO_WHOLE)
+		text_copy(to, RELAY_HOST, hello.host);
+	else if (http_request_parse(bytes, len, &head, &fault) == HTTP_WHOLE && head.host.at &&
+		 http_authority_parse(head.host, 80, &at))
+		text_copy(to, RELAY_HOST, at.host);
+}
+
+static void note_destination(struct taken *t, const struct endpoint *peer)
+{
+	char bytes[PEEK_BYTES], host[RELAY_HOST] = "";
+	ssize_t n = recv(t->client.fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
+
+	if (n > 0)
+		copy_host(bytes, (size_t)n, host);
+	visit_to(&t->visit, host, peer->port, peer);
+}
+
+/* --- there --- */
+
+static void on_pumped(void *ctx, enum pump_end how)
+{
+	struct taken *t = ctx;
+
+	t->pump = NULL;
+	if (how == PUMP_CLIENT_BROKE)
+		stream_reset(&t->server);
+	if (how == PUMP_SERVER_BROKE)
+		stream_reset(&t->client);
+	taken_free(t);
+}
+
+static void on_dialled(void *ctx, enum dial_fault fault, int fd, const struct endpoint *peer)
+{
+	struct taken *t = ctx;
+	struct service *s = t->visit.service;
+
+	t->dial = NULL;
+	if (fault != DIAL_OK) {
+		taken_break(t);
+		return;
+	}
+	stream_init_dialled(&t->server, s->lane, fd, NULL);
+	note_destination(t, peer);
+	struct pump_plan plan = { .client = &t->client,
+		.server = &t->server,
+		.visit = &t->visit,
+		.idle = s->config->timeouts.idle,
+		.done = on_pumped,
+		.ctx = t };
+
+	if (pump_start(&plan, &t->pump) < 0)
+		taken_break(t);
+}
+
+static int dial(struct taken *t)
+{
+	struct service *s = t->visit.service;
+	struct dial_plan plan = { .to = &t->to,
+		.access = &s->access,
+		.family = s->config->family,
+		.timeout = s->config->timeouts.connect,
+		.client_prefix = s->config->has_client_prefix ? &s->config->client_prefix : NULL,
+		.client = t->visit.client,
+		.done = on_dialled,
+		.ctx = t };
+
+	return dial_start(s->lane, &plan, &t->dial);
+}
+
+static void transparent_arrive(struct service *s, const struct arrival *a)
+{
+	struct taken *t = calloc(1, sizeof(*t));
+
+	if (!t) {
+		close(a->fd);
+		return;
+	}
+	t->visit = (struct visit){ .client = a->client, .leave = on_leave, .end = on_end };
+	if (visit_begin(&t->visit, s) < 0) {
+		close(a->fd);
+		free(t);
+		return;
+	}
+	if (stream_init(&t->client, s->lane, a->fd, NULL) < 0 || !find_destination(s, &a->local, &t->to.at) ||
+		dial(t) < 0)
+		taken_break(t);
+}
+
+const struct service_ops transparent_service = { .type = RELAY_TRANSPARENT, .arrive = transparent_arrive };
