@@ -362,6 +362,41 @@ static void add_services(struct exposition *e, const json_t *services)
 	}
 }
 
+/* Servers of the relays; a boolean is 0 or 1. */
+static void add_targets(struct exposition *e, const json_t *targets)
+{
+	static const struct {
+		const char *field, *metric, *help;
+		enum metric_type type;
+	} of_target[] = {
+		{ "up", "relay_target_up", "Whether a server of the relays is up", METRIC_GAUGE },
+		{ "open", "relay_target_connections", "Connections to a server now", METRIC_GAUGE },
+		{ "connections", "relay_target_connections_total", "Connections and requests to a server",
+			METRIC_COUNTER },
+		{ "failures", "relay_target_failures_total", "Failed connections and checks of a server",
+			METRIC_COUNTER },
+	};
+
+	for (size_t i = 0; i < json_array_size(targets); i++) {
+		const json_t *t = json_array_get(targets, i);
+
+		for (size_t k = 0; k < ARRAY_LEN(of_target); k++) {
+			json_t *v = json_object_get(t, of_target[k].field);
+			json_t *number = json_is_boolean(v) ? json_integer(json_is_true(v)) : json_incref(v);
+
+			add_value(e,
+				&(const struct metric){ of_target[k].metric, of_target[k].type,
+					of_target[k].help,
+					{ { "target", text_of(t, "target") },
+						{ "checked", json_is_true(json_object_get(t, "checked"))
+								     ? "yes"
+								     : "no" } } },
+				number);
+			json_decref(number);
+		}
+	}
+}
+
 static void add_part(struct exposition *e, enum snapshot_id who, const struct snapshot_part *p)
 {
 	const char *name;
@@ -377,6 +412,7 @@ static void add_part(struct exposition *e, enum snapshot_id who, const struct sn
 	add_pools(e, json_object_get(p->status, "pools"));
 	add_certificates(e, json_object_get(p->status, "secure"));
 	add_services(e, json_object_get(p->status, "services"));
+	add_targets(e, json_object_get(p->status, "targets"));
 	for (size_t i = 0; i < json_array_size(p->counters); i++)
 		add_counter(e, json_array_get(p->counters, i));
 }

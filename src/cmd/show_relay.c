@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "cmd/role.h"
 #include "ctl/reply.h"
+#include "relay/targets.h"
 #include "relay/visit.h"
 
 #include <stdlib.h>
@@ -103,6 +104,65 @@ static json_t *services_rows(struct sums *all)
 	return rows;
 }
 
+/* --- targets --- */
+
+static json_t *target_row(const struct target_row *t, nsec now)
+{
+	char text[TARGET_TEXT];
+
+	return json_pack("{s:s, s:b, s:b, s:s, s:f, s:I, s:I, s:I}", "target", target_text(&t->where, text),
+		"up", t->is_up, "checked", t->is_checked, "fault", t->why ? t->why : "", "since_s",
+		now > t->since ? (double)((now - t->since) / MSEC) / 1000 : 0.0, "open", (json_int_t)t->open,
+		"connections", (json_int_t)t->all, "failures", (json_int_t)t->failures);
+}
+
+static json_t *find_target(const json_t *rows, const json_t *like)
+{
+	for (size_t i = 0; i < json_array_size(rows); i++) {
+		json_t *r = json_array_get(rows, i);
+
+		if (json_equal(json_object_get(r, "target"), json_object_get(like, "target")) &&
+			json_equal(json_object_get(r, "checked"), json_object_get(like, "checked")))
+			return r;
+	}
+	return NULL;
+}
+
+/* One that is looked after in two ways is two targets, but one server: it is up if it is so by both. */
+static void join_target(json_t *row, const json_t *other)
+{
+	static const char *const numbers[] = { "open", "connections", "failures" };
+
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+		json_object_set_new(row, numbers[i],
+			json_integer(json_integer_value(json_object_get(row, numbers[i])) +
+				     json_integer_value(json_object_get(other, numbers[i]))));
+	if (json_is_true(json_object_get(other, "up")))
+		return;
+	json_object_set(row, "up", json_object_get(other, "up"));
+	json_object_set(row, "fault", json_object_get(other, "fault"));
+	json_object_set(row, "since_s", json_object_get(other, "since_s"));
+}
+
+static json_t *targets_rows(const struct relay *all)
+{
+	struct targets *targets = relay_lane(all, 0)->targets;
+	json_t *rows = json_array();
+	nsec now = clock_now();
+	struct target_row t;
+
+	for (unsigned i = 0; targets_row_at(targets, i, &t); i++) {
+		json_t *row = target_row(&t, now), *twin = find_target(rows, row);
+
+		if (twin)
+			join_target(twin, row);
+		else
+			json_array_append(rows, row);
+		json_decref(row);
+	}
+	return rows;
+}
+
 /* --- counters --- */
 
 /* The sum of one counter over all lanes; false if there is no such number. */
@@ -132,6 +192,7 @@ void show_relay_add(struct relay *all, json_t *row)
 	json_object_set_new(row, "threads", json_integer(relay_lanes(all)));
 	json_object_set_new(row, "open", json_integer((json_int_t)sums->visits));
 	json_object_set_new(row, "services", services_rows(sums));
+	json_object_set_new(row, "targets", targets_rows(all));
 	for (unsigned i = 0; counter_at(all, i, &name, &text, &value); i++)
 		json_object_set_new(row, name, json_integer((json_int_t)value));
 	free(sums);

@@ -385,6 +385,29 @@ static void print_resolver(const json_t *r)
 	print_secure(json_object_get(r, "secure"));
 }
 
+/* Those that are up and have never failed are only counted. */
+static void print_targets(const json_t *targets)
+{
+	char a[FIGURE_TEXT], b[FIGURE_TEXT];
+	size_t len = json_array_size(targets), up = 0;
+
+	for (size_t i = 0; i < len; i++)
+		up += json_is_true(json_object_get(json_array_get(targets, i), "up"));
+	if (len > 0)
+		printf(LABEL "%zu of %zu are up\n", "targets", up, len);
+	for (size_t i = 0; i < len; i++) {
+		const json_t *t = json_array_get(targets, i);
+		bool is_up = json_is_true(json_object_get(t, "up"));
+
+		if (is_up && row_count(t, "failures") == 0)
+			continue;
+		printf(LABEL "%s is %s for %.0f s, %s open; %s failures, the last one: %s\n", "",
+			row_text(t, "target"), is_up ? "up" : "down",
+			json_real_value(json_object_get(t, "since_s")), figure_count(row_count(t, "open"), a),
+			figure_count(row_count(t, "failures"), b), row_text(t, "fault"));
+	}
+}
+
 static void print_relay(const json_t *r)
 {
 	const json_t *services = json_object_get(r, "services");
@@ -410,6 +433,7 @@ static void print_relay(const json_t *r)
 			printf(", %s failed", figure_count(row_count(s, "failed"), a));
 		printf("\n");
 	}
+	print_targets(json_object_get(r, "targets"));
 }
 
 /* --- asking --- */

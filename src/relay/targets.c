@@ -95,14 +95,14 @@ void targets_free(struct targets *t)
 
 /* --- one target --- */
 
-static const char *where_text(const struct relay_target *w, char *to, size_t room)
+const char *target_text(const struct relay_target *w, char to[static TARGET_TEXT])
 {
 	char address[ENDPOINT6_TEXT];
 
 	if (w->host[0])
-		snprintf(to, room, "%s:%u", w->host, w->at.port);
+		snprintf(to, TARGET_TEXT, "%s:%u", w->host, w->at.port);
 	else
-		snprintf(to, room, "%s", endpoint_text(&w->at, address));
+		snprintf(to, TARGET_TEXT, "%s", endpoint_text(&w->at, address));
 	return to;
 }
 
@@ -208,20 +208,20 @@ static bool is_checked(const struct target *t)
 
 static void went_down(struct target *t, nsec now)
 {
-	char text[RELAY_HOST + 16];
+	char text[TARGET_TEXT];
 
 	atomic_store(&t->is_down, true);
 	t->since = now;
 	log_warning("relay: the target %s is down: %s; clients go to others, if there are any",
-		where_text(&t->where, text, sizeof(text)), t->why);
+		target_text(&t->where, text), t->why);
 }
 
 static void went_up(struct target *t, nsec now)
 {
-	char text[RELAY_HOST + 16];
+	char text[TARGET_TEXT];
 
 	atomic_store(&t->is_down, false);
-	log_info("relay: the target %s is up again after %u s", where_text(&t->where, text, sizeof(text)),
+	log_info("relay: the target %s is up again after %u s", target_text(&t->where, text),
 		(unsigned)((now - t->since) / NSEC));
 	t->since = now;
 }

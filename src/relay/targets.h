@@ -79,6 +79,11 @@ struct target_row {
 	unsigned long failures;
 };
 
+#define TARGET_TEXT (RELAY_HOST + 8) /* with a port */
+
+/** target_text() - "host:port", "192.0.2.1:80", "[2001:db8::1]:80"; returns @to */
+const char *target_text(const struct relay_target *w, char to[static TARGET_TEXT]);
+
 /** targets_row_at() - the target of a number, from 0; false if there is none. Any thread; numbers may move */
 bool targets_row_at(struct targets *t, unsigned number, struct target_row *ret);
 

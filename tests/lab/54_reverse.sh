@@ -88,6 +88,12 @@ async def main():
 asyncio.run(main())
 END
 
+nsd_again() {
+	kill "${LAB_PIDS[0]}" && wait "${LAB_PIDS[0]}"
+	background "$SERVER_NS" nsd -d -c "$LAB_DIR/nsd/nsd.conf"
+	wait_for 5 server dig +short +time=1 +tries=1 "@$NS4" silent.lab.example A
+}
+
 relay_config() {
 	cat >"$LAB_DIR/isthmus.yaml" <<-END
 		relay:
@@ -107,6 +113,9 @@ relay_config() {
 		        - { host: pass6.test, to: "[$CLIENT6]:8443", tls: passthrough }
 		        - { host: four.test, to: "$NS4:8001" }
 		        - { host: six.test, to: "[$CLIENT6]:8001" }
+		        - { host: silent.test, to: "silent.lab.example:8001" }
+		        - { host: unreachable.test, to: "both.lab.example:8001" }
+		        - { host: refusing.test, to: "refusing.lab.example:8001" }
 		        - host: two.test
 		          to: ["$NS4:8001", "$NS4:8002"]
 		          health: { interval: 200ms, timeout: 1s, fall: 2, rise: 1, path: /who }
@@ -115,6 +124,7 @@ relay_config() {
 		        - { host: impostor.test, to: "$NS4:8443", to-tls: true, to-ca: other.pem }
 		control:
 		  socket: $LAB_DIR/run/control.sock
+		  metrics: "[::1]:9964"
 		log:
 		  level: info
 	END
@@ -123,6 +133,14 @@ relay_serves() {
 	kill -0 "$GATEWAY_PID" 2>/dev/null || return 2
 	isthmus status >/dev/null 2>&1 && client curl -sf -m 1 -o /dev/null --connect-to "::[$GW6]:80" "http://four.test/"
 }
+cat >>"$LAB_DIR/nsd/lab.example.zone" <<END
+silent IN A $NS4
+silent IN AAAA 2001:db8:9::1
+refusing IN A $NS4
+refusing IN AAAA $GW6
+END
+must "the name server knows more" nsd_again
+gw ip -6 route add 2001:db8:9::/64 via "$CLIENT6"
 relay_config
 lab_gateway_begin
 must "the gateway serves" wait_for 20 relay_serves
@@ -188,9 +206,20 @@ web_ends "$SERVER_NS" second
 step "one of two servers has ended, and nobody notices" answers
 is_down() { grep -c "the target $NS4:8002 is down" "$LAB_DIR/gateway.log"; }
 step "... but the log" wait_for 5 is_down
+step "... and the operator" prints "$NS4:8002 is down .*the last one: \(connection refused\|not reached\)" isthmus status
 web "$SERVER_NS" second "$NS4:8002"
 step "it is used again when it is back" wait_for 5 prints "the target $NS4:8002 is up again" cat "$LAB_DIR/gateway.log"
 step "... by turns" both_again
+
+step "a server is up again, in the metrics too" prints "relay_target_up{target=\"$NS4:8002\",checked=\"yes\"} 1" \
+	gw curl -sS "http://[::1]:9964/metrics"
+
+section "a family of a server is dead"
+# The client's box drops what is for others without a word; nobody has a route to the other address.
+within() { ask client -f -o /dev/null -w '%{time_total}\n' "http://$1/who" | awk '{ print; exit $1 > 0.4 }'; }
+step "it drops packets: an answer within 400 ms" within silent.test
+step "there is no way to it: an answer within 400 ms" within unreachable.test
+step "nobody listens: an answer within 400 ms" within refusing.test
 
 section "another configuration"
 # Some requests are under way at each reload.
