@@ -25,6 +25,8 @@ struct own {
 	pthread_rwlock_t lock;
 	struct own_list addresses; /* their ports mean nothing */
 	struct own_list listeners;
+	struct prefix6 *prefixes;
+	unsigned prefixes_len;
 };
 
 static bool is_loopback(const struct endpoint *at)
@@ -63,10 +65,19 @@ static bool list_has_address(const struct own_list *l, const struct endpoint *at
 	return false;
 }
 
+static bool is_in_prefix(const struct own *o, const struct endpoint *at)
+{
+	for (unsigned i = 0; !at->is4 && i < o->prefixes_len; i++)
+		if (prefix6_contains(o->prefixes[i], at->a6))
+			return true;
+	return false;
+}
+
 /* Loopback and unspecified addresses reach every host itself. */
 static bool is_own(const struct own *o, const struct endpoint *at)
 {
-	return is_loopback(at) || endpoint_is_any(at) || list_has_address(&o->addresses, at);
+	return is_loopback(at) || endpoint_is_any(at) || list_has_address(&o->addresses, at) ||
+	       is_in_prefix(o, at);
 }
 
 static int add_interfaces(struct own *o)
@@ -116,6 +127,7 @@ void own_free(struct own *o)
 	pthread_rwlock_destroy(&o->lock);
 	free(o->addresses.at);
 	free(o->listeners.at);
+	free(o->prefixes);
 	free(o);
 }
 
@@ -139,6 +151,37 @@ void own_listens_no_more(struct own *o, const struct endpoint *at)
 			break;
 		}
 	pthread_rwlock_unlock(&o->lock);
+}
+
+static bool has_prefix(const struct own *o, struct prefix6 p)
+{
+	for (unsigned i = 0; i < o->prefixes_len; i++)
+		if (o->prefixes[i].len == p.len && addr6_eq(o->prefixes[i].addr, p.addr))
+			return true;
+	return false;
+}
+
+static int prefix_add(struct own *o, struct prefix6 p)
+{
+	struct prefix6 *more;
+
+	if (has_prefix(o, p))
+		return 0;
+	more = realloc(o->prefixes, (o->prefixes_len + 1) * sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	o->prefixes = more;
+	o->prefixes[o->prefixes_len++] = p;
+	return 0;
+}
+
+int own_prefix(struct own *o, struct prefix6 p)
+{
+	pthread_rwlock_wrlock(&o->lock);
+	int err = prefix_add(o, p);
+
+	pthread_rwlock_unlock(&o->lock);
+	return err;
 }
 
 /* Without memory or room it is noticed again at the next connection. */

@@ -24,6 +24,9 @@ void own_listens_no_more(struct own *o, const struct endpoint *at);
 /** own_notice() - an address has turned out to be this host's: a connection to it has the same address at both ends. Any thread */
 void own_notice(struct own *o, const struct endpoint *at);
 
+/** own_prefix() - every address of a prefix is this host's: what stands for its clients (client-prefix); until the end. 0, -ENOMEM */
+MUST_CHECK int own_prefix(struct own *o, struct prefix6 p);
+
 /** own_has() - whether an address is this host's, or is one that every host has (loopback) */
 bool own_has(struct own *o, const struct endpoint *at);
 /** own_is_listener() - whether a service of ours listens at this address and port of this host */

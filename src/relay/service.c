@@ -10,6 +10,7 @@
  */
 #include "relay/service.h"
 
+#include "relay/own.h"
 #include "relay/visit.h"
 
 #include <errno.h>
@@ -81,11 +82,13 @@ int service_open(struct lane *l, const struct relay_service *c, const struct rel
 	snprintf(fault, fault_size, "out of memory");
 	if (!s)
 		return -ENOMEM;
-	int err = s->ops ? 0 : -EOPNOTSUPP;
+	int err = c->has_client_prefix ? own_prefix(l->own, c->client_prefix) : 0;
 
-	if (err < 0)
+	if (err == 0 && !s->ops)
+		err = -EOPNOTSUPP;
+	if (err == -EOPNOTSUPP)
 		snprintf(fault, fault_size, "%s: %s is not in this build", c->name, relay_type_name(c->type));
-	else if (s->ops->open)
+	else if (err == 0 && s->ops->open)
 		err = s->ops->open(s, fault, fault_size);
 	if (err < 0) {
 		free(s);

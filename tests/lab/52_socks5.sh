@@ -17,8 +17,7 @@ second_families() {
 	server sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.uplink.disable_ipv6=0 || return
 	gw sysctl -qw net.ipv6.conf.wan4.disable_ipv6=0 || return
 	ip -n "$SERVER_NS" addr add "$SERVER6/64" dev uplink nodad && ip -n "$GW_NS" addr add 2001:db8:2::1/64 dev wan4 nodad &&
-		ip -n "$SERVER_NS" -6 route add 2001:db8:3::/64 via 2001:db8:2::1 &&
-		ip -n "$GW_NS" -6 route add local 2001:db8:3::/96 dev lo # what comes for the clients is the relay's
+		ip -n "$SERVER_NS" -6 route add 2001:db8:3::/64 via 2001:db8:2::1
 }
 
 web_server() {
@@ -97,6 +96,7 @@ step "loopback in the NAT64's prefix" says 2 "$PROXY4" 'http://[64:ff9b::7f00:1]
 step "the gateway's own address" says 2 "$PROXY6" "http://$GW4:53/"
 step "... and inside 6to4" says 2 "$PROXY6" 'http://[2002:c000:201::1]:53/'
 step "the proxy itself" says 2 "$PROXY6" "http://[$GW6]:1080/"
+step "what stands for clients" says 2 "$PROXY6" 'http://[2001:db8:3::a01:2]:53/'
 step "metadata of a cloud, mapped" says 2 "$PROXY6" 'http://[::ffff:169.254.169.254]/'
 step "what the file denies" says 2 "$PROXY6" http://198.18.0.10/
 step "a port that is not listed" says 2 "[$GW6]:1082" http://www.lab.example/
@@ -134,4 +134,15 @@ fi
 step "what was done can be seen" prints 'shown at 10.1.0.1:1083: 0 open of 2' isthmus status
 step "the relay has lived through all of it" prints '"name":"relay","pid":[0-9]*,"state":"ready","restarts":0' isthmus status --json
 
+section "The addresses of clients"
+local_route() { gw ip -6 route show table local proto 64; }
+step "the clients' addresses are this host's" prints '^local 2001:db8:3::/96' local_route
+sed -i 's/client-prefix: "2001:db8:3::/client-prefix: "2001:db8:4::/' "$LAB_DIR/isthmus.yaml"
+step "... others after a reload" isthmus reload
+step "... and only those" same "$(local_route | cut -d ' ' -f 2)" 2001:db8:4::/96
+
+[ -n "${LAB_KEEP:-}" ] || {
+	step "they go with the gateway" lab_gateway_stop
+	step "... and nothing is left of them" same "$(local_route)" ""
+}
 lab_end

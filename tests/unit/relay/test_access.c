@@ -203,6 +203,19 @@ TEST(listeners_are_found_by_family_port_and_address)
 	own_free(b.own);
 }
 
+TEST(what_stands_for_clients_is_this_host)
+{
+	struct box b;
+
+	box_init(&b);
+	CHECK_INT(verdict_of(&b, "2001:db8:46::192.0.2.1", 22), ACCESS_ALLOWED);
+	CHECK_INT(own_prefix(b.own, prefix_of("2001:db8:46::/96").p6), 0);
+	CHECK_INT(own_prefix(b.own, prefix_of("2001:db8:46::/96").p6), 0);
+	CHECK_INT(verdict_of(&b, "2001:db8:46::192.0.2.1", 22), ACCESS_DENIED_OWN);
+	CHECK_INT(verdict_of(&b, "2001:db8:46:0:0:1::1", 22), ACCESS_ALLOWED);
+	own_free(b.own);
+}
+
 TEST(a_listener_is_known_once_until_it_is_given_up)
 {
 	struct endpoint at = endpoint_of("203.0.113.7", 1080), other = endpoint_of("203.0.113.7", 1081);
