@@ -139,6 +139,7 @@ local_route() { gw ip -6 route show table local proto 64; }
 step "the clients' addresses are this host's" prints '^local 2001:db8:3::/96' local_route
 sed -i 's/client-prefix: "2001:db8:3::/client-prefix: "2001:db8:4::/' "$LAB_DIR/isthmus.yaml"
 step "... others after a reload" isthmus reload
+step "... while names are asked for as before" through "$PROXY6" http://web6.lab.example/whoami "^$SERVER6 "
 step "... and only those" same "$(local_route | cut -d ' ' -f 2)" 2001:db8:4::/96
 
 [ -n "${LAB_KEEP:-}" ] || {
