@@ -25,6 +25,7 @@ const volatile __u32 hosts = 1, ports = 1;
 const volatile __be16 port = 0; /* of the server */
 
 __u32 phase = 0;
+__u32 wanted = 0; /* first segments of this phase: one for each connection, or several */
 __u64 done = 0; /* in this phase; one processor takes all that says so */
 __u64 last = 0; /* when, by CLOCK_MONOTONIC */
 __u32 next = 0;
@@ -65,7 +66,7 @@ int connect_send(struct xdp_md *ctx)
 	__u32 i = next;
 	struct tcp *t = (struct tcp *)(data + IP_AT + 40);
 
-	if (data + CONNECT_FRAME > end || i >= hosts * ports ||
+	if (data + CONNECT_FRAME > end || i >= wanted ||
 		i - *(volatile __u64 *)&done >= CONNECT_WINDOW)
 		return XDP_DROP; /* the frame is used again */
 	next++;
