@@ -66,8 +66,7 @@ int connect_send(struct xdp_md *ctx)
 	__u32 i = next;
 	struct tcp *t = (struct tcp *)(data + IP_AT + 40);
 
-	if (data + CONNECT_FRAME > end || i >= wanted ||
-		i - *(volatile __u64 *)&done >= CONNECT_WINDOW)
+	if (data + CONNECT_FRAME > end || i >= wanted || i - *(volatile __u64 *)&done >= CONNECT_WINDOW)
 		return XDP_DROP; /* the frame is used again */
 	next++;
 	__builtin_memcpy(data, &first, CONNECT_FRAME);
