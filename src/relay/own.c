@@ -80,6 +80,20 @@ static bool is_own(const struct own *o, const struct endpoint *at)
 	       is_in_prefix(o, at);
 }
 
+/* A router answers to a subnet's anycast address, too: the prefix with nothing behind it (RFC 4291 s2.6.1). */
+static int add_anycast(struct own *o, const struct ifaddrs *i)
+{
+	const union sockaddr_any *mask = (const void *)i->ifa_netmask;
+	struct endpoint at = sockaddr_endpoint((const void *)i->ifa_addr);
+
+	if (at.is4 || !mask)
+		return 0;
+	struct addr6 m = addr6_at(mask->v6.sin6_addr.s6_addr);
+
+	at.a6 = (struct addr6){ at.a6.hi & m.hi, at.a6.lo & m.lo };
+	return list_has_address(&o->addresses, &at) ? 0 : list_add(&o->addresses, &at);
+}
+
 static int add_interfaces(struct own *o)
 {
 	struct ifaddrs *all, *i;
@@ -95,6 +109,8 @@ static int add_interfaces(struct own *o)
 		struct endpoint at = sockaddr_endpoint(a);
 
 		err = list_add(&o->addresses, &at);
+		if (err == 0)
+			err = add_anycast(o, i);
 	}
 	freeifaddrs(all);
 	return err;

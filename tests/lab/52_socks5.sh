@@ -95,6 +95,7 @@ step "loopback inside an IPv6 address, by name" says 2 "$PROXY6" http://hidden.l
 step "loopback in the NAT64's prefix" says 2 "$PROXY4" 'http://[64:ff9b::7f00:1]/'
 step "the gateway's own address" says 2 "$PROXY6" "http://$GW4:53/"
 step "... and inside 6to4" says 2 "$PROXY6" 'http://[2002:c000:201::1]:53/'
+step "the anycast address of its subnet" says 2 "$PROXY6" 'http://[2001:db8:1::]:53/'
 step "the proxy itself" says 2 "$PROXY6" "http://[$GW6]:1080/"
 step "what stands for clients" says 2 "$PROXY6" 'http://[2001:db8:3::a01:2]:53/'
 step "metadata of a cloud, mapped" says 2 "$PROXY6" 'http://[::ffff:169.254.169.254]/'

@@ -1,8 +1,10 @@
 /* test_access.c - who may use a service, what may be its destination, and what is this gateway's own */
 #include "harness.h"
+#include "net/sockaddr.h"
 #include "relay/access.h"
 #include "relay/own.h"
 
+#include <ifaddrs.h>
 #include <string.h>
 
 static struct endpoint endpoint_of(const char *text, uint16_t port)
@@ -201,6 +203,31 @@ TEST(listeners_are_found_by_family_port_and_address)
 	}
 	test_row(NULL);
 	own_free(b.own);
+}
+
+TEST(every_address_of_an_interface_is_this_host_and_so_is_its_subnets_anycast_address)
+{
+	struct ifaddrs *all;
+	struct own *own;
+
+	REQUIRE(own_new(&own) == 0 && getifaddrs(&all) == 0);
+	for (struct ifaddrs *i = all; i; i = i->ifa_next) {
+		const union sockaddr_any *a = (const void *)i->ifa_addr, *mask = (const void *)i->ifa_netmask;
+
+		if (!a || (a->sa.sa_family != AF_INET && a->sa.sa_family != AF_INET6))
+			continue;
+		struct endpoint at = sockaddr_endpoint(a);
+
+		CHECK(own_has(own, &at));
+		if (at.is4)
+			continue;
+		struct addr6 m = addr6_at(mask->v6.sin6_addr.s6_addr);
+
+		at.a6 = (struct addr6){ at.a6.hi & m.hi, at.a6.lo & m.lo };
+		CHECK(own_has(own, &at));
+	}
+	freeifaddrs(all);
+	own_free(own);
 }
 
 TEST(what_stands_for_clients_is_this_host)
