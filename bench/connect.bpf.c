@@ -29,6 +29,7 @@ __u32 wanted = 0; /* first segments of this phase: one for each connection, or s
 __u64 done = 0; /* in this phase; one processor takes all that says so */
 __u64 last = 0; /* when, by CLOCK_MONOTONIC */
 __u32 next = 0;
+__u16 first_port = CONNECT_FIRST_PORT; /* of a host, in this round */
 
 struct tcp {
 	__be16 source, dest;
@@ -71,7 +72,7 @@ int connect_send(struct xdp_md *ctx)
 	next++;
 	__builtin_memcpy(data, &first, CONNECT_FRAME);
 	*(__be16 *)(data + HOST_AT) = bpf_htons((__u16)(i / ports % hosts));
-	t->source = bpf_htons((__u16)(CONNECT_FIRST_PORT + i % ports));
+	t->source = bpf_htons((__u16)(first_port + i % ports));
 	t->flags = phase == CONNECT_OPEN ? SYN : phase == CONNECT_CLOSE ? FIN | ACK : ACK;
 	t->seq = bpf_htonl(phase == CONNECT_OPEN ? 1000 : 1001);
 	t->ack = bpf_htonl(phase == CONNECT_OPEN ? 0 : 5001);

@@ -106,6 +106,19 @@ static void alarm_every(long microseconds)
 	(void)setitimer(ITIMER_REAL, &t, NULL);
 }
 
+/*
+ * New ones each time, as long as the gateway has room: a connection that was closed keeps its session for minutes, in which another of the
+ * same ports is no new one.
+ */
+static unsigned short next_ports(unsigned hosts, unsigned ports)
+{
+	static unsigned rounds;
+	unsigned room = CONNECT_SESSIONS / hosts < CONNECT_PORTS_MAX ? CONNECT_SESSIONS / hosts : CONNECT_PORTS_MAX;
+	unsigned most = room / ports > 0 ? room / ports : 1;
+
+	return (unsigned short)(CONNECT_FIRST_PORT + rounds++ % most * ports);
+}
+
 /* Runs one phase for all connections, or until nothing more arrives. */
 static void run(struct connect_bpf *b, unsigned index, enum connect_phase phase, const char *name)
 {
@@ -119,6 +132,8 @@ static void run(struct connect_bpf *b, unsigned index, enum connect_phase phase,
 		.batch_size = BATCH);
 	int64_t begin = now();
 
+	if (phase == CONNECT_OPEN)
+		b->data->first_port = next_ports(b->rodata->hosts, b->rodata->ports);
 	if (phase == CONNECT_DATA) /* with few connections a round would be over too soon to be measured */
 		all *= (DATA_MIN + all - 1) / all;
 	b->bss->wanted = all;
