@@ -491,7 +491,7 @@ static void establish(struct bench *b)
 }
 
 /* Without them (no such kernel, no such memory) all goes on as it was. */
-static void advise_huge(void *ctx, void *table_start, size_t bytes)
+static void advise_huge(void *ctx, void *table_start, size_t bytes, bool is_scattered)
 {
 	(void)madvise(table_start, bytes & ~((size_t)sysconf(_SC_PAGESIZE) - 1), MADV_HUGEPAGE);
 }

@@ -42,6 +42,9 @@
 #define BURST_PKTS NAT64_BURST_MAX /* packets between two looks at the clock */
 #define BURST_BYTES (64 * 1024) /* and no more to read before they are written again, out of the near cache */
 #define HUGE_BYTES (2 * 1024 * 1024)
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
 #define SLEEP_MAX_MS 1000 /* a worker looks at its timers at least this often */
 #define RING_BURST 64	  /* packets taken over from one ring before the own queue is read again */
 
@@ -271,11 +274,20 @@ static void *run(void *arg)
 	return NULL;
 }
 
-/* A packet in a large table costs a walk of the page table, too, unless the pages are huge. Only advice: see madvise(2). */
-static void advise_huge(void *ctx, void *table, size_t bytes)
+/*
+ * A packet in a large table costs a walk of the page table, too, unless the pages are huge. Where all pages are touched soon
+ * anyway they are taken now: a huge page is cleared when it is first written, which takes as long as ten packets, at the worst time.
+ * Only advice: see madvise(2).
+ */
+static void advise_huge(void *ctx, void *table, size_t bytes, bool is_scattered)
 {
-	if (bytes >= HUGE_BYTES)
-		(void)madvise(table, bytes & ~(size_t)(HUGE_BYTES - 1), MADV_HUGEPAGE);
+	size_t whole = bytes & ~(size_t)(HUGE_BYTES - 1);
+
+	if (whole == 0)
+		return;
+	(void)madvise(table, whole, MADV_HUGEPAGE);
+	if (is_scattered)
+		(void)madvise(table, whole, MADV_POPULATE_WRITE);
 }
 
 int worker_new(const struct nat64_config *c, int queue, const struct worker_peers *peers, struct worker **ret)

@@ -10,7 +10,7 @@ _Static_assert(sizeof(struct index_bucket) == MEMORY_LINE, "a bucket is one cach
 bool index_init(struct index *x, struct memory *m, uint32_t max)
 {
 	x->buckets_len = max / INDEX_FILL + 1;
-	x->buckets = memory_table(m, x->buckets_len, sizeof(*x->buckets));
+	x->buckets = memory_table_scattered(m, x->buckets_len, sizeof(*x->buckets));
 	x->len = 0;
 	return x->buckets != NULL;
 }

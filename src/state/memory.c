@@ -19,8 +19,17 @@ void *memory_table(struct memory *m, size_t n, size_t size)
 		return NULL;
 	uint8_t *table = base + (-(uintptr_t)base & (align - 1));
 
-	m->at[m->len++] = (struct memory_base){ base, table, bytes };
+	m->at[m->len++] = (struct memory_base){ base, table, bytes, false };
 	m->bytes += bytes;
+	return table;
+}
+
+void *memory_table_scattered(struct memory *m, size_t n, size_t size)
+{
+	void *table = memory_table(m, n, size);
+
+	if (table)
+		m->at[m->len - 1].is_scattered = true;
 	return table;
 }
 

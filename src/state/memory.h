@@ -4,6 +4,7 @@
 
 #include "base/compiler.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,7 @@ struct memory {
 		void *base;   /* as calloc() gave it */
 		void *table;  /* the first aligned address in it */
 		size_t bytes; /* of the table */
+		bool is_scattered;
 	} at[MEMORY_TABLES_MAX];
 	unsigned len;
 	uint64_t bytes; /* sum of what was asked for; pages never touched cost nothing */
@@ -31,6 +33,9 @@ struct memory {
  * Context: start-up only.
  */
 void *memory_table(struct memory *m, size_t n, size_t size);
+
+/** memory_table_scattered() - the same for one whose elements are used in random order: few of them touch all of its pages */
+void *memory_table_scattered(struct memory *m, size_t n, size_t size);
 
 /** memory_fini() - free every table */
 void memory_fini(struct memory *m);

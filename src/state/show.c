@@ -131,13 +131,14 @@ void state_tell_limit(
 	watch_limit(&s->watch, reason, proto, source);
 }
 
-void state_each_table(const struct state *s, void (*fn)(void *ctx, void *table, size_t bytes), void *ctx)
+void state_each_table(const struct state *s,
+	void (*fn)(void *ctx, void *table, size_t bytes, bool is_scattered), void *ctx)
 {
 	const struct memory *const all[] = { &s->memory, &s->pool.memory, &s->pool.held };
 
 	for (unsigned k = 0; k < ARRAY_LEN(all); k++)
 		for (unsigned i = 0; i < all[k]->len; i++)
-			fn(ctx, all[k]->at[i].table, all[k]->at[i].bytes);
+			fn(ctx, all[k]->at[i].table, all[k]->at[i].bytes, all[k]->at[i].is_scattered);
 }
 
 void state_stats(const struct state *s, struct state_stats *ret)

@@ -506,11 +506,13 @@ void state_stats(const struct state *s, struct state_stats *ret);
 
 /**
  * state_each_table() - name the memory of every table, for a caller that may advise the kernel about it (huge pages)
- * @fn:		called for each; the table starts at a multiple of 2 MiB if it is at least that long
+ * @fn:		called for each; the table starts at a multiple of 2 MiB if it is at least that long. @is_scattered: a few
+ *		sessions touch all of its pages
  *
  * Context: start-up; the pages need not have been touched.
  */
-void state_each_table(const struct state *s, void (*fn)(void *ctx, void *table, size_t bytes), void *ctx);
+void state_each_table(const struct state *s,
+	void (*fn)(void *ctx, void *table, size_t bytes, bool is_scattered), void *ctx);
 
 /** state_validate() - check every invariant of the tables against each other; slow, for tests and fuzzers */
 bool state_validate(const struct state *s);

@@ -171,6 +171,19 @@ TEST(numbers_are_taken_once_at_every_size)
 	}
 }
 
+TEST(an_index_is_known_as_a_table_that_few_elements_touch_everywhere)
+{
+	struct memory m = { 0 };
+	struct index x;
+
+	REQUIRE(memory_table(&m, 10, 10) != NULL);
+	REQUIRE(index_init(&x, &m, 100));
+	CHECK_INT(m.len, 2);
+	CHECK(!m.at[0].is_scattered);
+	CHECK(m.at[1].is_scattered);
+	memory_fini(&m);
+}
+
 TEST(tables_start_on_a_cache_line_and_sizes_that_overflow_are_refused)
 {
 	struct memory m = { 0 };
