@@ -250,11 +250,15 @@ static bool enter(struct flowcache *f, uint32_t session, const struct mapping *m
 	struct flow46_slot s46;
 
 	flow_slots_of(f->n, m->session, m->binding, (uint16_t)f->epoch, &s64, &s46);
-	uint32_t slot64 = claim(f, FLOW_KIND_64, flow64_hash(f->maps->head->key, &s64), session, now);
+	uint64_t hash64 = flow64_hash(f->maps->head->key, &s64), hash46 = flow46_hash(f->maps->head->key, &s46);
+
+	flow_table_fetch(t64, hash64); /* four lines that are in no cache: to wait for all at once */
+	flow_table_fetch(t46, hash46);
+	uint32_t slot64 = claim(f, FLOW_KIND_64, hash64, session, now);
 
 	if (slot64 == FLOW_NO_SLOT)
 		return false;
-	uint32_t slot46 = claim(f, FLOW_KIND_46, flow46_hash(f->maps->head->key, &s46), session, now);
+	uint32_t slot46 = claim(f, FLOW_KIND_46, hash46, session, now);
 
 	if (slot46 == FLOW_NO_SLOT) {
 		flow_table_release(t64, slot64);
