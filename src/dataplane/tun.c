@@ -9,8 +9,8 @@
  *
  *	read:	[ PKT_HEADROOM - 10 free ][ virtio header, 10 ][ packet ... ][ PKT_TAILROOM free ]
  *		one read() into the buffer; after tun_header_decode() the header's bytes are headroom again
- *	write:	writev() of a header on the stack and of the packet, so that nothing before the packet is
- * touched
+ *	write:	the same the other way: the header lies over the bytes before the packet for as long as one write() takes;
+ *		writev() of both where there are no such bytes. Nothing but the packet is changed
  *
  * The header (linux/virtio_net.h; TUN uses the legacy layout in native byte order, 10 bytes):
  *
@@ -178,15 +178,38 @@ int tun_read(int fd, uint8_t *buf, struct pkt *ret, enum drop_reason *ret_reason
 	return 1;
 }
 
+/* The header over the bytes before the packet, for as long as it takes; one part costs the kernel less than two. */
+static ssize_t write_over(int fd, const struct pkt *p, const uint8_t header[static TUN_HEADER_BYTES])
+{
+	uint8_t *at = p->head + (p->data - p->head - TUN_HEADER_BYTES), before[TUN_HEADER_BYTES];
+
+	bytes_copy(before, at, sizeof(before));
+	bytes_copy(at, header, TUN_HEADER_BYTES);
+	ssize_t n = write(fd, at, TUN_HEADER_BYTES + p->len);
+	int err = errno;
+
+	bytes_copy(at, before, sizeof(before));
+	errno = err;
+	return n;
+}
+
+/* An ICMP error may have grown until there is no room left before it. */
+static ssize_t write_parts(int fd, const struct pkt *p, uint8_t header[static TUN_HEADER_BYTES])
+{
+	const struct iovec parts[2] = { { header, TUN_HEADER_BYTES }, { p->data, p->len } };
+
+	return writev(fd, parts, 2);
+}
+
 int tun_write(int fd, const struct pkt *p)
 {
 	uint8_t header[TUN_HEADER_BYTES];
-	struct iovec parts[2] = { { header, sizeof(header) }, { p->data, p->len } };
 	ssize_t n;
 
 	tun_header_encode(p, header);
 	do
-		n = writev(fd, parts, 2);
+		n = p->data - p->head >= TUN_HEADER_BYTES ? write_over(fd, p, header)
+							  : write_parts(fd, p, header);
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : 0;
 }

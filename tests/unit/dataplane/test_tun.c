@@ -330,6 +330,29 @@ TEST(write_sends_header_and_packet_as_one_frame_and_touches_neither)
 	CHECK_INT(tun_write(fd[0], &p), -EBADF);
 }
 
+TEST(write_needs_no_room_before_the_packet)
+{
+	uint8_t memory[TUN_HEADER_BYTES + 30], got[200];
+	int fd[2];
+
+	memset(memory, 0x5a, sizeof(memory));
+	for (size_t room = 0; room <= TUN_HEADER_BYTES; room++) {
+		struct pkt p = { .head = memory + TUN_HEADER_BYTES - room,
+			.data = memory + TUN_HEADER_BYTES,
+			.len = 30,
+			.end = memory + sizeof(memory) };
+
+		frames_open(fd);
+		CHECK_INT(tun_write(fd[0], &p), 0);
+		CHECK_INT(read(fd[1], got, sizeof(got)), TUN_HEADER_BYTES + 30);
+		CHECK_BYTES(got + TUN_HEADER_BYTES, 30, memory + TUN_HEADER_BYTES, 30);
+		for (size_t i = 0; i < sizeof(memory); i++)
+			CHECK_INT(memory[i], 0x5a);
+		close(fd[0]);
+		close(fd[1]);
+	}
+}
+
 TEST(open_refuses_a_device_without_queues)
 {
 	char name[IFNAMSIZ] = "isth-test";
