@@ -290,6 +290,7 @@ struct flow_host {
 	 * every FLOW_HEARD_MS / 2 at least, or the programs take it that nobody hears of changes.
 	 */
 	__u32 exits_since;
+	__u32 has_say;	  /* the host has rules for first packets: what the translator writes is forwarded by the host */
 };
 #define FLOW_HEARD_MS 12000
 

@@ -8,6 +8,7 @@
  *	flow_parse.bpf.h	what a packet says, and whether it is of the plain form
  *	flow_find.bpf.h		tables, sums, counting
  *	flow_write.bpf.h	the bytes of the result; which way it takes
+ *	flow_first.bpf.h	a program of its own: what the translator writes, out past the host's forwarding
  *
  * Steps: decide() reads the packet and looks up what becomes of it; a route is looked up for what it becomes, still before
  * anything is changed; then the packet is changed and sent. So a packet that goes up is unchanged, but for bytes behind its
@@ -36,10 +37,9 @@
  * Licence: these files and abi.h may be used under GPL-2.0 as well as under Apache-2.0, since the kernel gives bpf_fib_lookup()
  * to such programs only.
  */
-#include "flow_write.bpf.h"
+#include "flow_first.bpf.h"
 
 #include <linux/if_packet.h>
-#include <linux/pkt_cls.h>
 
 /* What no program returns: the other pass is to see. */
 #define TC_TRY_PAIRS 1000

@@ -58,6 +58,7 @@ struct flowpath {
 	bool has_links;
 	struct flowpath_seat *seats; /* owned */
 	unsigned seats_len;
+	struct flowpath_seat first; /* at the TUN device */
 	struct flow_host host; /* as it was written last */
 	struct flowpath_known known;
 	struct flowpath_status status;
@@ -182,6 +183,7 @@ static struct flowpath *flowpath_new(const struct flowpath_plan *p)
 	f->wish = p->wish;
 	f->has_links = !p->without_links;
 	text_copy(f->device, sizeof(f->device), p->device);
+	flowpath_seat_init(&f->first, &(struct link){ .index = 0 });
 	flowpath_pins_find(p->device, &f->pins, f->status.why_not_kept);
 	return f;
 }
@@ -193,7 +195,7 @@ static bool has_seat(void *ctx, unsigned index)
 	for (unsigned i = 0; i < f->seats_len; i++)
 		if (f->seats[i].is.index == index && f->seats[i].is.mode != FLOWPATH_DETACHED)
 			return true;
-	return false;
+	return f->first.is.index == index && f->first.is.mode != FLOWPATH_DETACHED;
 }
 
 int flowpath_open(const struct flowpath_plan *p, const struct fault *fault, struct flowpath **ret)
@@ -232,6 +234,7 @@ static struct flowpath_attach attach_of(struct flowpath *f)
 		.ethernet = bpf_program__fd(f->bpf->progs.isthmus_flow),
 		.bare = bpf_program__fd(f->bpf->progs.isthmus_flow_bare),
 		.xdp = bpf_program__fd(f->bpf->progs.isthmus_flow_xdp),
+		.first = bpf_program__fd(f->bpf->progs.isthmus_first),
 		.has_links = &f->has_links,
 	};
 }
@@ -262,6 +265,7 @@ void flowpath_close(struct flowpath *f)
 
 		for (unsigned i = 0; i < f->seats_len; i++)
 			flowpath_seat_leave(&f->seats[i], &a);
+		flowpath_seat_leave(&f->first, &a);
 	}
 	flowpath_pins_remove(&f->pins);
 	netlink_close(f->netlink);
@@ -300,6 +304,7 @@ struct look {
 	struct flowpath *f;
 	struct flowpath_facts *facts; /* owned */
 	unsigned len;
+	struct link device; /* index 0: it is gone */
 	int error;
 };
 
@@ -327,6 +332,8 @@ static void on_link(void *ctx, const struct link *l)
 {
 	struct look *look = ctx;
 
+	if (strcmp(l->name, look->f->device) == 0)
+		look->device = *l;
 	if (look->error < 0 || look->f->status.why_rest[0] != '\0' ||
 		!flowpath_is_fit(l, look->f->device, &look->f->wish))
 		return;
@@ -409,6 +416,17 @@ static void seats_leave(struct flowpath *f, const struct flowpath_attach *a)
 	f->seats_len = kept;
 }
 
+/* What the translator writes goes past the host's forwarding; the program asks flow_host.has_say first. */
+static void device_take(struct look *look, const struct flowpath_attach *a)
+{
+	struct flowpath *f = look->f;
+
+	if (look->device.index > 0 && look->len > 0)
+		flowpath_seat_take_device(&f->first, a, &look->device);
+	else
+		flowpath_seat_leave(&f->first, a);
+}
+
 /* Some drivers take frames only once they have a program themselves, so this is asked after all are attached. */
 static int interfaces_write(struct look *look)
 {
@@ -442,6 +460,7 @@ static int look_interfaces(struct flowpath *f)
 	look_xdp(&look);
 	if (r == 0)
 		r = seats_take(&look, &a);
+	device_take(&look, &a);
 	seats_leave(f, &a);
 	if (r == 0)
 		r = interfaces_write(&look);
@@ -458,6 +477,7 @@ static int host_write(struct flowpath *f)
 		.mode = f->status.is_route ? FLOW_MODE_ROUTE : FLOW_MODE_REDIRECT,
 		.processors = f->processors,
 		.layout = FLOW_LAYOUT,
+		.has_say = !f->status.is_clear,
 	};
 	return flowpath_host_write(bpf_map__fd(f->bpf->maps.host), &f->host);
 }

@@ -57,6 +57,7 @@ struct flowpath_interface {
 struct flowpath_status {
 	uint32_t flows, pairs; /* room */
 	bool is_route;
+	bool is_clear; /* redirected, and the host would do nothing else with it: so are first packets */
 	char why_way[FLOWPATH_REASON]; /* how it came to be that; a clause */
 	char why_rest[FLOWPATH_REASON]; /* no interface has it for now; else "" */
 	bool is_kept;		       /* by pins: it goes on while the gateway is dead */

@@ -101,6 +101,7 @@ struct flowpath_attach {
 	struct journal *journal;
 	struct netlink *netlink;
 	int ethernet, bare, xdp; /* programs */
+	int first;		 /* that of the TUN device */
 	bool *has_links;	 /* the kernel has links for tc, as far as is known; learned on the way */
 };
 
@@ -112,6 +113,9 @@ void flowpath_seat_take(struct flowpath_seat *s, const struct flowpath_attach *a
 
 /** flowpath_seat_probe() - whether this interface takes a program by a link of tc; 0 or -errno */
 MUST_CHECK int flowpath_seat_probe(const struct flowpath_attach *a, unsigned index);
+
+/** flowpath_seat_take_device() - the same for the TUN device, whose program takes the first packets of flows past forwarding */
+void flowpath_seat_take_device(struct flowpath_seat *s, const struct flowpath_attach *a, const struct link *l);
 
 /** flowpath_seat_leave() - take it off the interface, which may be gone */
 void flowpath_seat_leave(struct flowpath_seat *s, const struct flowpath_attach *a);

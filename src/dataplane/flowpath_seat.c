@@ -177,6 +177,16 @@ void flowpath_seat_take(struct flowpath_seat *s, const struct flowpath_attach *a
 	s->is.mode = s->xdp >= 0 ? FLOWPATH_AT_XDP : FLOWPATH_AT_TC;
 }
 
+void flowpath_seat_take_device(struct flowpath_seat *s, const struct flowpath_attach *a, const struct link *l)
+{
+	struct flowpath_attach first = *a;
+
+	first.bare = a->first;
+	if (s->is.index != l->index)
+		flowpath_seat_init(s, l);
+	flowpath_seat_take(s, &first, l, FLOWPATH_AT_TC, "");
+}
+
 void flowpath_seat_leave(struct flowpath_seat *s, const struct flowpath_attach *a)
 {
 	link_end(a, &kind_xdp, s->is.index, &s->xdp);

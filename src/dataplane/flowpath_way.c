@@ -25,12 +25,18 @@ static int known_take(struct netlink *n, unsigned device, struct flowpath_known 
 	return r == 0 ? netlink_has_policies(&k->has_policies) : r;
 }
 
+/* What a redirected packet would miss. */
+static bool host_meddles(const struct firewall *rules, const struct flowpath_known *known)
+{
+	return rules->has_rules || known->has_policies || known->route_index > 0;
+}
+
 static void way_auto(
 	const struct firewall *rules, const struct flowpath_known *known, struct flowpath_status *st)
 {
 	char name[IF_NAMESIZE];
 
-	st->is_route = rules->has_rules || known->has_policies || known->route_index > 0;
+	st->is_route = host_meddles(rules, known);
 	if (rules->has_rules)
 		snprintf(st->why_way, sizeof(st->why_way), "the host has rules (%s)", rules->what);
 	else if (known->has_policies)
@@ -49,6 +55,7 @@ int flowpath_way_choose(enum flowpath_way wish, struct netlink *n, unsigned devi
 	struct firewall rules = known->rules;
 
 	st->why_rest[0] = '\0';
+	st->is_clear = false;
 	if (r < 0) {
 		st->is_route = wish != FLOWPATH_WAY_REDIRECT;
 		snprintf(st->why_way, sizeof(st->why_way), "rules and routes cannot be read: %s",
@@ -63,6 +70,7 @@ int flowpath_way_choose(enum flowpath_way wish, struct netlink *n, unsigned devi
 		st->is_route = wish == FLOWPATH_WAY_ROUTE;
 		text_copy(st->why_way, sizeof(st->why_way), "as configured");
 	}
+	st->is_clear = !st->is_route && !rules.has_tracking && !host_meddles(&rules, known);
 	if (rules.has_tracking)
 		snprintf(st->why_rest, sizeof(st->why_rest),
 			"the host's rules follow connections (%s), and would take good segments for invalid",

@@ -20,7 +20,7 @@ set_key fastpath-flows 1000
 section "Where it is"
 must "the gateway starts, and says so" lab_gateway
 step "lan6 and wan4 have the program at tc" eval 'is_at lan6 && is_at wan4 && prints "fast path   lan6: tc" isthmus status'
-step "the TUN device and the loopback have not" eval 'not is_at isthmus0 && not is_at lo'
+step "the TUN device has the one for first packets, and the loopback none" eval 'is_at isthmus0 && not is_at lo'
 step "there is room for as many flows as were asked for" same 1024 "$(status flows_max)"
 step "packets are redirected, since there are no rules" says_way "redirected: the host has no rules"
 
@@ -68,7 +68,7 @@ step "and redirected when it goes" eval 'gw nft flush ruleset && wait_for 3 says
 tracking_rule() {
 	gw nft add table inet filter && gw nft add chain inet filter forward '{ type filter hook forward priority 0; }' &&
 		gw nft add rule inet filter forward ct state established accept && wait_for 3 prints "fast path   off: .*follow connections" isthmus status &&
-		not is_at lan6 && gw nft flush ruleset && wait_for 3 says_way redirected && is_at lan6
+		not is_at lan6 && not is_at isthmus0 && gw nft flush ruleset && wait_for 3 says_way redirected && is_at lan6
 }
 step "a rule that follows connections: it rests" tracking_rule
 step "a rule of legacy iptables may do so, too" legacy_rule
@@ -87,6 +87,14 @@ else
 	skip "this kernel has no IPsec"
 fi
 step "fastpath-mode: route" eval 'reloads fastpath-mode route && says_way "routed: as configured"'
+# A rule may be about the first packets of flows, and whoever asks for redirect has said nothing of those.
+fetches() { client curl -sS -f -m "$1" -o /dev/null "http://[$WEB64]/"; }
+is_asked_for() {
+	gw nft add table ip filter && gw nft add chain ip filter forward '{ type filter hook forward priority 0; policy drop; }' &&
+		reloads fastpath-mode redirect && says_way "redirected: as configured" && not fetches 2 &&
+		gw nft flush chain ip filter forward && gw nft delete table ip filter && fetches 5
+}
+step "fastpath-mode: redirect: a rule sees first packets all the same" is_asked_for
 step "fastpath-mode: auto again" eval 'reloads fastpath-mode auto && says_way redirected'
 step "off, by a reload, takes it away" eval 'reloads fastpath off && not is_at lan6 && prints "fast path   off" isthmus status'
 step "tc brings it back" eval 'reloads fastpath tc && is_at lan6'

@@ -41,6 +41,27 @@ checksums_are_right() {
 	done
 }
 
+section "First packets"
+# ip_count NETNS FIELD: 4 of what was received, 7 of what was forwarded; IPv4
+ip_count() { ip netns exec "$1" awk -v field="$2" '$1 == "Ip:" && $2 ~ /^[0-9]/ { print $field }' /proc/net/snmp; }
+# 100 flows of one datagram each: the server sees them, and the host has not forwarded them.
+firsts() {
+	local entered host seen
+	entered=$(counter fastpath entered) host=$(ip_count "$GW_NS" 7) seen=$(ip_count "$SERVER_NS" 4)
+	client python3 -c "
+import socket
+for port in range(20000, 20100):
+    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    s.bind(('$CLIENT6', port))
+    s.sendto(bytes(40), ('$NS64', 7001))" || return
+	have_come() { [ $(($(ip_count "$SERVER_NS" 4) - seen)) -ge 100 ]; }
+	wait_for 2 have_come || return
+	entered=$(($(counter fastpath entered) - entered)) host=$(($(ip_count "$GW_NS" 7) - host))
+	printf '%d flows entered, %d packets forwarded by the host\n' "$entered" "$host"
+	[ "$entered" -ge 100 ] && [ "$host" -le 20 ]
+}
+step "they leave past the host's forwarding" firsts
+
 section "As the offloads have it"
 if [ "${LAB_FASTPATH:-tc}" = tc ]; then
 	step "a download" goes_fast 5000 pkts_46_tcp download

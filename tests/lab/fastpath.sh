@@ -7,15 +7,15 @@ set_key() { sed -i "/^nat64:/,/^dns64:/ { /^  $1:/d; s/^nat64:/&\n  $1: $2/ }" "
 reloads() { set_key "$1" "$2" && isthmus reload; }
 
 # What of the programs the kernel has at an interface, "ID NAME": links of tc, filters of tc, XDP.
-links_at() { gw python3 "$LAB_ROOT/tests/lab/tcx.py" "$1" 2>/dev/null | grep isthmus_flow; }
-filters_at() { gw tc filter show dev "$1" ingress 2>/dev/null | sed -n 's/.*bpf .* id \([0-9]*\) name \(isthmus_flow[^ ]*\).*/\1 \2/p' | grep .; }
+links_at() { gw python3 "$LAB_ROOT/tests/lab/tcx.py" "$1" 2>/dev/null | grep isthmus_f; }
+filters_at() { gw tc filter show dev "$1" ingress 2>/dev/null | sed -n 's/.*bpf .* id \([0-9]*\) name \(isthmus_f[^ ]*\).*/\1 \2/p' | grep .; }
 xdp_at() { ip -n "$GW_NS" -d link show "$1" | sed -n 's|.*prog/xdp id \([0-9]*\) name \(isthmus_flow[^ ]*\).*|\1 \2|p' | grep .; }
 is_at() { links_at "$1" || filters_at "$1"; }
 pins() { find "$LAB_BPFFS/isthmus" -mindepth 2 2>/dev/null | sed 's|.*/||' | sort | tr '\n' ' '; }
 has_clsact() { gw tc qdisc show dev "$1" | grep clsact; }
 
 # Remembers the programs at work, for nothing_is_left; others on this machine may have some of the same names.
-remember() { PROGRAMS=$( { is_at lan6; is_at wan4; xdp_at lan6; xdp_at wan4; } | cut -d ' ' -f 1) && [ -n "$PROGRAMS" ]; }
+remember() { PROGRAMS=$( { is_at lan6; is_at wan4; is_at isthmus0; xdp_at lan6; xdp_at wan4; } | cut -d ' ' -f 1) && [ -n "$PROGRAMS" ]; }
 nothing_is_left() {
 	local id
 	for id in $PROGRAMS; do
