@@ -142,7 +142,7 @@ has_grown() { [ "$(stat -c %s "$LAB_DIR/out/slow" 2>/dev/null || echo 0)" -gt "$
 goes_on() {
 	local size
 	size=$(stat -c %s "$LAB_DIR/out/slow")
-	wait_for 5 has_grown $((size + 300000))
+	wait_for 10 has_grown $((size + 300000)) # after seconds without a link, TCP waits as long again
 }
 # A neighbour's new address is learned by its own announcement, as with any router.
 new_mac() {
