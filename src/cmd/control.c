@@ -238,6 +238,7 @@ static const struct {
 	{ "translator", "nat64", ROLE_TRANSLATOR },
 	{ "resolver", "dns64", ROLE_RESOLVER },
 	{ "relay", "relay", ROLE_RELAY },
+	{ "tunnel", "tunnel", ROLE_TUNNEL },
 };
 
 /* hand_over() - give the connection to a role, which answers */
@@ -250,8 +251,8 @@ static void hand_over(struct client *c, const char *role)
 		i++;
 	if (i == ARRAY_LEN(roles)) {
 		client_refuse(c,
-			"there is no role \"%.64s\": the roles are supervisor, translator, resolver and "
-			"relay",
+			"there is no role \"%.64s\": the roles are supervisor, translator, resolver, "
+			"relay and tunnel",
 			role);
 		return;
 	}

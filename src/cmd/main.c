@@ -19,6 +19,7 @@ static const struct {
 	{ "translator", role_translator_main },
 	{ "resolver", role_resolver_main },
 	{ "relay", role_relay_main },
+	{ "tunnel", role_tunnel_main },
 	{ "monitor", role_monitor_main },
 };
 

@@ -89,6 +89,7 @@ void role_refuse(struct loop *l, int fd, const char *fmt, ...) PRINTF_LIKE(3, 4)
 int role_translator_main(void);
 int role_resolver_main(void);
 int role_relay_main(void);
+int role_tunnel_main(void);
 int role_monitor_main(void);
 
 #endif

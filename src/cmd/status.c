@@ -9,7 +9,7 @@
 
 /* The answers to the questions; NULL where nobody answered. */
 struct picture {
-	json_t *supervisor, *translator, *resolver, *relay;
+	json_t *supervisor, *translator, *resolver, *relay, *tunnel;
 };
 
 static void keep_row(void *ctx, const json_t *row, const char *line)
@@ -436,6 +436,23 @@ static void print_relay(const json_t *r)
 	print_targets(json_object_get(r, "targets"));
 }
 
+static void print_tunnel(const json_t *r)
+{
+	char a[FIGURE_TEXT], b[FIGURE_TEXT], c[FIGURE_TEXT];
+
+	if (!r)
+		return;
+	printf("tunnel\n");
+	printf(LABEL "%s\n", "to", row_text(r, "remote"));
+	printf(LABEL "%s packets, %s\n", "out", figure_count(row_count(r, "packets_out"), a),
+		figure_bytes(row_count(r, "bytes_out"), b));
+	printf(LABEL "%s packets, %s", "in", figure_count(row_count(r, "packets_in"), a),
+		figure_bytes(row_count(r, "bytes_in"), b));
+	if (row_count(r, "icmp_errors") > 0)
+		printf("; %s ICMP errors", figure_count(row_count(r, "icmp_errors"), c));
+	printf("\n");
+}
+
 /* --- asking --- */
 
 static bool has_role(const json_t *supervisor, const char *name)
@@ -472,6 +489,7 @@ static void print_picture(const struct picture *p, bool is_json)
 		print_json(p->translator);
 		print_json(p->resolver);
 		print_json(p->relay);
+		print_json(p->tunnel);
 		return;
 	}
 	print_supervisor(p->supervisor, p->translator);
@@ -479,11 +497,12 @@ static void print_picture(const struct picture *p, bool is_json)
 	print_translator(p->translator);
 	print_resolver(p->resolver);
 	print_relay(p->relay);
+	print_tunnel(p->tunnel);
 }
 
 int command_do_status(const struct options *o)
 {
-	struct picture p = { NULL, NULL, NULL, NULL };
+	struct picture p = { NULL, NULL, NULL, NULL, NULL };
 	const char *path;
 	char why[512];
 	int status = client_socket(o, &path);
@@ -501,11 +520,14 @@ int command_do_status(const struct options *o)
 		ask_role(path, "resolver", &p.resolver);
 	if (has_role(p.supervisor, "relay"))
 		ask_role(path, "relay", &p.relay);
+	if (has_role(p.supervisor, "tunnel"))
+		ask_role(path, "tunnel", &p.tunnel);
 	print_picture(&p, option_is_set(o, OPTION_JSON));
 	json_decref(p.supervisor);
 	json_decref(p.translator);
 	json_decref(p.resolver);
 	json_decref(p.relay);
+	json_decref(p.tunnel);
 	return STATUS_OK;
 }
 

@@ -55,6 +55,7 @@ static const char *const role_names[ROLE_COUNT] = {
 	[ROLE_TRANSLATOR] = "translator",
 	[ROLE_RESOLVER] = "resolver",
 	[ROLE_RELAY] = "relay",
+	[ROLE_TUNNEL] = "tunnel",
 	[ROLE_MONITOR] = "monitor",
 };
 
@@ -540,6 +541,7 @@ static int roles_up(struct supervisor *s)
 		[ROLE_TRANSLATOR] = conf_has_translator(s->conf),
 		[ROLE_RESOLVER] = s->conf->has_dns64,
 		[ROLE_RELAY] = s->conf->has_relay,
+		[ROLE_TUNNEL] = s->conf->has_tunnel,
 		[ROLE_MONITOR] = s->conf->control.metrics.is_on,
 	};
 
@@ -580,6 +582,7 @@ static const struct {
 	{ "links", links_up, links_down },
 	{ "DNS in XDP", fastdns_up, fastdns_down },
 	{ "DNS sockets", sockets_up, dns_sockets_close },
+	{ "tunnel", tunnel_up, tunnel_down },
 	{ "relay sockets", relay_up, relay_down },
 	{ "metrics socket", metrics_up, metrics_socket_close },
 	{ "binding log", binding_log_check, binding_log_down },

@@ -18,7 +18,7 @@
 
 #include <jansson.h>
 
-enum role_id { ROLE_TRANSLATOR, ROLE_RESOLVER, ROLE_RELAY, ROLE_MONITOR, ROLE_COUNT };
+enum role_id { ROLE_TRANSLATOR, ROLE_RESOLVER, ROLE_RELAY, ROLE_TUNNEL, ROLE_MONITOR, ROLE_COUNT };
 
 #define XDP_NATIVE "ISTHMUS_XDP_NATIVE" /* in the environment: XDP on virtual pairs too; docs/host.md */
 #define SIGNAL_WATCHES 4
@@ -227,6 +227,12 @@ void binding_log_wanted(struct supervisor *s, const char *name);
 void query_log_wanted(struct supervisor *s);
 /** binding_log_reopen() - give the roles the files anew: somebody may have rotated them */
 void binding_log_reopen(struct supervisor *s);
+
+/* --- supervisor_tunnel.c --- */
+
+/** tunnel_up() - make the device of the section tunnel, if there is one; 0 or -errno, logged */
+MUST_CHECK int tunnel_up(struct supervisor *s);
+void tunnel_down(struct supervisor *s);
 
 /* --- metrics_socket.c --- */
 

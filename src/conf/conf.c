@@ -19,7 +19,7 @@
  * when the host's addresses are known. Something is reported once: a value that could not be read does not
  * take part in the checks that follow. What works but looks like a mistake is a warning in struct conf.
  *
- * A file that has some sections switches off those of nat64, siit, dns64, dns46, clat and relay that it leaves out; control and log
+ * A file that has some sections switches off those of nat64, siit, dns64, dns46, clat, relay and tunnel that it leaves out; control and log
  * then have their defaults. A file with none of them is refused: an empty file is a mistake more often than a wish.
  *
  * Limits: DOCUMENT_BYTES_MAX, DOCUMENT_NODES_MAX and DOCUMENT_DEPTH_MAX bound what the text may make us

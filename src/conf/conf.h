@@ -118,6 +118,25 @@ struct conf_clat {
 	bool allow_non_global; /* the well-known prefix may stand for private IPv4 (RFC 6052 s3.1) */
 };
 
+#define CONF_TUNNEL_ROUTES_MAX 16
+
+enum conf_tunnel_type { CONF_TUNNEL_6IN4 };
+
+struct conf_tunnel_address {
+	struct addr6 addr;
+	unsigned len; /* bits of the prefix that the other end has too */
+};
+
+/* IPv6 by way of a broker (RFC 4213). */
+struct conf_tunnel {
+	enum conf_tunnel_type type;
+	struct addr4 remote, local; /* local 0.0.0.0: as the host chooses */
+	struct conf_tunnel_address address;
+	struct prefix6 routes[CONF_TUNNEL_ROUTES_MAX];
+	unsigned routes_len;
+	unsigned mtu, ttl;
+};
+
 #define CONF_RELAY_LISTENS_MAX 128 /* addresses of all services together: each thread has a socket at each */
 
 /* Where packets of known flows are translated before they reach the translator (docs/fastpath.md). */
@@ -145,8 +164,8 @@ struct conf_origin {
 };
 
 struct conf {
-	bool has_nat64, has_siit, has_dns64, has_dns46, has_clat,
-		has_relay; /* a section may be switched off by leaving it out of a file that has others */
+	bool has_nat64, has_siit, has_dns64, has_dns46, has_clat, has_relay,
+		has_tunnel; /* a section may be switched off by leaving it out of a file that has others */
 	struct nat64_config nat64;
 	struct conf_pool_source pool_source[POOL_ENTRIES_MAX]; /* parallel to nat64.state.pool */
 	struct static_binding *statics;			       /* owned; nat64.state.statics points here */
@@ -159,6 +178,7 @@ struct conf {
 	struct dns64_config dns64;
 	struct dns64_local *locals; /* owned; dns64.local points here */
 	struct conf_clat clat;
+	struct conf_tunnel tunnel;
 	struct relay_config relay; /* its lists are owned; relay.services[] has all defaults filled in */
 	struct relay_service
 		relay_standard; /* what services have that do not say otherwise; its lists are owned */

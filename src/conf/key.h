@@ -69,7 +69,13 @@ extern const struct conf_key conf_dns64_rows[CONF_DNS64_ROWS];
 #define CONF_DNS46_ROWS 3
 extern const struct conf_key conf_dns46_rows[CONF_DNS46_ROWS];
 
-#define CONF_SECTIONS 8
+/* The rows of tunnel, in tunnel.c, and what its section is checked for. */
+#define CONF_TUNNEL_ROWS 7
+extern const struct conf_key conf_tunnel_rows[CONF_TUNNEL_ROWS];
+extern const struct conf_keys conf_tunnel_keys;
+void tunnel_finish(struct conf_reading *r, const struct conf_node *n);
+
+#define CONF_SECTIONS 9
 extern const struct conf_section conf_sections[CONF_SECTIONS];
 
 extern const struct conf_keys conf_nat64_keys, conf_lifetime_keys, conf_pool_keys, conf_static_keys;

@@ -519,6 +519,12 @@ const struct conf_section conf_sections[CONF_SECTIONS] = {
 		.finish = relay_finish,
 		.help = "Relays of connections and requests between the families: web proxies, SOCKS, TCP "
 			"and UDP." },
+	{ .name = "tunnel",
+		.keys = { conf_tunnel_rows, CONF_TUNNEL_ROWS },
+		.is_optional = true,
+		.presence_at = AT(has_tunnel),
+		.finish = tunnel_finish,
+		.help = "IPv6 for a site that has IPv4 only, by way of a broker." },
 	{ .name = "control",
 		.keys = KEYS(control_rows),
 		.help = "The control socket, metrics and the status page." },

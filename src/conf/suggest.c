@@ -116,6 +116,7 @@ void suggest_section(struct conf_reading *r, const struct conf_node *n)
 	else
 		reading_fault(r, n->key_line,
 			"the section is not known, the sections are nat64, siit, dns64, dns46, clat, relay, "
+			"tunnel, "
 			"control "
 			"and "
 			"log");

@@ -27,7 +27,7 @@ enum channel_type {
 	 * off in that configuration, the three descriptors of dataplane/fastdns.h; for the monitor: the
 	 * listening socket of control.metrics; for the relay: per service and listen address, in the order of
 	 * relay.services, and per thread a bound socket, last a memory file with the files that services name
-	 * (cmd/relay_files.h). With the section dns46 the translator, the resolver and the relay get the memory
+	 * (cmd/relay_files.h); for the tunnel: its device and its socket. With the section dns46 the translator, the resolver and the relay get the memory
 	 * file of addr/lent46.h after that. With the section nat64 the translator then gets the file of saved sessions, or
 	 * /dev/null. Last, if there is a fast path, it gets the descriptors of dataplane/flowpath.h.
 	 */

@@ -356,6 +356,16 @@ static inline bool same_relay(const struct conf *a, const struct conf *b)
 	       same_service(&a->relay_standard, &b->relay_standard);
 }
 
+static inline bool same_tunnel(const struct conf_tunnel *a, const struct conf_tunnel *b)
+{
+	for (unsigned i = 0; a->routes_len == b->routes_len && i < a->routes_len; i++)
+		if (!same_prefix6(a->routes[i], b->routes[i]))
+			return false;
+	return a->type == b->type && addr4_eq(a->remote, b->remote) && addr4_eq(a->local, b->local) &&
+	       addr6_eq(a->address.addr, b->address.addr) && a->address.len == b->address.len &&
+	       a->routes_len == b->routes_len && a->mtu == b->mtu && a->ttl == b->ttl;
+}
+
 static inline bool same_conf(const struct conf *a, const struct conf *b)
 {
 	if (a->has_nat64 != b->has_nat64 || a->has_siit != b->has_siit || a->has_dns64 != b->has_dns64 ||
@@ -367,6 +377,8 @@ static inline bool same_conf(const struct conf *a, const struct conf *b)
 	if (a->has_nat64 && !same_nat64(a, b))
 		return false;
 	if (a->has_dns64 && !same_dns64(&a->dns64, &b->dns64))
+		return false;
+	if (a->has_tunnel != b->has_tunnel || (a->has_tunnel && !same_tunnel(&a->tunnel, &b->tunnel)))
 		return false;
 	if (a->has_relay != b->has_relay || (a->has_relay && !same_relay(a, b)))
 		return false;

@@ -19,7 +19,7 @@ static const struct conf_keys *const tables[] = { &conf_nat64_keys, &conf_pool_k
 	&conf_dns64_forward_keys, &conf_dns64_local_keys, &conf_dns64_block_keys, &conf_dns64_stale_keys,
 	&conf_queries_keys, &conf_dns46_keys, &conf_relay_keys, &conf_relay_destination_keys,
 	&conf_relay_timeout_keys, &conf_relay_health_keys, &conf_relay_service_keys, &conf_relay_route_keys,
-	&conf_relay_tls_keys, &conf_relay_service_tls_keys };
+	&conf_relay_tls_keys, &conf_relay_service_tls_keys, &conf_tunnel_keys };
 
 static char *read_document(const char *path)
 {

@@ -81,7 +81,7 @@ static const struct fault_case section_cases[] = {
 		"f.yaml:2: dns65: the section is not known, did you mean dns64?" },
 	{ "far section", "nat64:\nrouting:\n",
 		"f.yaml:2: routing: the section is not known, the sections are nat64, siit, dns64, dns46, "
-		"clat, relay, control and log" },
+		"clat, relay, tunnel, control and log" },
 	{ "key at the outermost level", "nat64:\nlisten: [\"[::]:53\"]\n",
 		"f.yaml:2: listen: a key stands where a section belongs, indent it under dns64:" },
 	{ "section twice", "nat64:\ndns64:\nnat64:\n",
