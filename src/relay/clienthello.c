@@ -114,26 +114,31 @@ static bool is_host_byte(uint8_t c)
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
 }
 
-/* RFC 6066 s3: a name in ASCII, as in DNS; a final dot does not belong there, and does not matter. */
-static bool read_host(struct rd name, char to[static RELAY_HOST])
+/*
+ * RFC 6066 s3: a name in ASCII, as in DNS; a final dot does not belong there, and does not matter. What is no name counts as
+ * none: there are clients that send the literal of an address, although they must not.
+ */
+static void read_host(struct rd name, char to[static RELAY_HOST])
 {
 	size_t len = rd_left(&name);
 
-	if (len > 1 && name.at[len - 1] == '.')
+	to[0] = '\0';
+	if (name.at[len - 1] == '.')
 		len--;
 	if (len == 0 || len >= RELAY_HOST || name.at[0] == '.')
-		return false;
+		return;
 	for (size_t i = 0; i < len; i++) {
 		uint8_t c = name.at[i];
 
 		if (c >= 'A' && c <= 'Z')
 			c = (uint8_t)(c - 'A' + 'a');
-		if (!is_host_byte(c))
-			return false;
+		if (!is_host_byte(c)) {
+			to[0] = '\0';
+			return;
+		}
 		to[i] = (char)c;
 	}
 	to[len] = '\0';
-	return true;
 }
 
 /* RFC 6066 s3: a list of names, at most one of each type; what types may come later also has a length of two bytes. */
@@ -151,8 +156,9 @@ static bool read_server_name(struct rd body, struct clienthello *h)
 			return false;
 		if (type != NAME_HOST)
 			continue;
-		if (has_host || !read_host(name, h->host))
+		if (has_host || rd_left(&name) == 0)
 			return false;
+		read_host(name, h->host);
 		has_host = true;
 	}
 	return true;

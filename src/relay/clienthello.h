@@ -22,7 +22,7 @@ enum clienthello_progress {
 
 struct clienthello {
 	char host
-		[RELAY_HOST]; /* of server_name (RFC 6066 s3): lower case, without final dot; "": none was sent */
+		[RELAY_HOST]; /* of server_name (RFC 6066 s3): lower case, without final dot; "": none was sent, or what is no name */
 	bool has_alpn;	      /* it offers protocols (RFC 7301), and among them: */
 	bool offers_h2, offers_http1;
 };
