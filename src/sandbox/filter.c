@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sched.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -154,6 +155,8 @@ static const struct rule base_rules[] = {
 	FAIL(ioctl, ENOTTY, "stdio asks whether a stream is a terminal"),
 	FAIL(sched_setscheduler, EPERM, "threads with default attributes"),
 	FAIL_IF(socket, 0, WHOLE32, AF_UNIX, EACCES, "syslog() reconnects when its socket is gone"),
+	FAIL_IF(openat, 2, WHOLE32, O_RDONLY | O_CLOEXEC, EACCES,
+		"free() in a thread asks /proc/sys/vm/overcommit_memory how memory is given back"),
 };
 
 static const struct rule resolver_rules[] = {
