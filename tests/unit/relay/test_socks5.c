@@ -565,8 +565,10 @@ static ssize_t udp_hear(struct udp_box *u, int fd, void *to, size_t room, union 
 
 TEST(datagrams_go_there_and_back)
 {
+	/* Where to, and as what it shows when it answers: an address as it was written, of a name the address. */
 	static const char *const ways[] = { "127.0.0.1", "64:ff9b::127.0.0.1", "both.example",
 		"late.example" };
+	static const char *const shown[] = { "127.0.0.1", "64:ff9b::7f00:1", "127.0.0.1", "127.0.0.1" };
 	struct udp_box u = { .client = -1 };
 
 	box_config(&u.b);
@@ -585,6 +587,8 @@ TEST(datagrams_go_there_and_back)
 		struct socks5_datagram d;
 		REQUIRE(n > 0 && socks5_datagram_parse(got, (size_t)n, &d) == SOCKS5_WHOLE);
 		CHECK_INT(d.fragment, 0);
+		char text[ADDR6_TEXT];
+		CHECK_TEXT(endpoint_address_text(&d.to.at, text), shown[i]);
 		CHECK_INT(d.to.at.port, u.far_port);
 		CHECK_INT(n - (ssize_t)d.len, 5);
 		CHECK(memcmp(got + d.len, "pong!", 5) == 0);
