@@ -246,6 +246,32 @@ static void take_translation(struct conf_reading *r)
 		add_translation(r, &c->clat.prefix.value, 1);
 }
 
+static void add_literals(struct dns64_policy *p, const struct dns_name *zone)
+{
+	for (unsigned i = 0; i < p->literals_len; i++)
+		if (dns_name_equal(&p->literals[i], zone))
+			return;
+	if (p->literals_len < DNS64_LITERALS_MAX)
+		p->literals[p->literals_len++] = *zone;
+}
+
+/* What is written into pages, the resolver has to know (dns64/synth_plan.c), whichever view a client has. */
+static void take_literals(struct conf_reading *r)
+{
+	struct dns64_config *d = &r->c->dns64;
+	struct dns_name zone;
+
+	for (unsigned i = 0; i < r->c->relay.services_len; i++) {
+		const struct relay_service *s = &r->c->relay.services[i];
+
+		if (!s->literal_zone[0] || !dns_name_parse(s->literal_zone, &zone))
+			continue;
+		add_literals(&d->policy, &zone);
+		for (unsigned v = 0; v < d->views_len; v++)
+			add_literals(&d->views[v].policy, &zone);
+	}
+}
+
 void relay_finish(struct conf_reading *r, const struct conf_node *n)
 {
 	unsigned before = r->faults;
@@ -253,6 +279,7 @@ void relay_finish(struct conf_reading *r, const struct conf_node *n)
 
 	take_translation(r);
 	relay_take_services(r, n);
+	take_literals(r);
 	if (r->faults == before && !r->is_nomem)
 		relay_check(r, list);
 }

@@ -20,6 +20,7 @@
 #define DNS64_INTERFACE_MAX 16 /* bytes of an interface's name, the terminating zero included */
 #define DNS64_RANGES_MAX 16
 #define DNS64_DOMAINS_MAX 32
+#define DNS64_LITERALS_MAX 8
 #define DNS64_VIEWS_MAX 16
 #define DNS64_VIEW_CLIENTS_MAX 16
 #define DNS64_FORWARD_MAX 32
@@ -83,6 +84,8 @@ struct dns64_policy {
 	struct dns_name
 		lend[DNS64_DOMAINS_MAX]; /* DNS46: at and below these a host without A record is lent one */
 	unsigned lend_len;
+	struct dns_name literals[DNS64_LITERALS_MAX]; /* directly below these A-B-C-D is the IPv4 address A.B.C.D */
+	unsigned literals_len;
 	bool allow_non_global; /* the well-known prefix may stand for private IPv4 (RFC 6052 s3.1) */
 	bool ptr_is_direct;    /* PTR records at the name in ip6.arpa, not a CNAME (RFC 6147 s5.3.1) */
 };

@@ -98,8 +98,11 @@ static void count_fault(struct dns64_counters *c, enum query_fault f)
 
 static unsigned long *local_counter(struct dns64_counters *c, const struct synth_plan *p)
 {
+	bool is_literal = p->local == LOCAL_LITERAL_A || p->local == LOCAL_LITERAL_AAAA;
 	bool is_ipv4only = p->local == LOCAL_PTR || dns_name_equal(&p->zone, &ipv4only_arpa);
 
+	if (is_literal)
+		return &c->answers_literal;
 	return is_ipv4only ? &c->answers_ipv4only : &c->answers_reverse_zone;
 }
 

@@ -45,7 +45,15 @@ enum plan_kind {
 };
 
 /* Answers made up here, without asking anybody. */
-enum local_answer { LOCAL_NODATA, LOCAL_NXDOMAIN, LOCAL_A, LOCAL_AAAA, LOCAL_PTR };
+enum local_answer {
+	LOCAL_NODATA,
+	LOCAL_NXDOMAIN,
+	LOCAL_A,
+	LOCAL_AAAA,
+	LOCAL_PTR,
+	LOCAL_LITERAL_A,
+	LOCAL_LITERAL_AAAA
+};
 
 struct synth_plan {
 	enum plan_kind kind;
@@ -53,6 +61,7 @@ struct synth_plan {
 	bool ignores_aaaa;	   /* PLAN_AAAA: every AAAA record counts as absent */
 	enum local_answer local;   /* PLAN_LOCAL */
 	struct dns_name zone;	   /* PLAN_LOCAL, PLAN_PTR: whose SOA record goes with a "no" */
+	struct addr4 literal;	   /* LOCAL_LITERAL_A, LOCAL_LITERAL_AAAA */
 };
 
 /**

@@ -4,6 +4,7 @@
 #include "addr/embed.h"
 #include "dns64/ipv4only.h"
 #include "dns64/reverse.h"
+#include "dns64/synth_record.h"
 
 static void plan_local(struct synth_plan *ret, enum local_answer local, const struct dns_name *zone)
 {
@@ -114,6 +115,46 @@ static bool is_lent(const struct dns64_policy *p, const struct dns_question *q)
 	return q->type == TYPE_A && longest_domain(p->lend, p->lend_len, &q->name) > 0;
 }
 
+/* "192-0-2-1", as http_rewrite.h writes it: four decimal numbers without leading zeros. */
+static bool read_literal(const uint8_t *label, struct addr4 *ret)
+{
+	char text[ADDR4_TEXT];
+	size_t len = label[0];
+
+	if (len >= sizeof(text))
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		if (label[1 + i] != '-' && (label[1 + i] < '0' || label[1 + i] > '9'))
+			return false;
+		text[i] = label[1 + i] == '-' ? '.' : (char)label[1 + i];
+	}
+	text[len] = '\0';
+	return addr4_parse(text, ret);
+}
+
+/* Names that stand for addresses, below a domain that is ours; all others there are the world's. */
+static void plan_literal(const struct dns64_policy *p, const struct dns_question *q, struct synth_plan *ret)
+{
+	struct prefix6 prefixes[DNS64_PREFIX_MAX];
+	const struct dns_name *n = &q->name;
+
+	for (unsigned i = 0; i < p->literals_len; i++) {
+		const struct dns_name *zone = &p->literals[i];
+
+		if (n->len != zone->len + 1 + n->wire[0] || !dns_name_is_under(n, zone) ||
+			!read_literal(n->wire, &ret->literal))
+			continue;
+		if (q->type == TYPE_A)
+			plan_local(ret, LOCAL_LITERAL_A, zone);
+		else if (q->type == TYPE_AAAA && !synth_a_is_excluded(p, ret->literal) &&
+			 synth_prefixes(p, ret->literal, prefixes) > 0)
+			plan_local(ret, LOCAL_LITERAL_AAAA, zone);
+		else
+			plan_local(ret, LOCAL_NODATA, zone);
+		return;
+	}
+}
+
 static void plan_special(
 	const struct dns64_policy *p, const struct dns_question *q, bool wants_raw, struct synth_plan *ret)
 {
@@ -123,6 +164,8 @@ static void plan_special(
 	}
 	if (!wants_raw)
 		plan_reverse(p, q, ret);
+	if (!wants_raw && ret->kind == PLAN_ASK)
+		plan_literal(p, q, ret);
 	if (ret->kind == PLAN_ASK && q->type == TYPE_AAAA)
 		plan_aaaa(p, &q->name, ret);
 }

@@ -229,6 +229,24 @@ static void write_local_aaaa(const struct dns64_policy *p, struct dns_wr *d, con
 			write_embedded(d, owner, embed_addr(p->prefixes[i], ipv4only_addrs[j]), IPV4ONLY_TTL);
 }
 
+static void write_literal_a(struct addr4 a, struct dns_wr *d, const struct dns_name *owner)
+{
+	uint8_t data[4];
+
+	addr4_put(data, a);
+	dns_wr_data(d, SECTION_ANSWER, owner, TYPE_A, IPV4ONLY_TTL, rd_of(data, sizeof(data)));
+}
+
+static void write_literal_aaaa(
+	const struct dns64_policy *p, struct addr4 a, struct dns_wr *d, const struct dns_name *owner)
+{
+	struct prefix6 prefixes[DNS64_PREFIX_MAX];
+	unsigned n = synth_prefixes(p, a, prefixes);
+
+	for (unsigned i = 0; i < n; i++)
+		write_embedded(d, owner, embed_addr(prefixes[i], a), IPV4ONLY_TTL);
+}
+
 static void write_local(const struct synth_input *in, struct dns_wr *d)
 {
 	const struct dns_name *owner = &in->query->question.name;
@@ -242,6 +260,12 @@ static void write_local(const struct synth_input *in, struct dns_wr *d)
 		return;
 	case LOCAL_PTR: /* RFC 8880 s7.2.1: at once, without asking for the name in in-addr.arpa */
 		dns_wr_target(d, SECTION_ANSWER, owner, TYPE_PTR, IPV4ONLY_TTL, &ipv4only_arpa);
+		return;
+	case LOCAL_LITERAL_A:
+		write_literal_a(in->plan->literal, d, owner);
+		return;
+	case LOCAL_LITERAL_AAAA:
+		write_literal_aaaa(in->policy, in->plan->literal, d, owner);
 		return;
 	case LOCAL_NODATA:
 	case LOCAL_NXDOMAIN:

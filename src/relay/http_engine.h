@@ -16,6 +16,7 @@
 #include "base/hash.h"
 #include "relay/http.h"
 #include "relay/http_io.h"
+#include "relay/http_rewrite.h"
 #include "relay/http_wait.h"
 #include "relay/visit.h"
 
@@ -88,6 +89,14 @@ void http_up_close_all(struct http *h); /* that are kept */
 
 /* --- exchanges --- */
 
+/* A page whose links are changed on its way. */
+struct http_rewriting {
+	struct http_rewrite rewrite;
+	size_t from, to; /* what is ready, of @text */
+	bool is_over;
+	char text[BUFFER_SIZE];
+};
+
 enum http_state {
 	HTTP_DECIDING,	/* the service has been asked where to */
 	HTTP_REACHING,	/* a connection is being made */
@@ -141,6 +150,7 @@ struct http_exchange {
 	/* the answer */
 	bool is_persistent;    /* the up may be kept afterwards */
 	bool is_rewritten;     /* way.literal_zone counts for this answer */
+	struct http_rewriting *rewriting; /* then; owned */
 	bool is_page;	       /* it is one of our own, and not the up's */
 	bool is_broken;	       /* the server has broken it off */
 	struct http_text page; /* what is left of it */

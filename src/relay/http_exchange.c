@@ -43,6 +43,8 @@ static void bury(struct http_exchange *x)
 	http_out_fini(&x->ask);
 	free(x->head);
 	free(x->page_text);
+	free(x->rewriting);
+	x->rewriting = NULL;
 	x->head = NULL;
 	x->page_text = NULL;
 	x->grave.is_dead = true;
@@ -353,6 +355,18 @@ static enum http_asked asked(const struct http_exchange *x)
 	return x->is_asked_head ? HTTP_ASKED_HEAD : HTTP_ASKED;
 }
 
+/* Without memory the page goes on as it is. */
+static void begin_rewriting(struct http_exchange *x)
+{
+	x->rewriting = malloc(sizeof(*x->rewriting));
+	if (!x->rewriting)
+		return;
+	x->rewriting->from = x->rewriting->to = 0;
+	x->rewriting->is_over = false;
+	http_rewrite_begin(&x->rewriting->rewrite, x->way.literal_zone);
+	x->is_rewritten = true;
+}
+
 /* What the head means; false: the exchange goes on elsewhere, or nowhere. */
 static bool take_answer(struct http_exchange *x, const struct http_head *a)
 {
@@ -378,6 +392,8 @@ static bool take_answer(struct http_exchange *x, const struct http_head *a)
 		x->front->tunnel(x, a);
 		return false;
 	}
+	if (x->way.literal_zone && http_rewrite_wants(a))
+		begin_rewriting(x);
 	x->front->answer(x, a);
 	if (!x->grave.is_dead)
 		http_reader_took(r, a->size);
@@ -439,12 +455,8 @@ void http_exchange_run(struct http_exchange *x)
 
 /* --- the answer's body --- */
 
-enum http_step http_exchange_peek(struct http_exchange *x, struct http_text *ret)
+static enum http_step peek_up(struct http_exchange *x, struct http_text *ret)
 {
-	if (x->is_page) {
-		*ret = x->page;
-		return x->page.len > 0 ? HTTP_STEP_DATA : HTTP_STEP_END;
-	}
 	enum http_step step = x->up ? http_reader_peek(&x->up->reader, ret) : HTTP_STEP_MALFORMED;
 
 	if (step == HTTP_STEP_MALFORMED)
@@ -452,15 +464,57 @@ enum http_step http_exchange_peek(struct http_exchange *x, struct http_text *ret
 	return step;
 }
 
+static void took_up(struct http_exchange *x, size_t len)
+{
+	http_reader_body_took(&x->up->reader, len);
+	visit_bytes(x->visit, 0, len);
+}
+
+/* Change the next piece of a page, until something is ready or nothing is there. */
+static enum http_step peek_rewritten(struct http_exchange *x, struct http_text *ret)
+{
+	struct http_rewriting *r = x->rewriting;
+
+	while (r->from == r->to && !r->is_over) {
+		struct http_text data;
+		enum http_step step = peek_up(x, &data);
+
+		r->from = r->to = 0;
+		if (step == HTTP_STEP_END) {
+			r->to = http_rewrite_end(&r->rewrite, r->text);
+			r->is_over = true;
+			continue;
+		}
+		if (step != HTTP_STEP_DATA)
+			return step;
+		took_up(x, http_rewrite_take(&r->rewrite, data.at, data.len, r->text, sizeof(r->text), &r->to));
+	}
+	*ret = (struct http_text){ r->text + r->from, r->to - r->from };
+	if (r->from < r->to)
+		return HTTP_STEP_DATA;
+	*ret = (struct http_text){ NULL, 0 };
+	return HTTP_STEP_END;
+}
+
+enum http_step http_exchange_peek(struct http_exchange *x, struct http_text *ret)
+{
+	if (x->is_page) {
+		*ret = x->page;
+		return x->page.len > 0 ? HTTP_STEP_DATA : HTTP_STEP_END;
+	}
+	return x->is_rewritten ? peek_rewritten(x, ret) : peek_up(x, ret);
+}
+
 void http_exchange_took(struct http_exchange *x, size_t len)
 {
 	if (x->is_page) {
 		x->page.at += len;
 		x->page.len -= len;
-		return;
+	} else if (x->is_rewritten) {
+		x->rewriting->from += len;
+	} else {
+		took_up(x, len);
 	}
-	http_reader_body_took(&x->up->reader, len);
-	visit_bytes(x->visit, 0, len);
 }
 
 bool http_exchange_is_over(const struct http_exchange *x)

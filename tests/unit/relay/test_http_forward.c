@@ -311,6 +311,29 @@ TEST(pipelined_requests_are_answered_in_order)
 	box_close(&b);
 }
 
+TEST(links_to_addresses_in_a_page_become_names)
+{
+	struct box b;
+
+	forward_prepare(&b);
+	snprintf(b.service.literal_zone, sizeof(b.service.literal_zone), "v4.example");
+	box_start(&b);
+	int c = client(&b);
+
+	ask(c, "GET http://@/ HTTP/1.1\r\nHost: @\r\nAccept-Encoding: gzip\r\n\r\n");
+	int s = server_accept(&b);
+
+	CHECK(has(read_to(s, "\r\n\r\n"), "Accept-Encoding: identity\r\n"));
+	say(s, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 28\r\n\r\n<a href='http://192.0.2.1/'>");
+	const char *got = read_to(c, "0\r\n\r\n");
+
+	CHECK(has(got, "Transfer-Encoding: chunked\r\n") && !strstr(got, "Content-Length"));
+	CHECK(has(got, "<a href='http://192-0-2-1.v4.example/'"));
+	close(c);
+	close(s);
+	box_close(&b);
+}
+
 /* --- refusals --- */
 
 static const struct {
