@@ -84,7 +84,8 @@ struct dns64_policy {
 	struct dns_name
 		lend[DNS64_DOMAINS_MAX]; /* DNS46: at and below these a host without A record is lent one */
 	unsigned lend_len;
-	struct dns_name literals[DNS64_LITERALS_MAX]; /* directly below these A-B-C-D is the IPv4 address A.B.C.D */
+	struct dns_name
+		literals[DNS64_LITERALS_MAX]; /* directly below these A-B-C-D is the IPv4 address A.B.C.D */
 	unsigned literals_len;
 	bool allow_non_global; /* the well-known prefix may stand for private IPv4 (RFC 6052 s3.1) */
 	bool ptr_is_direct;    /* PTR records at the name in ip6.arpa, not a CNAME (RFC 6147 s5.3.1) */

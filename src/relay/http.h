@@ -29,6 +29,7 @@ struct http_exchange; /* opaque: one request and its answer */
 
 /* What a service asks for in http_new(). */
 enum http_role {
+	HTTP_ROLE_TRANSPARENT, /* origin form; Host stays; nothing is said of the client: it knows of no proxy */
 	HTTP_ROLE_FORWARD, /* absolute form and CONNECT; Host is made of the target; Forwarded says for and proto */
 	HTTP_ROLE_REVERSE, /* origin form; Host stays; Forwarded says by, for, host and proto, and X-Forwarded-* too */
 };

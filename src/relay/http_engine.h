@@ -148,13 +148,13 @@ struct http_exchange {
 	bool is_tunnel; /* CONNECT over HTTP/2: bytes as they are */
 	unsigned interim_len;
 	/* the answer */
-	bool is_persistent;    /* the up may be kept afterwards */
-	bool is_rewritten;     /* way.literal_zone counts for this answer */
+	bool is_persistent;		  /* the up may be kept afterwards */
+	bool is_rewritten;		  /* way.literal_zone counts for this answer */
 	struct http_rewriting *rewriting; /* then; owned */
-	bool is_page;	       /* it is one of our own, and not the up's */
-	bool is_broken;	       /* the server has broken it off */
-	struct http_text page; /* what is left of it */
-	char *page_text;       /* owned */
+	bool is_page;			  /* it is one of our own, and not the up's */
+	bool is_broken;			  /* the server has broken it off */
+	struct http_text page;		  /* what is left of it */
+	char *page_text;		  /* owned */
 	/* Owned; points into bytes of the front until the request is sent. NULL from when the answer begins. */
 	struct http_head *head;
 	unsigned minor;		   /* of the request */

@@ -487,7 +487,8 @@ static enum http_step peek_rewritten(struct http_exchange *x, struct http_text *
 		}
 		if (step != HTTP_STEP_DATA)
 			return step;
-		took_up(x, http_rewrite_take(&r->rewrite, data.at, data.len, r->text, sizeof(r->text), &r->to));
+		took_up(x,
+			http_rewrite_take(&r->rewrite, data.at, data.len, r->text, sizeof(r->text), &r->to));
 	}
 	*ret = (struct http_text){ r->text + r->from, r->to - r->from };
 	if (r->from < r->to)

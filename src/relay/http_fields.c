@@ -201,7 +201,8 @@ void http_fields_ask(struct http_exchange *x)
 	put_connection(x, o);
 	if (x->way.literal_zone)
 		PUT(o, "Accept-Encoding: identity\r\n");
-	put_forwarded(x, o);
+	if (x->h->user.role != HTTP_ROLE_TRANSPARENT)
+		put_forwarded(x, o);
 	http_put_format(o, "Via: %s %s\r\n\r\n", x->via_version, x->h->pseudonym);
 }
 

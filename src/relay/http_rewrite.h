@@ -13,7 +13,7 @@
 
 #include "relay/http_head.h"
 
-#define HTTP_REWRITE_HELD 15 /* bytes of an address that is not yet whole */
+#define HTTP_REWRITE_HELD 15				       /* bytes of an address that is not yet whole */
 #define HTTP_REWRITE_ROOM (HTTP_REWRITE_HELD + RELAY_HOST + 2) /* bytes that one byte may become */
 
 struct http_rewrite {

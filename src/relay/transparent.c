@@ -10,6 +10,8 @@
  * Host) may be any, so it is only shown (isthmus relay). It is looked at without being taken, when the destination is
  * connected: by then most clients have spoken, and one that waits for its server is not kept waiting.
  *
+ * With literal-zone what comes to port 80 is HTTP, and the engine of http.h serves it, which changes the links in pages.
+ *
  * Life of a @struct_taken: DIALLING -> RELAYING (pump.h). While a destination is dialled nobody reads from the client.
  *
  * Limits: timeouts.connect and timeouts.idle; the destination is the client's choice, so relay.destinations hold.
@@ -22,6 +24,7 @@
 #include "base/bytes.h"
 #include "relay/clienthello.h"
 #include "relay/dial.h"
+#include "relay/http.h"
 #include "relay/http_authority.h"
 #include "relay/pump.h"
 #include "relay/services.h"
@@ -32,6 +35,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define HTTP_PORT 80
 #define PEEK_BYTES 2048 /* of the first message, for its name */
 
 struct taken {
@@ -180,8 +184,60 @@ static int dial(struct taken *t)
 	return dial_start(s->lane, &plan, &t->dial);
 }
 
+/* --- pages whose links are changed (literal-zone) --- */
+
+static void decide(void *ctx, struct http_exchange *x, const struct http_request *q)
+{
+	static const struct http_refusal nowhere = { .status = 502,
+		.sentence = "this address stands for no server" };
+	struct service *s = ctx;
+	struct relay_target to = { .host = "" };
+	const struct http_way way = { .to = &to,
+		.access = &s->access,
+		.family = s->config->family,
+		.literal_zone = s->config->literal_zone };
+
+	if (find_destination(s, &q->local, &to.at))
+		http_go(x, &way);
+	else
+		http_refuse(x, &nowhere);
+}
+
+static void ended(void *ctx, struct http_exchange *x, void *target, enum http_end how, bool may_repeat)
+{
+}
+
+static int transparent_open(struct service *s, char *fault, size_t fault_size)
+{
+	const struct http_user user = {
+		.service = s, .role = HTTP_ROLE_TRANSPARENT, .decide = decide, .ended = ended, .ctx = s
+	};
+	struct http *h = NULL;
+	int err = s->config->literal_zone[0] ? http_new(&user, &h) : 0;
+
+	s->state = h;
+	return err;
+}
+
+static void transparent_retire(struct service *s)
+{
+	if (s->state)
+		http_retire(s->state);
+}
+
+static void transparent_close(struct service *s)
+{
+	http_free(s->state);
+}
+
+/* --- arrivals --- */
+
 static void transparent_arrive(struct service *s, const struct arrival *a)
 {
+	if (s->state && a->local.port == HTTP_PORT) {
+		http_serve(s->state, a, NULL);
+		return;
+	}
 	struct taken *t = calloc(1, sizeof(*t));
 
 	if (!t) {
@@ -199,4 +255,8 @@ static void transparent_arrive(struct service *s, const struct arrival *a)
 		taken_break(t);
 }
 
-const struct service_ops transparent_service = { .type = RELAY_TRANSPARENT, .arrive = transparent_arrive };
+const struct service_ops transparent_service = { .type = RELAY_TRANSPARENT,
+	.open = transparent_open,
+	.arrive = transparent_arrive,
+	.retire = transparent_retire,
+	.close = transparent_close };

@@ -221,6 +221,9 @@ lab_name_server() {
 		six	IN AAAA	2001:db8:2::6
 		both	IN A	$WEB4
 		both	IN AAAA	2001:db8:2::7
+		here6	IN AAAA	2001:db8:6::2
+		here46	IN A	$WEB4
+		here46	IN AAAA	2001:db8:6::2
 		many	IN A	$WEB4
 		many	IN A	198.18.0.10
 		text	IN TXT	"a text"

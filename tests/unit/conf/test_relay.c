@@ -395,3 +395,19 @@ TEST(our_own_resolver_is_asked_or_the_systems)
 		conf_free(c);
 	}
 }
+
+TEST(literal_zones_are_known_to_the_resolver_in_every_view)
+{
+	struct conf *c =
+		must_parse("relay:\n"
+			   "  allow: ::/0\n"
+			   "  services:\n"
+			   "  - { type: transparent, listen: \"[::]:3\", literal-zone: v4.example }\n"
+			   "  - { type: transparent, listen: \"[::]:4\", literal-zone: V4.example }\n"
+			   "dns64:\n"
+			   "  views: [{ clients: 192.0.2.0/24 }]\n");
+
+	REQUIRE(c->dns64.views_len == 1);
+	CHECK(c->dns64.policy.literals_len == 1 && c->dns64.views[0].policy.literals_len == 1);
+	conf_free(c);
+}

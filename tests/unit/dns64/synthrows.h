@@ -28,6 +28,7 @@ struct row {
 	/* policy; defaults: WELL_KNOWN, ::ffff:0:0/96 excluded */
 	const char *prefixes, *exclude_aaaa, *exclude_a;
 	bool allow_non_global;
+	const char *literals;		     /* domains */
 	const char *ranges, *never, *always; /* a range is "prefix4>prefix6"; lists are separated by blanks */
 	bool ptr_is_direct;
 	const char *
@@ -125,6 +126,7 @@ static inline void make_policy(const struct row *r, struct dns64_policy *c)
 	c->allow_non_global = r->allow_non_global;
 	c->ranges_len = r->ranges ? split_ranges(r->ranges, c->ranges) : 0;
 	c->never_len = r->never ? split_names(r->never, c->never) : 0;
+	c->literals_len = r->literals ? split_names(r->literals, c->literals) : 0;
 	c->always_len = r->always ? split_names(r->always, c->always) : 0;
 	c->ptr_is_direct = r->ptr_is_direct;
 	c->lend_len = r->lend ? split_names(r->lend, c->lend) : 0;

@@ -119,3 +119,35 @@ TEST(rfc6147_s5_3_1_ptr_may_be_direct)
 
 	CHECK_ROWS(rows);
 }
+
+TEST(names_below_a_literal_zone_stand_for_addresses)
+{
+	static const struct row rows[] = {
+		{ "AAAA", "45-0-0-9.v4.m.test", "AAAA", .literals = "v4.m.test", .kind = SYNTH_LOCAL,
+			.want = "NOERROR aa: 45-0-0-9.v4.m.test. 600 AAAA 64:ff9b::2d00:9" },
+		{ "A", "45-0-0-9.V4.m.test", "A", .literals = "x.test v4.m.test", .kind = SYNTH_LOCAL,
+			.want = "NOERROR aa: 45-0-0-9.V4.m.test. 600 A 45.0.0.9" },
+		{ "another type", "45-0-0-9.v4.m.test", "TXT", .literals = "v4.m.test", .kind = SYNTH_LOCAL,
+			.want = "NOERROR aa: / v4.m.test. 600 SOA 600" },
+		{ "an address that the prefix may not stand for (RFC 6052 s3.1)", "10-0-0-1.v4.m.test",
+			"AAAA", .literals = "v4.m.test", .kind = SYNTH_LOCAL,
+			.want = "NOERROR aa: / v4.m.test. 600 SOA 600" },
+		{ "an address that is excluded", "45-0-0-9.v4.m.test", "AAAA", .literals = "v4.m.test",
+			.exclude_a = "45.0.0.0/24", .kind = SYNTH_LOCAL,
+			.want = "NOERROR aa: / v4.m.test. 600 SOA 600" },
+		{ "no address: as the world has it", "www.v4.m.test", "AAAA", .literals = "v4.m.test",
+			.first = { .answer = "www.v4.m.test 300 AAAA 2001:db8::1" }, .kind = SYNTH_NATIVE,
+			.want = "NOERROR: www.v4.m.test. 300 AAAA 2001:db8::1" },
+		{ "256", "45-0-0-256.v4.m.test", "AAAA", .literals = "v4.m.test",
+			.first = { .answer = "45-0-0-256.v4.m.test 300 AAAA 2001:db8::1" },
+			.kind = SYNTH_NATIVE, .want = "NOERROR: 45-0-0-256.v4.m.test. 300 AAAA 2001:db8::1" },
+		{ "dots", "45.0.0.9.v4.m.test", "AAAA", .literals = "v4.m.test",
+			.first = { .answer = "45.0.0.9.v4.m.test 300 AAAA 2001:db8::1" },
+			.kind = SYNTH_NATIVE, .want = "NOERROR: 45.0.0.9.v4.m.test. 300 AAAA 2001:db8::1" },
+		{ "a name below", "a.45-0-0-9.v4.m.test", "AAAA", .literals = "v4.m.test",
+			.first = { .answer = "a.45-0-0-9.v4.m.test 300 AAAA 2001:db8::1" },
+			.kind = SYNTH_NATIVE, .want = "NOERROR: a.45-0-0-9.v4.m.test. 300 AAAA 2001:db8::1" },
+	};
+
+	CHECK_ROWS(rows);
+}

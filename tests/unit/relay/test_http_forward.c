@@ -324,8 +324,9 @@ TEST(links_to_addresses_in_a_page_become_names)
 	int s = server_accept(&b);
 
 	CHECK(has(read_to(s, "\r\n\r\n"), "Accept-Encoding: identity\r\n"));
-	say(s, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 28\r\n\r\n<a href='http://192.0.2.1/'>");
-	const char *got = read_to(c, "0\r\n\r\n");
+	say(s, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 28\r\n\r\n<a "
+	       "href='http://192.0.2.1/'>");
+	const char *got = read_to(c, ">\r\n0\r\n\r\n");
 
 	CHECK(has(got, "Transfer-Encoding: chunked\r\n") && !strstr(got, "Content-Length"));
 	CHECK(has(got, "<a href='http://192-0-2-1.v4.example/'"));
