@@ -9,7 +9,7 @@
  *
  * A failed check says where and what, and the case goes on; REQUIRE ends it. Output is one line per case and, at the
  * end, "N passed, N failed, N skipped"; the exit status is 0 only if none failed. `./test NAME...` runs some cases.
- * `TEST_SEED=n` replays random tests: test_seed() prints what it returns.
+ * `TEST_SEED=n` replays random tests: test_seed() prints what it returns. `PATIENCE=n` multiplies the time limit.
  */
 #ifndef ISTHMUS_TESTS_HARNESS_H
 #define ISTHMUS_TESTS_HARNESS_H

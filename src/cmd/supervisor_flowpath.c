@@ -26,7 +26,6 @@
 
 /* In the environment; docs/host.md. */
 #define NO_TC_LINKS "ISTHMUS_NO_TC_LINKS"
-#define NO_FASTPATH "ISTHMUS_NO_FASTPATH"
 #define FLOWS_MAX 262144u		  /* if not configured */
 #define PAIRS 65536u
 #define LOOK_SOON MSEC
@@ -67,8 +66,7 @@ static enum flowpath_wanted wanted_of(const struct conf *c)
 		[CONF_FASTPATH_XDP] = FLOWPATH_XDP,
 	};
 
-	return conf_has_translator(c) && !getenv(NO_FASTPATH) ? words[c->flowpath.fastpath]
-							      : FLOWPATH_NOWHERE;
+	return conf_has_translator(c) ? words[c->flowpath.fastpath] : FLOWPATH_NOWHERE;
 }
 
 static enum flowpath_way way_of(const struct conf *c)
@@ -109,11 +107,16 @@ static uint32_t flows_of(const struct conf *c)
 	return sessions < FLOWS_MAX ? sessions : FLOWS_MAX;
 }
 
+static const char *fastpath_key(const struct conf *c)
+{
+	return c->has_clat ? "clat.fastpath" : c->has_nat64 ? "nat64.fastpath" : "siit.fastpath";
+}
+
 const char *flowpath_needs_restart(const struct supervisor *s, const struct conf *new)
 {
 	bool is_new = wanted_of(s->conf) == FLOWPATH_NOWHERE && wanted_of(new) != FLOWPATH_NOWHERE;
 
-	return is_new && !s->flowpath ? "nat64.fastpath" : NULL;
+	return is_new && !s->flowpath ? fastpath_key(new) : NULL;
 }
 
 /* --- what is told --- */
@@ -435,10 +438,11 @@ json_t *flowpath_row(const struct supervisor *s)
 	if (!s->flowpath)
 		return json_pack("{s:b, s:s}", "on", false, "why_off", s->flowpath_fault);
 	flowpath_status(s->flowpath->path, &st);
-	const char *why_off = wanted_of(s->conf) == FLOWPATH_NOWHERE ? "nat64.fastpath is off"
-			      : st.why_rest[0]			     ? st.why_rest
-			      : st.interfaces == 0		     ? "no interface has it"
-								     : "";
+	const char *why_off = wanted_of(s->conf) == FLOWPATH_NOWHERE
+				      ? "it is switched off in the configuration"
+			      : st.why_rest[0]	   ? st.why_rest
+			      : st.interfaces == 0 ? "no interface has it"
+						   : "";
 
 	return json_pack("{s:b, s:s, s:s, s:s, s:b, s:s, s:b, s:i, s:i, s:o}", "on", why_off[0] == '\0',
 		"why_off", why_off, "way", st.is_route ? "route" : "redirect", "why_way", st.why_way,

@@ -326,6 +326,14 @@ const struct conf_key conf_clat_rows[CONF_CLAT_KEYS] = {
 		.help = "Let 64:ff9b::/96 stand for private and documentation IPv4 addresses too, which RFC "
 			"6052 s3.1 "
 			"forbids; other prefixes always may." },
+	{ .path = "clat.fastpath",
+		.shape = &shape_choice,
+		.at = AT(fastpath),
+		.of = CHOICES(conf_fastpath_words),
+		.standard = "auto",
+		.help = "As nat64.fastpath: where packets between known pairs of addresses are translated by "
+			"an eBPF "
+			"program, or off." },
 };
 const struct conf_keys conf_clat_keys = { conf_clat_rows, CONF_CLAT_KEYS };
 
@@ -410,5 +418,6 @@ void clat_check(struct conf_reading *r, const struct conf_node *n)
 		check_ipv6(r, n);
 		check_lans(r, n);
 	}
+	r->c->flowpath.fastpath = r->c->clat.fastpath;
 	path_leave(r, back);
 }

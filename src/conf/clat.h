@@ -4,7 +4,7 @@
 
 #include "conf/key.h"
 
-#define CONF_CLAT_KEYS 8
+#define CONF_CLAT_KEYS 9
 extern const struct conf_key conf_clat_rows[CONF_CLAT_KEYS];
 
 /** clat_check() - whether addresses, prefixes and the other sections fit together */

@@ -103,6 +103,9 @@ struct conf_auto_addr6 {
 	struct addr6 value; /* if not */
 };
 
+/* Where packets of known flows are translated before they reach the translator (docs/fastpath.md). */
+enum conf_fastpath { CONF_FASTPATH_AUTO, CONF_FASTPATH_OFF, CONF_FASTPATH_TC, CONF_FASTPATH_XDP };
+
 /* The customer side of 464XLAT (RFC 6877). */
 struct conf_clat {
 	struct conf_auto_prefix6 prefix; /* of the NAT64 */
@@ -116,6 +119,7 @@ struct conf_clat {
 	struct conf_resolver resolvers[CONF_CLAT_RESOLVERS_MAX];
 	unsigned resolvers_len;
 	bool allow_non_global; /* the well-known prefix may stand for private IPv4 (RFC 6052 s3.1) */
+	enum conf_fastpath fastpath;
 };
 
 #define CONF_TUNNEL_ROUTES_MAX 16
@@ -139,15 +143,14 @@ struct conf_tunnel {
 
 #define CONF_RELAY_LISTENS_MAX 128 /* addresses of all services together: each thread has a socket at each */
 
-/* Where packets of known flows are translated before they reach the translator (docs/fastpath.md). */
-enum conf_fastpath { CONF_FASTPATH_AUTO, CONF_FASTPATH_OFF, CONF_FASTPATH_TC, CONF_FASTPATH_XDP };
 enum conf_fastpath_mode { CONF_FASTPATH_MODE_AUTO, CONF_FASTPATH_MODE_REDIRECT, CONF_FASTPATH_MODE_ROUTE };
 
 #define CONF_FASTPATH_INTERFACES_MAX 32
 #define CONF_FASTPATH_FLOWS_MAX (1u << 22)
 
 struct conf_flowpath {
-	enum conf_fastpath fastpath;
+	enum conf_fastpath fastpath; /* of the gateway, whichever section says so */
+	enum conf_fastpath siit;     /* of that section; the same */
 	enum conf_fastpath_mode mode;
 	char interfaces[CONF_FASTPATH_INTERFACES_MAX][CONF_POOL_IFNAME];
 	unsigned interfaces_len; /* 0: all that are fit for it */

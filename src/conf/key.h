@@ -58,7 +58,7 @@ struct conf_section {
 };
 
 /* The rows of siit, which stand in a file of their own (siit.c). */
-#define CONF_SIIT_ROWS 9
+#define CONF_SIIT_ROWS 10
 extern const struct conf_key conf_siit_rows[CONF_SIIT_ROWS];
 
 /* The rows of dns64, in dns64.c. */

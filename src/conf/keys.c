@@ -36,7 +36,7 @@ static const struct conf_choice filtering_words[] = {
 	{ "address-dependent", FILTER_ADDRESS_DEPENDENT, NULL },
 };
 
-static const struct conf_choice fastpath_words[] = {
+const struct conf_choice conf_fastpath_words[CONF_FASTPATH_WORDS] = {
 	{ "auto", CONF_FASTPATH_AUTO, NULL },
 	{ "off", CONF_FASTPATH_OFF, NULL },
 	{ "tc", CONF_FASTPATH_TC, NULL },
@@ -372,7 +372,7 @@ static const struct conf_key nat64_rows[] = {
 	{ .path = "nat64.fastpath",
 		.shape = &shape_choice,
 		.at = AT(flowpath.fastpath),
-		.of = CHOICES(fastpath_words),
+		.of = CHOICES(conf_fastpath_words),
 		.standard = "auto",
 		.help = "Where packets of known flows are translated by an eBPF program, without the "
 			"translator: at tc, or xdp (at the driver where that works, else as tc); auto has "

@@ -18,6 +18,10 @@ struct conf_choices {
 	unsigned len;
 };
 
+/* What `fastpath` may be, in each section that has it; in keys.c. */
+#define CONF_FASTPATH_WORDS 4
+extern const struct conf_choice conf_fastpath_words[CONF_FASTPATH_WORDS];
+
 /* What a number may be, besides within min and max. */
 struct conf_number {
 	const char *zero_word; /* written instead of 0, such as auto; NULL: none */

@@ -219,5 +219,13 @@ const struct conf_key conf_siit_rows[CONF_SIIT_ROWS] = {
 		.help = "Let 64:ff9b::/96 as siit.prefix stand for private and documentation IPv4 addresses "
 			"too, which RFC "
 			"6052 s3.1 forbids; other prefixes always may." },
+	{ .path = "siit.fastpath",
+		.shape = &shape_choice,
+		.at = AT(flowpath.siit),
+		.of = CHOICES(conf_fastpath_words),
+		.standard = "auto",
+		.help = "As nat64.fastpath, for a file without the section nat64: where packets between "
+			"known pairs "
+			"of addresses are translated by an eBPF program, or off." },
 };
 const struct conf_keys conf_siit_keys = { conf_siit_rows, CONF_SIIT_ROWS };

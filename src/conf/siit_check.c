@@ -236,6 +236,24 @@ static void warn_no_prefix(struct conf_reading *r, const struct conf_node *n)
 	path_leave(r, back);
 }
 
+/* There is one fast path, so two sections cannot want different things of it. */
+static void fit_fastpath(struct conf_reading *r, const struct conf_node *n)
+{
+	struct conf_flowpath *f = &r->c->flowpath;
+
+	if (!r->c->has_nat64)
+		f->fastpath = f->siit;
+	else if (!node_find(n, "fastpath"))
+		f->siit = f->fastpath;
+	if (f->siit == f->fastpath)
+		return;
+	size_t back = path_enter(r, "fastpath");
+
+	reading_fault(r, line_of(n, "fastpath"),
+		"nat64.fastpath says something else, and there is one fast path: write it there only");
+	path_leave(r, back);
+}
+
 void siit_finish(struct conf_reading *r, const struct conf_node *n)
 {
 	struct conf *c = r->c;
@@ -253,6 +271,7 @@ void siit_finish(struct conf_reading *r, const struct conf_node *n)
 	if (r->faults == 0) /* what could not be read is missing now */
 		check_purpose(r, n);
 	warn_no_prefix(r, n);
+	fit_fastpath(r, n);
 	path_leave(r, back);
 	siit_check_pool(r);
 }

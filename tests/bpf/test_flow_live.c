@@ -32,7 +32,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define WAIT_MS 2000
+#define WAIT_MS 5000
 #define TRAIN_MAX 65000
 #define GSO_UDP_L4 5	   /* VIRTIO_NET_HDR_GSO_UDP_L4, Linux 6.2 */
 #define IGNORE_OUTGOING 23 /* PACKET_IGNORE_OUTGOING */

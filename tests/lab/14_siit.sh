@@ -217,6 +217,12 @@ step "the new mapping works" fetch4 203.0.113.77
 step "the old one does not" not server curl -sS -f -m 2 -o /dev/null "http://$INNER4:8080/"
 step "... and leads nowhere any more" prints '^0$' bash -c "ip -n $GW_NS route | grep -c 203.0.113.8/29"
 step "the downloads meanwhile have not noticed" not grep LOST "$LAB_DIR/background.log"
+# There is no section nat64 that could say so.
+fastpath_off() {
+	sed -i 's/^siit:/siit:\n  fastpath: off/' "$LAB_DIR/isthmus.yaml" && isthmus reload &&
+		prints "fast path   off: it is switched off in the configuration" isthmus status && fetch4 203.0.113.77
+}
+step "the fast path is switched off" fastpath_off
 step "a file with a fault is refused" bash -c "
 	sed -i 's/203.0.113.77, ipv6/$A4, ipv6/' '$LAB_DIR/isthmus.yaml'; ! ip netns exec $GW_NS '$ISTHMUS' reload --socket '$LAB_DIR/run/control.sock'"
 step "... and nothing has changed" fetch4 203.0.113.77

@@ -20,7 +20,7 @@
 #   step TEXT COMMAND...   run a step, count it, print ok or FAIL (and what it said)
 #   lab_end                summary line, and exit status of the scenario
 #
-# LAB_FASTPATH=tc (or xdp) runs any scenario with the fast path. LAB_KEEP=1 keeps the lab standing after the scenario, LAB_TRACE=1 traces the script.
+# LAB_FASTPATH=tc (or xdp) runs any scenario with the fast path. PATIENCE=4 waits four times as long for everything, on a slow machine. LAB_KEEP=1 keeps the lab standing after the scenario, LAB_TRACE=1 traces the script.
 # shellcheck shell=bash
 set -u
 [ -z "${LAB_TRACE:-}" ] || set -x
@@ -434,9 +434,9 @@ skip() {
 # A step without which the rest makes no sense.
 must() { step "$@" || exit 1; }
 
-# Tries COMMAND until it succeeds, at most SECONDS; COMMAND says with status 2 that waiting is of no use.
+# Tries COMMAND until it succeeds, at most SECONDS (times PATIENCE); COMMAND says with status 2 that waiting is of no use.
 wait_for() {
-	local end=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000)) status
+	local end=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000 * ${PATIENCE:-1})) status
 	shift
 	while :; do
 		"$@" >/dev/null 2>&1
@@ -483,13 +483,13 @@ prints() {
 download() {
 	local got=$LAB_DIR/out/download url=${1:-http://[$WEB64]/big}
 	rm -f "$got"
-	client curl -sS -m "${SECONDS_MAX:-60}" -o "$got" -w '%{speed_download}\n' "$url" >"$LAB_DIR/out/speed" &&
+	client curl -sS -m $((${SECONDS_MAX:-60} * ${PATIENCE:-1})) -o "$got" -w '%{speed_download}\n' "$url" >"$LAB_DIR/out/speed" &&
 		same "$(hash_of "$got")" "$BIG_HASH"
 }
 
 upload() {
 	rm -f "$LAB_DIR/www/upload/big"
-	client curl -sS -f -m "${SECONDS_MAX:-60}" -T "$LAB_DIR/www/big" -o /dev/null "http://[$WEB64]/upload/big" &&
+	client curl -sS -f -m $((${SECONDS_MAX:-60} * ${PATIENCE:-1})) -T "$LAB_DIR/www/big" -o /dev/null "http://[$WEB64]/upload/big" &&
 		same "$(hash_of "$LAB_DIR/www/upload/big")" "$BIG_HASH"
 }
 

@@ -52,6 +52,32 @@ TEST(the_section_of_the_contract_is_read)
 	conf_free(c);
 }
 
+TEST(there_is_one_fast_path_whoever_says_so)
+{
+	static const struct {
+		const char *text;
+		enum conf_fastpath is;
+	} cases[] = {
+		{ PREFIX ONE, CONF_FASTPATH_AUTO },
+		{ PREFIX ONE "  fastpath: off\n", CONF_FASTPATH_OFF },
+		{ "nat64: { fastpath: off }\n" PREFIX ONE, CONF_FASTPATH_OFF },
+		{ "nat64: { fastpath: tc }\n" PREFIX ONE "  fastpath: tc\n", CONF_FASTPATH_TC },
+		{ "clat:\n", CONF_FASTPATH_AUTO },
+		{ "clat: { fastpath: off }\n", CONF_FASTPATH_OFF },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct conf *c = must_parse(cases[i].text);
+
+		test_row(cases[i].text);
+		CHECK_INT(c->flowpath.fastpath, cases[i].is);
+		if (c->has_siit)
+			CHECK_INT(c->flowpath.siit, cases[i].is);
+		conf_free(c);
+	}
+	test_row(NULL);
+}
+
 TEST(what_is_left_out_follows_nat64)
 {
 	struct conf *c = must_parse("nat64:\n  prefixes: [2001:db8:64::/96]\n  allow-non-global: true\n"
@@ -156,6 +182,10 @@ static const struct {
 		"f.yaml:5: siit.hairpinning: \"maybe\" is not known, write one of intrinsic, simple, off" },
 	{ "near key", PREFIX ONE "  translateable: []\n",
 		"f.yaml:5: siit.translateable: the key is not known, did you mean translatable?" },
+	{ "two fast paths", "nat64: { fastpath: off }\n" PREFIX ONE "  fastpath: tc\n",
+		"f.yaml:6: siit.fastpath: nat64.fastpath says something else, and there is one fast path: "
+		"write it "
+		"there only" },
 };
 
 TEST(faults_name_line_key_and_remedy)
