@@ -172,14 +172,15 @@ static __always_inline enum way way_find(struct __sk_buff *skb, __u32 l3, const 
 	__u32 since = exits_since(at, now);
 
 	*ret_up = FLOW_UP_ROUTE;
-	if (at->mode == FLOW_MODE_ROUTE)
+	/* The kernel drops what is redirected from an interface without a link header to one with it. */
+	if (at->mode == FLOW_MODE_ROUTE || l3 == 0)
 		return otherwise;
-	if (l3 && way_recall(p, c, now, since, fib))
+	if (way_recall(p, c, now, since, fib))
 		return WAY_OUT;
 	fib_fill(fib, p, c, at->device ? at->device : skb->ingress_ifindex);
 	switch (bpf_fib_lookup(skb, fib, sizeof(*fib), 0)) {
 	case BPF_FIB_LKUP_RET_SUCCESS:
-		if (l3 == 0 || neighbour_is_due(fib, now))
+		if (neighbour_is_due(fib, now))
 			return WAY_NEIGHBOUR;
 		way_keep(p, c, now, since, fib);
 		return WAY_OUT;

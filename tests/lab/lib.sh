@@ -145,9 +145,11 @@ lab_namespaces() {
 	printf 'nameserver %s\n' "$NS4" >"/etc/netns/$GW_NS/resolv.conf"
 }
 
+# The two ends of a link: uplink in a namespace, the other one in the gateway's.
+lab_pair() { ip -n "$1" link add uplink type veth peer name "$2" netns "$GW_NS"; }
+
 lab_links() {
-	ip -n "$CLIENT_NS" link add uplink type veth peer name lan6 netns "$GW_NS" || return
-	ip -n "$SERVER_NS" link add uplink type veth peer name wan4 netns "$GW_NS" || return
+	lab_pair "$CLIENT_NS" lan6 && lab_pair "$SERVER_NS" wan4 || return
 	# The link to the server has no IPv6 at either end.
 	gw sysctl -qw net.ipv6.conf.wan4.disable_ipv6=1 || return
 	ip -n "$CLIENT_NS" addr add "$CLIENT6/64" dev uplink nodad &&
