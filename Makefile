@@ -15,7 +15,7 @@ RELEASE_OPTIONS = --buildtype=release -Db_lto=true -Db_pie=true -Dtests=false --
 TEST_OPTIONS	= --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
 FUZZ_OPTIONS	= $(TEST_OPTIONS) -Dfuzz=true
 
-.PHONY: all help deps deps-lab test soak demo run install bench bench-dns bench-pipeline fuzz check-style clean
+.PHONY: all help deps deps-lab test kernels soak demo run install bench bench-dns bench-pipeline fuzz check-style clean
 
 all: deps $(BUILD)/build.ninja
 	ninja -C $(BUILD)
@@ -25,6 +25,7 @@ help:
 	@echo 'make demo        an IPv6-only client reaches an IPv4-only server in a lab on this machine; needs root'
 	@echo 'make test        build with sanitizers in $(TEST)/ and run all tests; the lab needs root'
 	@echo 'make soak        many clients over bad links for ten minutes, and a look at what is left; needs root'
+	@echo 'make kernels     the fast path on the kernels of Debian 12 and its backports, in qemu; minutes, and much to fetch; needs root'
 	@echo 'make run         run the gateway on this host with the built-in configuration; needs root'
 	@echo 'make install     install under PREFIX=$(PREFIX) (DESTDIR is honoured)'
 	@echo 'make bench       measure against plain forwarding and TAYGA; needs root'
@@ -50,6 +51,13 @@ test: deps-lab
 	@$(MAKE) --no-print-directory $(TEST)/build.ninja
 	ninja -C $(TEST)
 	@tools/run-tests $(TEST)
+
+# Without sanitizers: where there is no KVM, qemu makes everything ten times slower.
+KERNELS = build-kernels
+kernels: deps-lab
+	@test -f $(KERNELS)/build.ninja || meson setup $(KERNELS) --buildtype=release
+	ninja -C $(KERNELS)
+	@tests/kernels/run $(KERNELS)
 
 soak: deps-lab
 	@$(MAKE) --no-print-directory $(TEST)/build.ninja
@@ -89,4 +97,4 @@ check-style:
 	tools/rfc-trace
 
 clean:
-	rm -rf $(BUILD) $(TEST) $(FUZZ) build-werror-gcc build-werror-clang
+	rm -rf $(BUILD) $(TEST) $(FUZZ) $(KERNELS) build-werror-gcc build-werror-clang
