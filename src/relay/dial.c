@@ -508,12 +508,13 @@ int dial_start(struct lane *l, const struct dial_plan *plan, struct dial **ret)
 	if (plan->client_prefix)
 		d->client_prefix = *plan->client_prefix;
 	d->deadline = now + plan->timeout;
+	LANE_COUNT(l, dials);
 	int err = begin(d, now);
 	if (err < 0) {
+		count(l, DIAL_FAILED);
 		dial_free(d);
 		return err;
 	}
-	LANE_COUNT(l, dials);
 	*ret = d;
 	return 0;
 }

@@ -152,6 +152,6 @@ fails_within() { # MS CODE CURL-ARGUMENTS: the proxy says so before curl gives u
 }
 SHOW=1 step "SOCKS says after timeouts.connect" fails_within 2400 "000 97" --socks5-hostname "[$GW6]:1080" http://nothing.lab.example/
 SHOW=1 step "HTTP says 504" fails_within 2400 "504 0" -x "http://[$GW6]:3128" http://nothing.lab.example/
-SHOW=1 step "what was tried is counted" prints 'dial_fell_back' isthmus status --json
+step "what was tried in vain is counted" prints '"dial_fell_back":[1-9]' isthmus status --json
 
 lab_end

@@ -661,6 +661,33 @@ TEST(without_descriptors_it_is_our_own_fault)
 	peer_fini(&p);
 }
 
+static void on_nothing(void *ctx, const struct names_answer *a)
+{
+}
+
+/* All that can be asked for is being asked: the next name is refused at once, and counted. */
+TEST(without_room_for_a_question_it_is_our_own_fault)
+{
+	struct relay_target t = target_of("both.example", 80);
+	struct dial_plan plan = { .to = &t, .timeout = NSEC, .done = on_done };
+	struct names_question *q = NULL;
+	struct dial *d = NULL;
+	struct box b;
+	char name[40];
+
+	box_init(&b);
+	plan.ctx = &b;
+	for (unsigned i = 0; i < 64; i++) {
+		snprintf(name, sizeof(name), "n%u.example", i);
+		REQUIRE(names_ask(b.lane.names, name, NAMES_IPV4, on_nothing, NULL, &q) == 0);
+	}
+	CHECK_INT(dial_start(&b.lane, &plan, &d), -ENOMEM);
+	CHECK(d == NULL);
+	CHECK_INT(b.lane.counters.dials, 1);
+	CHECK_INT(b.lane.counters.dial_failed, 1);
+	box_fini(&b);
+}
+
 TEST(every_fault_has_a_text)
 {
 	for (int f = 0; f < DIAL_FAULT_COUNT; f++)
