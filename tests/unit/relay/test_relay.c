@@ -3,6 +3,8 @@
 
 #include <event2/event.h>
 #include <stdio.h>
+#include <sys/resource.h>
+#include <time.h>
 
 TEST(an_ipv6_client_talks_with_an_ipv4_server)
 {
@@ -114,6 +116,67 @@ TEST(a_client_has_its_share)
 	close(b.server); /* and with it the connections that nobody has taken */
 	b.server = -1;
 	expect_visits(&b, 0);
+	box_close(&b);
+}
+
+enum descriptors { NONE_MORE, AS_MANY_AS_YOU_LIKE };
+
+static void allow_descriptors(enum descriptors how)
+{
+	struct rlimit limit;
+
+	REQUIRE(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+	limit.rlim_cur = limit.rlim_max;
+	if (how == NONE_MORE) {
+		int next = dup(0);
+
+		REQUIRE(next >= 0);
+		close(next);
+		limit.rlim_cur = (rlim_t)next;
+	}
+	REQUIRE(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+}
+
+static nsec time_of_process(void)
+{
+	struct timespec t;
+
+	REQUIRE(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) == 0);
+	return (nsec)t.tv_sec * NSEC + (nsec)t.tv_nsec;
+}
+
+/* Without descriptors connections wait, nobody spins meanwhile, and all are served when there are some again. */
+TEST(connections_wait_when_there_are_no_descriptors)
+{
+	struct box b;
+	int c[3];
+
+	box_prepare(&b, RELAY_TCP);
+	for (unsigned i = 0; i < 3; i++)
+		c[i] = client(&b);
+	char fault[200] = "";
+	struct relay_config config = config_of(&b);
+	struct relay_plan plan = plan_of(&b, &config);
+
+	REQUIRE(relay_new(&plan, &b.relay, fault, sizeof(fault)) == 0);
+	allow_descriptors(NONE_MORE);
+	REQUIRE(relay_start(b.relay) == 0);
+	nsec before = time_of_process();
+
+	usleep(300000);
+	CHECK(time_of_process() - before < 100 * MSEC);
+	CHECK_INT(sum_of(&b, "accepted"), 0);
+	allow_descriptors(AS_MANY_AS_YOU_LIKE);
+	for (unsigned i = 0; i < 3; i++)
+		say(c[i], "hello");
+	for (unsigned i = 0; i < 3; i++) {
+		int s = server_accept(&b);
+
+		expect(s, "hello");
+		close(s);
+	}
+	for (unsigned i = 0; i < 3; i++)
+		close(c[i]);
 	box_close(&b);
 }
 
