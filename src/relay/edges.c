@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define BATCH 64
-#define ROUNDS 4 /* batches taken before the loop looks at timers and other descriptors */
+#define SLICE (2 * MSEC) /* until the loop looks at timers and other descriptors */
 
 struct owner {
 	struct edge *edge; /* NULL: nobody */
@@ -29,9 +29,12 @@ struct owner {
 struct edges {
 	int fd;
 	struct loop_watch *watch;
-	struct owner *owners; /* by descriptor */
+	struct loop_watch *timer; /* runs while somebody waits for edges_again() and nothing happens */
+	struct owner *owners;	  /* by descriptor */
 	unsigned owners_len;
-	unsigned at, len; /* of the batch: the next one, and its end */
+	struct edge *first, *last; /* who wait for edges_again() */
+	unsigned waiting;	   /* so many */
+	unsigned at, len;	   /* of the batch: the next one, and its end */
 	struct epoll_event batch[BATCH];
 };
 
@@ -64,13 +67,75 @@ static bool take_batch(struct edges *e)
 	return n > 0;
 }
 
-/* While a batch is worked on the next one comes, and to look here first saves the loop's own look. */
+/* --- again --- */
+
+void edges_again(struct edges *e, struct edge *w)
+{
+	if (w->is_waiting)
+		return;
+	w->is_waiting = true;
+	w->next = NULL;
+	w->prev = e->last;
+	if (w->prev)
+		w->prev->next = w;
+	else
+		e->first = w;
+	e->last = w;
+	e->waiting++;
+	loop_timer_set(e->timer, 0);
+}
+
+static void wait_no_more(struct edges *e, struct edge *w)
+{
+	if (!w || !w->is_waiting)
+		return;
+	w->is_waiting = false;
+	e->waiting--;
+	if (w->prev)
+		w->prev->next = w->next;
+	else
+		e->first = w->next;
+	if (w->next)
+		w->next->prev = w->prev;
+	else
+		e->last = w->prev;
+}
+
+/* Calls those who wait now; whoever comes back meanwhile has its turn after the next batch. */
+static void call_waiting(struct edges *e)
+{
+	for (unsigned n = e->waiting; n > 0 && e->first; n--) {
+		struct edge *w = e->first;
+
+		wait_no_more(e, w);
+		w->fn(w, 0);
+	}
+}
+
+/* --- the loop --- */
+
+/* Under load the next batch is there when this one is done, and to look here first saves the loop's own look. Timers and
+ * other descriptors come SLICE later at most. To wait here for a batch that is not there yet does not pay: measured. */
 static void on_ready(void *ctx, unsigned ready)
 {
 	struct edges *e = ctx;
+	nsec end = clock_now() + SLICE;
+	bool was_there;
 
-	for (unsigned i = 0; i < ROUNDS && take_batch(e); i++)
-		;
+	do {
+		was_there = take_batch(e);
+		call_waiting(e);
+	} while ((was_there || e->first) && clock_now() < end);
+}
+
+static void on_timer(void *ctx)
+{
+	struct edges *e = ctx;
+
+	if (!e->first)
+		return;
+	loop_timer_set(e->timer, 0);
+	on_ready(e, 0);
 }
 
 int edges_new(struct loop *l, struct edges **ret)
@@ -82,6 +147,8 @@ int edges_new(struct loop *l, struct edges **ret)
 	e->fd = epoll_create1(EPOLL_CLOEXEC);
 	int err = e->fd < 0 ? -errno : loop_watch_fd(l, e->fd, LOOP_READ, on_ready, e, &e->watch);
 
+	if (err == 0)
+		err = loop_watch_timer(l, on_timer, e, &e->timer);
 	if (err < 0) {
 		edges_free(e);
 		return err;
@@ -94,6 +161,7 @@ void edges_free(struct edges *e)
 {
 	if (!e)
 		return;
+	loop_unwatch(e->timer);
 	loop_unwatch(e->watch);
 	if (e->fd >= 0)
 		close(e->fd);
@@ -159,6 +227,7 @@ unsigned edges_adopt(struct edges *e, int fd, struct edge *w)
 /* What was told of a socket in this batch, and not yet passed on, is nobody's any more. */
 static void disown(struct edges *e, int fd)
 {
+	wait_no_more(e, e->owners[fd].edge);
 	e->owners[fd].edge = NULL;
 	for (unsigned i = e->at; i < e->len; i++)
 		if (e->batch[i].data.fd == fd)
@@ -171,6 +240,14 @@ void edges_forget(struct edges *e, int fd)
 		return;
 	disown(e, fd);
 	e->owners[fd].is_known = false;
+}
+
+void edges_remove(struct edges *e, int fd)
+{
+	if (fd < 0 || (unsigned)fd >= e->owners_len)
+		return;
+	(void)epoll_ctl(e->fd, EPOLL_CTL_DEL, fd, NULL); /* fails if it was never added */
+	edges_forget(e, fd);
 }
 
 void edges_drop(struct edges *e, int fd)

@@ -1,14 +1,14 @@
 /*
  * listener.c - connections come
  *
- * Structure. A @struct_listener is level-triggered in the lane's loop and takes up to BURST connections in a turn. Options
- * of the connections are set on the listening socket, from which Linux copies them, so that they cost no call each.
+ * Structure. A @struct_listener takes up to BURST connections in a turn. Options of the connections are set on the
+ * listening socket, from which Linux copies them, so that they cost no call each.
  * A connection of a peer in services.trusted is a @struct_head until its PROXY header is whole; the header is looked at
  * (MSG_PEEK) and then read to its last byte, so what follows is still in the socket when the service gets it.
  *
  * Limits. HEADS_MAX connections may be heads at once; each has timeouts.head. All others are limited by visits.
- * Without descriptors or memory for another connection, the listener pauses, for a socket that stays ready would keep
- * the lane busy; connections wait in the kernel meanwhile.
+ * Without descriptors or memory for another connection, the listener looks again after PAUSE; connections wait in the
+ * kernel meanwhile.
  */
 #include "relay/listener.h"
 
@@ -44,8 +44,8 @@ struct listener {
 	struct lane *lane;
 	int fd;
 	struct endpoint at;
-	struct loop_watch *watch; /* NULL: it pauses */
-	struct loop_watch *pause;
+	struct edge edge;
+	struct loop_watch *pause; /* timer */
 	nsec complained;
 	struct head *heads;
 	unsigned heads_len;
@@ -253,24 +253,11 @@ static int accept_one(struct listener *l, struct listener *to)
 	return 0;
 }
 
-static void on_connection(void *ctx, unsigned ready);
-
-static void on_pause_over(void *ctx)
-{
-	struct listener *l = ctx;
-	int err = loop_watch_fd(l->lane->loop, l->fd, LOOP_READ, on_connection, l, &l->watch);
-
-	if (err < 0)
-		loop_timer_set(l->pause, PAUSE);
-}
-
 static void pause_for(struct listener *l, int err)
 {
 	char at[ENDPOINT6_TEXT];
 	nsec now = clock_now();
 
-	loop_unwatch(l->watch);
-	l->watch = NULL;
 	loop_timer_set(l->pause, PAUSE);
 	if (l->complained != 0 && now - l->complained < COMPLAIN_EVERY)
 		return;
@@ -285,18 +272,30 @@ static bool is_shortage(int err)
 	return err == -EMFILE || err == -ENFILE || err == -ENOBUFS || err == -ENOMEM;
 }
 
-static void on_connection(void *ctx, unsigned ready)
+/* The edge is told once for all that wait, so whoever stops before the last must come back by himself. */
+static void accept_burst(struct listener *l)
 {
-	struct listener *l = ctx;
+	int err = 0;
 
-	for (unsigned i = 0; i < BURST; i++) {
-		int err = accept_one(l, l);
-
-		if (is_shortage(err))
+	for (unsigned i = 0; i < BURST && err != -EAGAIN; i++) {
+		err = accept_one(l, l);
+		if (is_shortage(err)) {
 			pause_for(l, err);
-		if (err == -EAGAIN || is_shortage(err))
 			return;
+		}
 	}
+	if (err != -EAGAIN)
+		edges_again(l->lane->edges, &l->edge);
+}
+
+static void on_connection(struct edge *w, unsigned events)
+{
+	accept_burst((struct listener *)((char *)w - offsetof(struct listener, edge)));
+}
+
+static void on_pause_over(void *ctx)
+{
+	accept_burst(ctx);
 }
 
 /* --- life --- */
@@ -316,7 +315,8 @@ static void listener_free(struct listener *l)
 {
 	while (l->heads)
 		head_refuse(l->heads);
-	loop_unwatch(l->watch);
+	edges_remove(l->lane->edges,
+		l->fd); /* it may be open elsewhere too: a reload has another descriptor of it */
 	loop_unwatch(l->pause);
 	close(l->fd);
 	free(l);
@@ -330,12 +330,14 @@ int listener_new(struct service *s, int fd, const struct endpoint *at, struct li
 		close(fd);
 		return -ENOMEM;
 	}
-	*l = (struct listener){ .service = s, .lane = s->lane, .fd = fd, .at = *at };
+	*l = (struct listener){
+		.service = s, .lane = s->lane, .fd = fd, .at = *at, .edge = { .fn = on_connection }
+	};
 	set_options(fd);
 	int err = loop_watch_timer(l->lane->loop, on_pause_over, l, &l->pause);
 
 	if (err == 0)
-		err = loop_watch_fd(l->lane->loop, fd, LOOP_READ, on_connection, l, &l->watch);
+		err = edges_add(l->lane->edges, fd, &l->edge);
 	if (err < 0) {
 		listener_free(l);
 		return err;

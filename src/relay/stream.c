@@ -88,23 +88,9 @@ void stream_watch(struct stream *s, void (*ready)(void *ctx), void *ctx)
 	s->ctx = ctx;
 }
 
-static void on_again(void *ctx)
-{
-	struct stream *s = ctx;
-
-	if (s->ready)
-		s->ready(s->ctx);
-}
-
-/* Without memory for a timer the next turn is now: late for others, but never lost. */
 void stream_again(struct stream *s)
 {
-	if (!s->again && loop_watch_timer(s->lane->loop, on_again, s, &s->again) < 0) {
-		s->again = NULL;
-		on_again(s);
-		return;
-	}
-	loop_timer_set(s->again, 0);
+	edges_again(s->lane->edges, &s->edge);
 }
 
 /* --- bytes --- */
@@ -248,7 +234,6 @@ static bool is_open(const struct stream *s)
 static void leave_loop(struct stream *s)
 {
 	edges_forget(s->lane->edges, s->fd);
-	loop_unwatch(s->again);
 }
 
 void stream_fini(struct stream *s)
@@ -285,7 +270,6 @@ int stream_take_fd(struct stream *s)
 
 	ASSERT(is_open(s) && !s->tls);
 	edges_drop(s->lane->edges, fd);
-	loop_unwatch(s->again);
 	*s = (struct stream){ .fd = -1 };
 	return fd;
 }

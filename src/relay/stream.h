@@ -22,7 +22,6 @@ struct stream {
 	struct lane *lane;
 	int fd;
 	struct ssl_st *tls;	  /* NULL: plain */
-	struct loop_watch *again; /* timer of stream_again(); made when it is needed */
 	bool can_read, can_write; /* as far as is known: no -EAGAIN since the last edge */
 	bool has_ended;		  /* the peer has sent all it had, and all of it was read */
 	bool is_shut;		  /* so have we */

@@ -169,6 +169,55 @@ TEST(again_comes_in_the_next_turn)
 	close(fds[1]);
 }
 
+struct turns {
+	struct stream *s;
+	struct turns *other;
+	unsigned calls;
+};
+
+static void once_more(void *ctx)
+{
+	struct turns *t = ctx;
+
+	if (++t->calls < 50)
+		stream_again(t->s);
+	CHECK(t->calls <= t->other->calls + 1);
+}
+
+TEST(who_want_to_go_on_take_turns)
+{
+	struct lane l;
+	struct stream a, b;
+	struct turns ta = { .s = &a }, tb = { .s = &b };
+	int one[2], two[2];
+	nsec end = clock_now() + BOX_LIMIT;
+
+	ta.other = &tb;
+	tb.other = &ta;
+	box_open(&l);
+	box_tcp_pair(one);
+	box_tcp_pair(two);
+	REQUIRE(stream_init(&a, &l, one[0], NULL) == 0 && stream_init(&b, &l, two[0], NULL) == 0);
+	box_turn(&l);
+	stream_watch(&a, once_more, &ta);
+	stream_watch(&b, once_more, &tb);
+	stream_again(&a);
+	stream_again(&b);
+	stream_again(&a); /* as good as once */
+	while (ta.calls + tb.calls < 100 && clock_now() < end)
+		box_turn(&l);
+	CHECK_INT(ta.calls, 50);
+	CHECK_INT(tb.calls, 50);
+	stream_again(&a);
+	stream_fini(&a); /* is not called any more */
+	stream_fini(&b);
+	box_turn(&l);
+	CHECK_INT(ta.calls, 50);
+	lane_fini(&l);
+	close(one[1]);
+	close(two[1]);
+}
+
 TEST(a_socket_that_was_taken_back_is_nobody_elses)
 {
 	struct lane l;
@@ -195,7 +244,7 @@ static void nobody_wants(struct edge *w, unsigned events)
 /* As a dial hands over a socket: what was told to it is not told again, so the stream takes it from there. */
 TEST(a_socket_that_was_dialled_goes_on_where_the_dial_was)
 {
-	struct edge dial = { nobody_wants };
+	struct edge dial = { .fn = nobody_wants };
 	struct lane l;
 	struct stream s;
 	int fds[2];
