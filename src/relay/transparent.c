@@ -7,12 +7,13 @@
  * nobody's and is reset.
  *
  * What the client says decides nothing: the destination is the address that it sent to. A name in it (TLS server_name,
- * Host) may be any, so it is only shown (isthmus relay). It is looked at without being taken, when the destination is
- * connected: by then most clients have spoken, and one that waits for its server is not kept waiting.
+ * Host) may be any, so it is only shown (isthmus relay). It is looked at without being taken: when the destination is
+ * connected, whoever speaks first ends the waiting for it, and NAME_PATIENCE does at the latest.
  *
  * With literal-zone what comes to port 80 is HTTP, and the engine of http.h serves it, which changes the links in pages.
  *
- * Life of a @struct_taken: DIALLING -> RELAYING (pump.h). While a destination is dialled nobody reads from the client.
+ * Life of a @struct_taken: dialling -> listening for the first word -> relaying (pump.h). While a destination is dialled nobody
+ * reads from the client.
  *
  * Limits: timeouts.connect and timeouts.idle; the destination is the client's choice, so relay.destinations hold.
  *
@@ -36,7 +37,8 @@
 #include <unistd.h>
 
 #define HTTP_PORT 80
-#define PEEK_BYTES 2048 /* of the first message, for its name */
+#define PEEK_BYTES 2048		   /* of the first message, for its name */
+#define NAME_PATIENCE (100 * MSEC) /* how long that is waited for, if nobody speaks */
 
 struct taken {
 	struct visit visit;
@@ -44,12 +46,15 @@ struct taken {
 	struct relay_target to;
 	struct dial *dial;
 	struct pump *pump;
+	struct loop_watch *patience; /* until somebody has spoken */
+	struct endpoint peer;
 };
 
 static void taken_free(struct taken *t)
 {
 	dial_cancel(t->dial);
 	pump_cancel(t->pump);
+	loop_unwatch(t->patience);
 	stream_fini(&t->client);
 	stream_fini(&t->server);
 	visit_end(&t->visit);
@@ -122,14 +127,14 @@ static void copy_host(const char *bytes, size_t len, char to[static RELAY_HOST])
 		text_copy(to, RELAY_HOST, at.host);
 }
 
-static void note_destination(struct taken *t, const struct endpoint *peer)
+static void note_destination(struct taken *t)
 {
 	char bytes[PEEK_BYTES], host[RELAY_HOST] = "";
 	ssize_t n = recv(t->client.fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
 
 	if (n > 0)
 		copy_host(bytes, (size_t)n, host);
-	visit_to(&t->visit, host, peer->port, peer);
+	visit_to(&t->visit, host, t->peer.port, &t->peer);
 }
 
 /* --- there --- */
@@ -146,6 +151,56 @@ static void on_pumped(void *ctx, enum pump_end how)
 	taken_free(t);
 }
 
+static void relay_begin(struct taken *t)
+{
+	struct pump_plan plan = { .client = &t->client,
+		.server = &t->server,
+		.visit = &t->visit,
+		.idle = t->visit.service->config->timeouts.idle,
+		.done = on_pumped,
+		.ctx = t };
+
+	loop_unwatch(t->patience);
+	t->patience = NULL;
+	note_destination(t);
+	if (pump_start(&plan, &t->pump) < 0)
+		taken_break(t);
+}
+
+/* Bytes, the end or an error: all of them are something to say. */
+static bool has_spoken(const struct stream *s)
+{
+	char byte;
+
+	return recv(s->fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+}
+
+static void on_word(void *ctx)
+{
+	struct taken *t = ctx;
+
+	if (has_spoken(&t->client) || has_spoken(&t->server))
+		relay_begin(t);
+}
+
+static void on_silence(void *ctx)
+{
+	relay_begin(ctx);
+}
+
+/* Without memory for a timer nobody is waited for. */
+static void listen_begin(struct taken *t)
+{
+	if (has_spoken(&t->client) ||
+		loop_watch_timer(t->visit.service->lane->loop, on_silence, t, &t->patience) < 0) {
+		relay_begin(t);
+		return;
+	}
+	loop_timer_set(t->patience, NAME_PATIENCE);
+	stream_watch(&t->client, on_word, t);
+	stream_watch(&t->server, on_word, t);
+}
+
 static void on_dialled(void *ctx, enum dial_fault fault, int fd, const struct endpoint *peer)
 {
 	struct taken *t = ctx;
@@ -157,16 +212,8 @@ static void on_dialled(void *ctx, enum dial_fault fault, int fd, const struct en
 		return;
 	}
 	stream_init_dialled(&t->server, s->lane, fd, NULL);
-	note_destination(t, peer);
-	struct pump_plan plan = { .client = &t->client,
-		.server = &t->server,
-		.visit = &t->visit,
-		.idle = s->config->timeouts.idle,
-		.done = on_pumped,
-		.ctx = t };
-
-	if (pump_start(&plan, &t->pump) < 0)
-		taken_break(t);
+	t->peer = *peer;
+	listen_begin(t);
 }
 
 static int dial(struct taken *t)

@@ -65,7 +65,7 @@ step "and goes through" upload
 step "other ports are translated" prints 'IPv4-only server' client curl -sS -f -m 5 "http://[$NS64]:8080/"
 step "a name is found, and TLS is not touched" prints 'CN *= *www.lab.example' client sh -c \
 	"openssl s_client -connect www.lab.example:443 -servername www.lab.example </dev/null"
-hold() { client sh -c "{ printf 'GET /slow HTTP/1.1\r\nHost: a.name.example\r\n\r\n'; sleep 3; } | timeout 3 openssl s_client -quiet -connect www.lab.example:443 -servername www.lab.example >/dev/null 2>&1" & }
+hold() { client sh -c "sleep 4 | timeout 4 openssl s_client -quiet -connect www.lab.example:443 -servername www.lab.example >/dev/null 2>&1" & }
 hold
 named() { isthmus relay --json | grep '"service": *"take"' | grep -q 'www.lab.example:443 198.51.100.10:443'; }
 step "the operator sees the name that the client sent" wait_for 5 named
