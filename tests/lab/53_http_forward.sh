@@ -32,6 +32,7 @@ END
 background "$CLIENT_NS" nginx -e "$LAB_DIR/nginx/six.log" -p "$LAB_DIR/nginx" -c "$LAB_DIR/nginx/six.conf"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$LAB_DIR/proxy.key" -out "$LAB_DIR/proxy.pem" \
 	-days 3 -subj /CN=proxy.lab.example -addext "subjectAltName=DNS:proxy.lab.example,IP:$GW6" 2>/dev/null
+background "$SERVER_NS" openssl s_server -accept "$WEB4:443" -www -cert "$LAB_DIR/proxy.pem" -key "$LAB_DIR/proxy.key"
 htpasswd -nbB -C 5 ada secret >"$LAB_DIR/users" 2>/dev/null
 htpasswd -nbm bob secret2 >>"$LAB_DIR/users" 2>/dev/null
 sed -i '/^$/d' "$LAB_DIR/users"
@@ -85,6 +86,13 @@ step "a file over HTTP/2" h2_file
 many_streams() { client h2load -n 2000 -c 4 -m 20 -H ':authority: www.lab.example' "http://[$GW6]:3128/"; }
 step "2000 requests in 80 streams of HTTP/2 at a time" prints '2000 succeeded' many_streams
 
+h2_upload() {
+	head -c 700000 "$LAB_DIR/www/big" >"$LAB_DIR/out/part"
+	client nghttp --no-dep -t 10 -d "$LAB_DIR/out/part" -H ":authority: $ORIGIN" "http://[$GW6]:3128/upload" |
+		prints "$(hash_of "$LAB_DIR/out/part") 700000" cat
+}
+step "a body over HTTP/2" h2_upload
+
 section "what arrives"
 fields() { client curl -sS -m 5 "${PROXY[@]}" "http://$ORIGIN/x?y" -H 'X-Hop: 1' -H 'Connection: X-Hop' -H 'Via: 1.0 before'; }
 step "Via and Forwarded say who was there" prints 'Via: 1.1 isthmus-' fields
@@ -130,10 +138,11 @@ if command -v chromium >/dev/null; then
 		local proxy=$1
 		shift
 		client timeout 25 chromium --headless --no-sandbox --disable-gpu --user-data-dir="$LAB_DIR/out/chromium" \
-			--proxy-server="$proxy" "$@" --dump-dom http://www.lab.example/page.html 2>/dev/null
+			--proxy-server="$proxy" --ignore-certificate-errors --dump-dom "$1" 2>/dev/null
 	}
-	step "Chromium over HTTP" prints 'Chromium was here' browse "http://[$GW6]:3128"
-	step "Chromium over HTTP/2 and TLS" prints 'Chromium was here' browse "https://[$GW6]:3129" --ignore-certificate-errors
+	step "Chromium over HTTP" prints 'Chromium was here' browse "http://[$GW6]:3128" http://www.lab.example/page.html
+	step "Chromium over HTTP/2 and TLS" prints 'Chromium was here' browse "https://[$GW6]:3129" http://www.lab.example/page.html
+	step "Chromium in a tunnel inside HTTP/2, to a server with TLS" prints 'New, TLSv1.3' browse "https://[$GW6]:3129" https://www.lab.example/
 else
 	skip "a browser" "chromium is not installed"
 fi
