@@ -166,6 +166,11 @@ int64_t tls_context_expires(const struct ssl_ctx_st *ctx)
 	return own && ASN1_TIME_to_tm(X509_get0_notAfter(own), &tm) == 1 ? timegm(&tm) : 0;
 }
 
+void tls_context_read_ahead(struct ssl_ctx_st *ctx)
+{
+	SSL_CTX_set_read_ahead(ctx, 1);
+}
+
 struct ssl_ctx_st *tls_context_share(struct ssl_ctx_st *ctx)
 {
 	SSL_CTX_up_ref(ctx); /* cannot fail for one that exists */

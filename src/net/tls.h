@@ -36,6 +36,13 @@ int64_t tls_context_expires(const struct ssl_ctx_st *ctx);
 /** tls_context_share() - @ctx once more, for another thread; each is given to tls_context_free() */
 struct ssl_ctx_st *tls_context_share(struct ssl_ctx_st *ctx);
 
+/**
+ * tls_context_read_ahead() - take all that the socket has with one system call instead of two for each record
+ *
+ * For users that read until -EAGAIN: tls_has_pending() is then also true of a part of a record.
+ */
+void tls_context_read_ahead(struct ssl_ctx_st *ctx);
+
 /** tls_accept() - begin a connection on a socket that does not block; NULL without memory. The handshake is done
  * by the first reads */
 struct ssl_st *tls_accept(struct ssl_ctx_st *ctx, int fd);

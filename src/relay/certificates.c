@@ -109,6 +109,7 @@ static int make(struct certificates *c, const struct relay_text *pem, enum purpo
 				     : make_to_trust(pem, e, fault, fault_size);
 
 	if (err == 0) {
+		tls_context_read_ahead(e->ctx); /* streams read until there is nothing more */
 		e->next = c->first;
 		c->first = e;
 	}
