@@ -15,7 +15,7 @@ RELEASE_OPTIONS = --buildtype=release -Db_lto=true -Db_pie=true -Dtests=false --
 TEST_OPTIONS	= --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
 FUZZ_OPTIONS	= $(TEST_OPTIONS) -Dfuzz=true
 
-.PHONY: all help deps deps-lab test kernels soak demo run install bench bench-dns bench-pipeline fuzz check-style clean
+.PHONY: all help deps deps-lab test kernels soak demo run install bench bench-dns bench-relay bench-pipeline fuzz check-style clean
 
 all: deps $(BUILD)/build.ninja
 	ninja -C $(BUILD)
@@ -30,6 +30,7 @@ help:
 	@echo 'make install     install under PREFIX=$(PREFIX) (DESTDIR is honoured)'
 	@echo 'make bench       measure against plain forwarding and TAYGA; needs root'
 	@echo 'make bench-dns   measure the resolver against unbound and BIND with DNS64; needs root'
+	@echo 'make bench-relay measure the relays against HAProxy, nginx and a direct connection; needs root'
 	@echo 'make bench-pipeline  what one packet costs without any device; needs no root'
 	@echo 'make fuzz        run libFuzzer on each target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'make check-style the checks of the house: layers, style, requirements'
@@ -82,6 +83,9 @@ bench: deps-lab all
 bench-dns: deps-lab all
 	@ISTHMUS=$(ISTHMUS) bench/dns
 	@LINK=veth ISTHMUS=$(ISTHMUS) bench/dns
+
+bench-relay: deps-lab all
+	@ISTHMUS=$(ISTHMUS) bench/relay
 
 bench-pipeline: all
 	@$(BUILD)/bench/pipeline
