@@ -22,6 +22,7 @@ struct box {
 	struct loop *loop;
 	struct relay *relay;
 	struct endpoint at;
+	int listener; /* a copy, for other configurations */
 	int servers[2];
 	struct relay_route routes[4]; /* of the test; their targets are copied */
 	unsigned routes_len;
@@ -63,11 +64,25 @@ static void add_route(struct box *b, const char *host, enum relay_tls tls, int s
 static void box_prepare(struct box *b)
 {
 	signal(SIGPIPE, SIG_IGN);
-	*b = (struct box){ .relay = NULL };
+	*b = (struct box){ .listener = -1 };
 	REQUIRE(loop_new(&b->loop) == 0);
 	b->servers[0] = listen_open(&loopback4, SOCK_STREAM, BOUND_ALONE);
 	b->servers[1] = listen_open(&loopback6, SOCK_STREAM, BOUND_ALONE);
 	REQUIRE(b->servers[0] >= 0 && b->servers[1] >= 0);
+}
+
+static struct relay_route *routes_of(const struct box *b)
+{
+	struct relay_route *routes = list_of(b->routes, b->routes_len * sizeof(b->routes[0]));
+
+	for (unsigned i = 0; i < b->routes_len; i++) {
+		struct relay_route *r = &routes[i];
+
+		r->to = list_of(r->to, r->to_len * sizeof(*r->to));
+		if (r->pem.text)
+			r->pem.text = list_of(r->pem.text, r->pem.len + 1);
+	}
+	return routes;
 }
 
 static struct relay_config config_of(const struct box *b)
@@ -79,7 +94,7 @@ static struct relay_config config_of(const struct box *b)
 		.listen_len = 1,
 		.clients = list_of(all, sizeof(all)),
 		.clients_len = 2,
-		.routes = list_of(b->routes, b->routes_len * sizeof(b->routes[0])),
+		.routes = routes_of(b),
 		.routes_len = b->routes_len,
 		.timeouts = { .connect = 2 * NSEC,
 			.idle = 60 * NSEC,
@@ -99,6 +114,7 @@ static int box_start_try(struct box *b, char *fault, size_t fault_size)
 
 	REQUIRE(listener >= 0);
 	b->at = bound_to(listener);
+	b->listener = dup(listener);
 	struct relay_config c = config_of(b);
 	const struct relay_plan plan = {
 		.config = &c, .loop = b->loop, .threads = 1, .sockets = &listener, .sockets_len = 1
@@ -118,10 +134,29 @@ static void box_start(struct box *b)
 	REQUIRE(b->relay && relay_start(b->relay) == 0);
 }
 
+/* As the supervisor does it: another descriptor of the same socket. */
+static void box_update(struct box *b)
+{
+	struct relay_config c = config_of(b);
+	int listener = dup(b->listener);
+	const struct relay_plan plan = {
+		.config = &c, .loop = b->loop, .threads = 1, .sockets = &listener, .sockets_len = 1
+	};
+	char fault[200] = "";
+
+	CHECK_INT(relay_update(b->relay, &plan, fault, sizeof(fault)), 0);
+	relay_config_fini(&c);
+}
+
 static void box_close(struct box *b)
 {
 	if (b->relay)
 		relay_free(b->relay);
+	for (unsigned i = 0; i < b->routes_len; i++) {
+		free(b->routes[i].to);
+		free(b->routes[i].pem.text);
+	}
+	close(b->listener);
 	loop_free(b->loop);
 	close(b->servers[0]);
 	close(b->servers[1]);
@@ -649,6 +684,44 @@ TEST(a_request_whose_server_breaks_off_goes_to_the_next_one_only_if_it_may_be_re
 		box_close(&b);
 	}
 	test_row(NULL);
+}
+
+/* RFC 9112 s9.6: a client that is idle when the configuration changes may have sent a request already. */
+TEST(a_request_on_its_way_to_another_configuration_is_answered_and_the_last_one)
+{
+	char head[2000];
+	struct box b;
+
+	box_prepare(&b);
+	add_route(&b, A, RELAY_TLS_NONE, b.servers[0]);
+	box_start(&b);
+	int c = client(&b), idle = client(&b);
+
+	for (unsigned i = 0; i < 2; i++) {
+		int s;
+
+		say_text(c, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+		s = server_accept(b.servers[0]);
+		head_at(s, head, sizeof(head));
+		say_text(s, ANSWER);
+		head_at(c, head, sizeof(head));
+		CHECK(strstr(head, "200 OK"));
+		CHECK_INT(strstr(head, "Connection: close") != NULL, i > 0);
+		if (i > 0)
+			expect_end(c);
+		else
+			box_update(&b);
+		close(s);
+	}
+	say_text(idle, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"); /* its first, to the old configuration */
+	int s = server_accept(b.servers[0]);
+
+	head_at(s, head, sizeof(head));
+	say_text(s, ANSWER);
+	CHECK(strstr(head_at(idle, head, sizeof(head)), "200 OK"));
+	close(s);
+	close(idle);
+	box_close(&b);
 }
 
 TEST(a_certificate_that_cannot_be_used_is_refused_with_its_path)
