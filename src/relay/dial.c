@@ -219,7 +219,7 @@ static void finish(struct dial *d, struct attempt *won)
 
 	note_families(d, won);
 	count(d->lane, fault);
-	if (won && d->attempts_len > 1)
+	if (won && won != &d->attempts[0]) /* else the others were only ahead of the need */
 		LANE_COUNT(d->lane, dial_fell_back);
 	if (won) {
 		fd = won->fd;

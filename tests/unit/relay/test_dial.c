@@ -355,6 +355,33 @@ TEST(a_dead_family_costs_at_most_400_ms_and_nothing_the_second_time)
 	test_row(NULL);
 }
 
+static void on_relent(void *ctx)
+{
+	const struct peer *p = ctx;
+
+	REQUIRE(listen(p->fd6, 100) == 0); /* there is room for the next SYN */
+}
+
+/* The first attempt's second SYN, after a second, is answered; the other family's attempt has begun meanwhile. */
+TEST(a_first_attempt_that_wins_late_is_no_fall_back)
+{
+	struct loop_watch *relent;
+	struct peer p;
+	struct box b;
+
+	peer_init(&p, SILENT, SILENT);
+	box_init(&b);
+	REQUIRE(loop_watch_timer(b.loop, on_relent, &p, &relent) == 0);
+	loop_timer_set(relent, 500 * MSEC);
+	dial(&b, "both.example", p.port, RELAY_FAMILY_ANY);
+	check_reached(&b, false);
+	CHECK(b.took >= 500 * MSEC);
+	CHECK_INT(b.lane.counters.dial_fell_back, 0);
+	loop_unwatch(relent);
+	box_fini(&b);
+	peer_fini(&p);
+}
+
 TEST(what_failed_most_is_told_when_nothing_works)
 {
 	static const struct {
