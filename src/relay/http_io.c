@@ -173,9 +173,29 @@ int http_writer_flush(struct http_writer *w)
 	return 0;
 }
 
+/*
+ * Over TLS each piece would be a record, which costs more than a copy: a head and a small body go together. What the
+ * socket does not take of it waits, all of it. Return: as http_writer_data().
+ */
+static ssize_t send_copied(struct http_writer *w, struct http_text data, struct http_text behind)
+{
+	http_put(&w->out, data.at, data.len);
+	http_put(&w->out, behind.at, behind.len);
+	int err = http_writer_flush(w);
+
+	return err == 0 || err == -EAGAIN ? (ssize_t)data.len : err;
+}
+
+static bool fits_behind(const struct http_writer *w, size_t len)
+{
+	return w->stream->tls && w->out.u && len <= buffer_room(w->out.u);
+}
+
 /* What waits, then @data, then @behind, of which what was not sent waits; how much of @data went, at least 1. */
 static ssize_t send_all(struct http_writer *w, struct http_text data, struct http_text behind)
 {
+	if (fits_behind(w, data.len + behind.len))
+		return send_copied(w, data, behind);
 	for (;;) {
 		size_t before = http_out_waits(&w->out);
 		const struct iovec pieces[] = {

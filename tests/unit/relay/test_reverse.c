@@ -532,6 +532,16 @@ static void tls_say(SSL *tls, const char *text)
 	CHECK_INT(SSL_write(tls, text, (int)strlen(text)), (long long)strlen(text));
 }
 
+/* Whether @want is in the next record: SSL_read() reads no more than one. */
+static bool tls_hears_at_once(SSL *tls, const char *want)
+{
+	char got[4000];
+	int n = SSL_read(tls, got, sizeof(got) - 1);
+
+	got[n > 0 ? n : 0] = '\0';
+	return strstr(got, want) != NULL;
+}
+
 /* Reads until @want has come. */
 static bool tls_hears(SSL *tls, const char *want)
 {
@@ -576,7 +586,7 @@ TEST(tls_ends_here_with_the_certificate_of_the_name_beside_routes_where_it_does_
 	CHECK(strstr(head, "proto=https"));
 	CHECK(strstr(head, "X-Forwarded-Proto: https\r\n"));
 	say_text(s, ANSWER);
-	CHECK(tls_hears(tls, "hi"));
+	CHECK(tls_hears_at_once(tls, "hi"));
 
 	/* RFC 9110 s15.5.20: the certificate is not that of the other host, and c.test is nobody's here. */
 	tls_say(tls, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
