@@ -40,6 +40,8 @@ static const struct question {
 	{ SNAPSHOT_RESOLVER, "counters", true },
 	{ SNAPSHOT_RELAY, "status", false },
 	{ SNAPSHOT_RELAY, "counters", true },
+	{ SNAPSHOT_TUNNEL, "status", false },
+	{ SNAPSHOT_TUNNEL, "counters", true },
 };
 
 struct inquiry {

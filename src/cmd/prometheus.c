@@ -67,6 +67,7 @@ static const struct group {
 	{ "other", "", false, NULL },
 	{ "dns64", "dns64_", false, NULL },
 	{ "relay", "relay_", false, NULL },
+	{ "tunnel", "tunnel_", false, NULL },
 };
 
 /* Parts of names that become labels, and parts that are spelled out. */
@@ -243,14 +244,17 @@ static const struct field {
 	{ SNAPSHOT_RESOLVER, "uptime_s", NULL, NULL, NULL },
 	{ SNAPSHOT_RELAY, "pid", NULL, NULL, NULL },
 	{ SNAPSHOT_RELAY, "uptime_s", NULL, NULL, NULL },
-	{ SNAPSHOT_RELAY, "open", "relay_clients", "Clients that are being served", NULL },
-	{ SNAPSHOT_RELAY, "threads", "relay_threads", "Threads of the relays", NULL },
+	{ SNAPSHOT_RELAY, "open", "relay_clients", NULL, "Clients that are being served" },
+	{ SNAPSHOT_RELAY, "threads", "relay_threads", NULL, "Threads of the relays" },
+	{ SNAPSHOT_TUNNEL, "pid", NULL, NULL, NULL },
+	{ SNAPSHOT_TUNNEL, "uptime_s", NULL, NULL, NULL },
 };
 
 static const char *const prefixes[SNAPSHOT_COUNT] = { [SNAPSHOT_SUPERVISOR] = "",
 	[SNAPSHOT_TRANSLATOR] = "",
 	[SNAPSHOT_RESOLVER] = "dns64_",
-	[SNAPSHOT_RELAY] = "relay_" };
+	[SNAPSHOT_RELAY] = "relay_",
+	[SNAPSHOT_TUNNEL] = "tunnel_" };
 
 static const struct field *field_find(enum snapshot_id who, const char *name)
 {
@@ -474,6 +478,7 @@ int prometheus_print(const struct snapshot *s, FILE *to)
 	add_part(e, SNAPSHOT_TRANSLATOR, &s->parts[SNAPSHOT_TRANSLATOR]);
 	add_part(e, SNAPSHOT_RESOLVER, &s->parts[SNAPSHOT_RESOLVER]);
 	add_part(e, SNAPSHOT_RELAY, &s->parts[SNAPSHOT_RELAY]);
+	add_part(e, SNAPSHOT_TUNNEL, &s->parts[SNAPSHOT_TUNNEL]);
 	int err = exposition_print(e, to);
 	exposition_free(e);
 	return err;

@@ -115,6 +115,7 @@ static int monitor_start(const struct role_start *s, void **ret_ctx, struct role
 			[SNAPSHOT_TRANSLATOR] = conf_has_translator(s->conf),
 			[SNAPSHOT_RESOLVER] = s->conf->has_dns64,
 			[SNAPSHOT_RELAY] = s->conf->has_relay,
+			[SNAPSHOT_TUNNEL] = s->conf->has_tunnel,
 		},
 		.ask = ask_supervisor,
 		.done = on_figures,

@@ -10,6 +10,7 @@ const char *snapshot_name(enum snapshot_id id)
 		[SNAPSHOT_TRANSLATOR] = "translator",
 		[SNAPSHOT_RESOLVER] = "resolver",
 		[SNAPSHOT_RELAY] = "relay",
+		[SNAPSHOT_TUNNEL] = "tunnel",
 	};
 
 	return names[id];

@@ -10,6 +10,7 @@ enum snapshot_id {
 	SNAPSHOT_TRANSLATOR,
 	SNAPSHOT_RESOLVER,
 	SNAPSHOT_RELAY,
+	SNAPSHOT_TUNNEL,
 	SNAPSHOT_COUNT
 };
 
@@ -25,7 +26,7 @@ struct snapshot {
 	struct snapshot_part parts[SNAPSHOT_COUNT];
 };
 
-/** snapshot_name() - "supervisor", "translator", "resolver", "relay" */
+/** snapshot_name() - "supervisor", "translator", "resolver", "relay", "tunnel" */
 const char *snapshot_name(enum snapshot_id id);
 
 /** snapshot_counter() - the value of a counter, 0 if there is none of this group and name */

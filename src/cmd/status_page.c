@@ -45,7 +45,7 @@ static const char head[] =
 	"100%;"
 	"break-inside:avoid;margin:0 0 1rem}\n"
 	"section{background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:1rem;"
-	"min-width:0}\n"
+	"min-width:0}\nmain>section{margin:0 0 1rem}\n"
 	".tiles{display:grid;gap:1rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,9.4rem),1fr));"
 	"margin-bottom:1rem}\n"
 	".tile b{display:block;font-size:1.7rem;line-height:1.2;font-weight:650}\n"
@@ -438,6 +438,58 @@ static void print_dns64(const struct snapshot_part *p, FILE *to)
 	end_section(to);
 }
 
+/* --- the relays and the tunnel --- */
+
+static void print_service(FILE *to, const json_t *s)
+{
+	char n[FIGURE_TEXT], bytes[FIGURE_TEXT];
+
+	fputs("<tr><td>", to);
+	text(to, row_text(s, "name"));
+	fputs("<br><code class=\"soft\">", to);
+	text(to, row_text(s, "listen"));
+	fprintf(to, "</code></td><td class=\"n\">%s</td>", figure_count(row_count(s, "open"), n));
+	fprintf(to, "<td class=\"n\">%s</td>", figure_count(row_count(s, "visits"), n));
+	fprintf(to, "<td class=\"n\">%s</td>", figure_count(row_count(s, "failed"), n));
+	fprintf(to, "<td class=\"n\">%s</td>", figure_bytes(row_count(s, "bytes_up"), bytes));
+	fprintf(to, "<td class=\"n\">%s</td></tr>\n", figure_bytes(row_count(s, "bytes_down"), bytes));
+}
+
+static void print_relay(const struct snapshot_part *p, FILE *to)
+{
+	const json_t *services = json_object_get(p->status, "services");
+
+	if (!p->is_up)
+		return;
+	begin_section(to, "Relays");
+	fputs("<table>\n<tr><th>service</th><th class=\"n\">open</th><th class=\"n\">clients</th>"
+	      "<th class=\"n\">failed</th><th class=\"n\">up</th><th class=\"n\">down</th></tr>\n",
+		to);
+	for (size_t i = 0; i < json_array_size(services); i++)
+		print_service(to, json_array_get(services, i));
+	fputs("</table>\n", to);
+	end_section(to);
+}
+
+static void print_tunnel(const struct snapshot_part *p, FILE *to)
+{
+	const json_t *t = p->status;
+	char n[FIGURE_TEXT];
+
+	if (!p->is_up)
+		return;
+	begin_section(to, "Tunnel");
+	fputs("<table>\n<tr><th>to ", to);
+	text(to, row_text(t, "remote"));
+	fputs("</th><th class=\"n\">packets</th><th class=\"n\">bytes</th></tr>\n", to);
+	print_direction(to, "out", row_count(t, "packets_out"), row_count(t, "bytes_out"));
+	print_direction(to, "in", row_count(t, "packets_in"), row_count(t, "bytes_in"));
+	fprintf(to, "<tr><td>ICMP errors about it</td><td class=\"n\">%s</td><td></td></tr>\n",
+		figure_count(row_count(t, "icmp_errors"), n));
+	fputs("</table>\n", to);
+	end_section(to);
+}
+
 int status_page_print(const struct snapshot *s, FILE *to)
 {
 	fputs(head, to);
@@ -447,9 +499,11 @@ int status_page_print(const struct snapshot *s, FILE *to)
 	print_traffic(&s->parts[SNAPSHOT_TRANSLATOR], to);
 	print_tables(&s->parts[SNAPSHOT_TRANSLATOR], to);
 	print_dns64(&s->parts[SNAPSHOT_RESOLVER], to);
+	print_tunnel(&s->parts[SNAPSHOT_TUNNEL], to);
 	print_roles(&s->parts[SNAPSHOT_SUPERVISOR], to);
 	print_gateway(&s->parts[SNAPSHOT_SUPERVISOR], to);
 	fputs("</div>\n", to);
+	print_relay(&s->parts[SNAPSHOT_RELAY], to);
 	int err = print_drops(&s->parts[SNAPSHOT_TRANSLATOR], to);
 	fputs(foot, to);
 	return err;

@@ -80,6 +80,10 @@ step "nothing of these came through, nor what another host sent" same "$(tcpdump
 inject_good() { capture "$GW_NS" isthmus6 good src host 2001:db8:f::77; inject "$NS4" "$GW4" 2001:db8:f::77 0 whole; sleep 0.2; captures_end; tcpdump -n -r "$LAB_DIR/good.pcap" 2>/dev/null | grep -q 'f::77 > '; }
 step "a good one would have" inject_good
 SHOW=1 step "the operator sees the tunnel" prints 'packets' isthmus status
+page() { gw curl -sS -f -m 5 "http://[::1]:9964/$1"; }
+step "metrics have it" prints '^isthmus_tunnel_packets_out_total [1-9]' page metrics
+step "the status page has it" prints "<th>to $NS4<" page ""
+step "and the services" prints ">web46<br>.*$GW4:8046" page ""
 
 section "a dead process, and the end"
 step "a killed tunnel is back" comes_back tunnel get

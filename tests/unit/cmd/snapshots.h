@@ -43,6 +43,17 @@
 	"9}]}"
 #define RESOLVER_COUNTERS "[{'group':'dns64','name':'truncated','value':6,'text':'replies with TC set'}]"
 
+#define RELAY                                                                                                \
+	"{'role':'relay','pid':10,'uptime_s':1.5,'threads':2,'open':4,'services':[{'name':'web<46>',"        \
+	"'type':'tcp','listen':'192.0.2.1:8046','visits':1234,'open':4,'bytes_up':2048,"                     \
+	"'bytes_down':4194304,'failed':77}]}"
+#define TUNNEL                                                                                               \
+	"{'role':'tunnel','pid':11,'uptime_s':1.5,'remote':'198.51.100.9','packets_out':4321,"               \
+	"'bytes_out':3072,'packets_in':8765,'bytes_in':5242880,'lost_out':0,'lost_in':0,'icmp_errors':55}"
+#define TUNNEL_COUNTERS                                                                                      \
+	"[{'group':'tunnel','name':'packets_out','value':4321,'text':'IPv6 packets sent'},"                  \
+	"{'group':'tunnel','name':'wrong_source','value':6,'text':'a stranger'}]"
+
 /* rows() - JSON with ' for " */
 static inline json_t *rows(const char *text)
 {
@@ -72,6 +83,9 @@ static inline struct snapshot whole_snapshot(void)
 						  rows(COUNTERS) },
 					  [SNAPSHOT_RESOLVER] = { true, true, rows(RESOLVER),
 						  rows(RESOLVER_COUNTERS) },
+					  [SNAPSHOT_RELAY] = { true, true, rows(RELAY), rows("[]") },
+					  [SNAPSHOT_TUNNEL] = { true, true, rows(TUNNEL),
+						  rows(TUNNEL_COUNTERS) },
 				  } };
 }
 

@@ -58,6 +58,15 @@ static const char *const wanted[] = {
 	"\nisthmus_dns64_max_queries_open 4096\n",
 	"\nisthmus_dns64_truncated_total 6\n",
 	"\nisthmus_dns64_certificate_expires_timestamp_seconds{over=\"tls\"} 1800000000\n",
+	"\nisthmus_up{role=\"relay\"} 1\n",
+	"\n# HELP isthmus_relay_clients Clients that are being served\n",
+	"\nisthmus_relay_clients 4\n",
+	"\n# HELP isthmus_relay_threads Threads of the relays\n",
+	"\nisthmus_relay_service_failed_total{service=\"web<46>\",type=\"tcp\"} 77\n",
+	"\nisthmus_up{role=\"tunnel\"} 1\n",
+	"\n# HELP isthmus_tunnel_packets_out_total IPv6 packets sent\n"
+	"# TYPE isthmus_tunnel_packets_out_total counter\nisthmus_tunnel_packets_out_total 4321\n",
+	"\nisthmus_tunnel_wrong_source_total 6\n",
 };
 
 TEST(rows_become_metrics)
@@ -72,6 +81,7 @@ TEST(rows_become_metrics)
 	test_row(NULL);
 	CHECK(strstr(text, "pid") == NULL);
 	CHECK(strstr(text, "isthmus_dns64_truncated ") == NULL); /* once, as a counter */
+	CHECK(strstr(text, "isthmus_tunnel_packets_out ") == NULL);
 	CHECK(strstr(text, "isthmus_pkts_64") == NULL);		 /* sums of what is there */
 	free(text);
 	snapshot_fini(&s);
@@ -85,11 +95,14 @@ TEST(a_process_that_does_not_answer_is_down_and_has_no_figures)
 	s.parts[SNAPSHOT_SUPERVISOR].is_up = false;
 	s.parts[SNAPSHOT_RESOLVER].is_wanted = false;
 	s.parts[SNAPSHOT_RESOLVER].is_up = false;
+	s.parts[SNAPSHOT_RELAY].is_wanted = s.parts[SNAPSHOT_RELAY].is_up = false;
+	s.parts[SNAPSHOT_TUNNEL].is_up = false;
 	char *text = printed(prometheus_print, &s);
 	CHECK_TEXT(text, "# HELP isthmus_up Whether the process answered in time\n"
 			 "# TYPE isthmus_up gauge\n"
 			 "isthmus_up{role=\"supervisor\"} 0\n"
 			 "isthmus_up{role=\"translator\"} 0\n"
+			 "isthmus_up{role=\"tunnel\"} 0\n"
 			 "isthmus_up{role=\"monitor\"} 1\n");
 	free(text);
 	snapshot_fini(&s);

@@ -30,6 +30,23 @@ TEST(the_page_shows_the_figures)
 	snapshot_fini(&s);
 }
 
+TEST(the_page_shows_services_of_the_relays_and_the_tunnel)
+{
+	static const char *const texts[] = { "web&lt;46&gt;", "192.0.2.1:8046", ">4<", ">1,234<", ">77<",
+		">2.0 KiB<", ">4.0 MiB<", "to 198.51.100.9", ">4,321<", ">3.0 KiB<", ">8,765<", ">5.0 MiB<",
+		">55<", NULL };
+	struct snapshot s = whole_snapshot();
+
+	check_shows(&s, texts);
+	s.parts[SNAPSHOT_RELAY].is_up = false;
+	s.parts[SNAPSHOT_TUNNEL].is_wanted = s.parts[SNAPSHOT_TUNNEL].is_up = false;
+	char *page = printed(status_page_print, &s);
+	CHECK(strstr(page, "the relay does not answer") != NULL);
+	CHECK(strstr(page, "Relays") == NULL && strstr(page, "Tunnel") == NULL);
+	free(page);
+	snapshot_fini(&s);
+}
+
 TEST(with_dns46_the_page_shows_its_pool_and_without_it_nothing_of_it)
 {
 	static const char *const texts[] = { "DNS46: addresses lent now", ">41,207<",
