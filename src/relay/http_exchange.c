@@ -271,7 +271,9 @@ void http_exchange_begin(struct http_exchange *x, struct http_text scheme)
 	struct http_fault fault;
 
 	x->minor = x->head->minor;
-	x->is_client_persistent = x->head->is_persistent;
+	/* RFC 9112 s9.3: a proxy does not go on with a client of HTTP/1.0, which may not know that there is one; a gateway may. */
+	x->is_client_persistent =
+		x->head->is_persistent && (x->minor > 0 || x->h->user.role == HTTP_ROLE_REVERSE);
 	x->is_asked_head = http_text_equal(x->head->method, "HEAD");
 	x->is_chunked = x->head->framing == HTTP_BODY_CHUNKED;
 	x->is_body_over = x->head->framing == HTTP_BODY_NONE ||

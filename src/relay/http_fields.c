@@ -167,8 +167,15 @@ static void put_connection(struct http_exchange *x, struct http_out *o)
 		PUT(o, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
 		return;
 	}
-	if (te && http_list_has(te->value, "trailers")) /* RFC 9110 s10.1.4 */
-		PUT(o, "Connection: TE\r\nTE: trailers\r\n");
+	bool has_te = te && http_list_has(te->value, "trailers"); /* RFC 9110 s10.1.4 */
+	bool is_last =
+		x->h->config->proxy_head != RELAY_PROXY_HEAD_OFF; /* RFC 9112 s9.6; http_exchange_finish() */
+
+	if (has_te)
+		PUT(o, "TE: trailers\r\n");
+	if (has_te || is_last)
+		http_put_format(o, "Connection: %s%s%s\r\n", is_last ? "close" : "",
+			is_last && has_te ? ", " : "", has_te ? "TE" : "");
 }
 
 static void put_host(struct http_exchange *x, struct http_out *o)
@@ -176,8 +183,11 @@ static void put_host(struct http_exchange *x, struct http_out *o)
 	char text[RELAY_HOST + 16];
 
 	PUT(o, "Host: ");
-	if (x->h->user.role == HTTP_ROLE_FORWARD) /* RFC 9112 s3.2.2 */
+	/* RFC 9112 s3.2.2; a gateway's client says the same in Host, but one of HTTP/1.0 may leave that out. */
+	if (x->h->user.role == HTTP_ROLE_FORWARD)
 		http_put(o, text, http_authority_text(&x->q.to, 80, text, sizeof(text)));
+	else if (!x->head->host.at && x->q.to.at.port != 0)
+		http_put(o, text, http_authority_text(&x->q.to, x->q.is_tls ? 443 : 80, text, sizeof(text)));
 	else
 		put(o, x->head->host);
 	PUT(o, "\r\n");

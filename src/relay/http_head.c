@@ -347,6 +347,18 @@ static bool length_of(struct http_text t, uint64_t *ret)
 	return true;
 }
 
+/* Of a coding that is not understood: without chunked behind it nobody knows where the body ends (RFC 9112 s6.3). */
+static unsigned status_of_coding(struct http_text codings)
+{
+	unsigned status = 400;
+	struct http_text t;
+
+	while (list_take(&codings, &t))
+		if (t.len > 0)
+			status = http_text_is(t, "chunked") ? 501 : 400;
+	return status;
+}
+
 /* RFC 9112 s6.3: the fields that say how the body ends, none of which may leave a doubt. NULL, or what is wrong. */
 static const char *read_framing(struct http_head *h, unsigned *ret_status)
 {
@@ -361,7 +373,7 @@ static const char *read_framing(struct http_head *h, unsigned *ret_status)
 			if (is_chunked)
 				return "there is more than one Transfer-Encoding";
 			if (!http_text_is(f->value, "chunked")) {
-				*ret_status = 501;
+				*ret_status = status_of_coding(f->value);
 				return "a Transfer-Encoding other than chunked is not understood";
 			}
 			is_chunked = true;

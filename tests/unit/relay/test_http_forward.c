@@ -166,6 +166,131 @@ TEST(chunks_and_trailers_are_passed_on_both_ways)
 	box_close(&b);
 }
 
+TEST(a_field_for_one_connection_is_said_anew_on_the_next)
+{
+	struct box b;
+
+	forward_prepare(&b);
+	b.service.proxy_head = RELAY_PROXY_HEAD_V1; /* a connection for each request */
+	box_start(&b);
+	for (unsigned i = 0; i < 2; i++) {
+		int c = client(&b);
+
+		ask(c, i == 0 ? "GET http://@/ HTTP/1.1\r\nHost: @\r\nTE: gzip, trailers\r\n\r\n"
+			      : "GET http://@/ HTTP/1.1\r\nHost: @\r\n\r\n");
+		int s = server_accept(&b);
+		const char *got = read_to(s, "\r\n\r\n");
+
+		if (i == 0)
+			CHECK(has(got, "\r\nTE: trailers\r\nConnection: close, TE\r\n"));
+		else
+			CHECK(has(got, "\r\nConnection: close\r\n") && !strstr(got, "TE:"));
+		say(s, OK);
+		CHECK(!strstr(read_to(c, "hello"), "Connection: close"));
+		expect_end(s);
+		close(s);
+		close(c);
+	}
+	box_close(&b);
+}
+
+/* What is said behind an answer, or after "close", is none to the next request. */
+TEST(an_answer_that_is_the_last_of_its_connection_is_followed_by_a_new_connection)
+{
+	static const char *const last[] = {
+		OK "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil",
+		"HTTP/1.1 200\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello",
+		"HTTP/1.0 200\r\nContent-Length: 5\r\n\r\nhello",
+	};
+	struct box b;
+
+	forward_open(&b);
+	int c = client(&b);
+
+	for (unsigned i = 0; i < ARRAY_LEN(last); i++) {
+		ask(c, "GET http://@/ HTTP/1.1\r\nHost: @\r\n\r\n");
+		int s = server_accept(&b);
+
+		read_to(s, "\r\n\r\n");
+		say(s, last[i]);
+		CHECK(has(read_to(c, "hello"), i == 0 ? "HTTP/1.1 200 OK\r\n" : "HTTP/1.1 200 \r\n"));
+		expect_end(s);
+		close(s);
+	}
+	close(c);
+	box_close(&b);
+}
+
+TEST(a_uri_without_a_path_asks_for_the_root_or_for_the_server)
+{
+	static const char *const asked[][2] = {
+		{ "GET http://@ HTTP/1.1\r\nHost: @\r\n\r\n", "GET / HTTP/1.1\r\n" },
+		{ "GET http://@?a HTTP/1.1\r\nHost: @\r\n\r\n", "GET /?a HTTP/1.1\r\n" },
+		{ "OPTIONS http://@ HTTP/1.1\r\nHost: @\r\n\r\n", "OPTIONS * HTTP/1.1\r\n" },
+	};
+	struct box b;
+
+	forward_open(&b);
+	int c = client(&b), s = -1;
+
+	for (unsigned i = 0; i < ARRAY_LEN(asked); i++) {
+		ask(c, asked[i][0]);
+		if (s < 0)
+			s = server_accept(&b);
+		CHECK(has(read_to(s, "\r\n\r\n"), asked[i][1]));
+		say(s, OK);
+		read_to(c, "hello");
+	}
+	close(c);
+	close(s);
+	box_close(&b);
+}
+
+TEST(a_client_of_http10_has_one_answer_of_a_proxy)
+{
+	struct box b;
+
+	forward_open(&b);
+	int c = client(&b);
+
+	ask(c, "GET http://@/ HTTP/1.0\r\nHost: @\r\nConnection: keep-alive\r\n\r\n");
+	int s = server_accept(&b);
+
+	read_to(s, "\r\n\r\n");
+	say(s, OK);
+	CHECK(has(read_to(c, "hello"), "\r\nConnection: close\r\n"));
+	expect_end(c);
+	close(c);
+	close(s);
+	box_close(&b);
+}
+
+TEST(an_answer_that_is_malformed_becomes_502)
+{
+	static const char *const bad[] = {
+		"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 2\r\n\r\nab",
+		"HTTP/1.1 200 OK\r\nX : a\r\nContent-Length: 2\r\n\r\nab",
+	};
+	struct box b;
+
+	forward_open(&b);
+	for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
+		int c = client(&b);
+
+		ask(c, "GET http://@/ HTTP/1.1\r\nHost: @\r\n\r\n");
+		int s = server_accept(&b);
+
+		read_to(s, "\r\n\r\n");
+		say(s, bad[i]);
+		CHECK(has(read_to(c, "</html>"), "HTTP/1.1 502 Bad Gateway\r\n"));
+		close(s);
+		close(c);
+	}
+	box_close(&b);
+}
+
 TEST(a_body_without_length_becomes_chunks_or_the_end_of_the_connection)
 {
 	static const char *const versions[] = { "1.1", "1.0" };
@@ -339,25 +464,28 @@ TEST(links_to_addresses_in_a_page_become_names)
 
 static const struct {
 	const char *name, *request, *status;
+	bool is_last; /* of its connection: nobody knows where the next one begins */
 } refused[] = {
 	{ "smuggling",
 		"POST http://@/ HTTP/1.1\r\nHost: @\r\nContent-Length: 1\r\nTransfer-Encoding: "
 		"chunked\r\n\r\n",
-		"400" },
-	{ "Host is another", "GET http://@/ HTTP/1.1\r\nHost: other\r\n\r\n", "400" },
-	{ "origin form", "GET / HTTP/1.1\r\nHost: @\r\n\r\n", "400" },
-	{ "https", "GET https://@/ HTTP/1.1\r\nHost: @\r\n\r\n", "400" },
-	{ "ftp", "GET ftp://@/ HTTP/1.1\r\nHost: @\r\n\r\n", "501" },
-	{ "a literal of another form", "GET http://0x7f.1/ HTTP/1.1\r\nHost: 0x7f.1\r\n\r\n", "400" },
-	{ "TRACE", "TRACE http://@/ HTTP/1.1\r\nHost: @\r\n\r\n", "405" },
-	{ "the last hop", "OPTIONS http://@ HTTP/1.1\r\nHost: @\r\nMax-Forwards: 0\r\n\r\n", "200" },
-	{ "loopback of IPv6", "GET http://[::1]:9/ HTTP/1.1\r\nHost: [::1]:9\r\n\r\n", "403" },
+		"400", true },
+	{ "Host is another", "GET http://@/ HTTP/1.1\r\nHost: other\r\n\r\n", "400", false },
+	{ "origin form", "GET / HTTP/1.1\r\nHost: @\r\n\r\n", "400", false },
+	{ "https", "GET https://@/ HTTP/1.1\r\nHost: @\r\n\r\n", "400", false },
+	{ "ftp", "GET ftp://@/ HTTP/1.1\r\nHost: @\r\n\r\n", "501", false },
+	{ "a literal of another form", "GET http://0x7f.1/ HTTP/1.1\r\nHost: 0x7f.1\r\n\r\n", "400", false },
+	{ "TRACE", "TRACE http://@/ HTTP/1.1\r\nHost: @\r\n\r\n", "405", false },
+	{ "the last hop", "OPTIONS http://@ HTTP/1.1\r\nHost: @\r\nMax-Forwards: 0\r\n\r\n", "200", false },
+	{ "loopback of IPv6", "GET http://[::1]:9/ HTTP/1.1\r\nHost: [::1]:9\r\n\r\n", "403", false },
 	{ "link-local inside NAT64",
-		"CONNECT [64:ff9b::a9fe:1]:9 HTTP/1.1\r\nHost: [64:ff9b::a9fe:1]:9\r\n\r\n", "403" },
-	{ "nobody listens", "GET http://127.0.0.1:1/ HTTP/1.1\r\nHost: 127.0.0.1:1\r\n\r\n", "502" },
-	{ "a tunnel to nobody", "CONNECT 127.0.0.1:1 HTTP/1.1\r\nHost: 127.0.0.1:1\r\n\r\n", "502" },
+		"CONNECT [64:ff9b::a9fe:1]:9 HTTP/1.1\r\nHost: [64:ff9b::a9fe:1]:9\r\n\r\n", "403", false },
+	{ "nobody listens", "GET http://127.0.0.1:1/ HTTP/1.1\r\nHost: 127.0.0.1:1\r\n\r\n", "502", false },
+	{ "a tunnel to nobody", "CONNECT 127.0.0.1:1 HTTP/1.1\r\nHost: 127.0.0.1:1\r\n\r\n", "502", false },
 	{ "a bad chunk", "POST http://@/ HTTP/1.1\r\nHost: @\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-		"400" },
+		"400", true },
+	{ "no end of the body",
+		"POST http://@/ HTTP/1.1\r\nHost: @\r\nTransfer-Encoding: gzip\r\n\r\nGET / x", "400", true },
 };
 
 TEST(what_is_not_passed_on_is_answered_with_a_reason)
@@ -373,7 +501,13 @@ TEST(what_is_not_passed_on_is_answered_with_a_reason)
 		ask(c, refused[i].request);
 		snprintf(want, sizeof(want), "HTTP/1.1 %s ",
 			strcmp(refused[i].name, "https") ? refused[i].status : "501");
-		CHECK(has(read_to(c, "</html>"), want));
+		const char *got = read_to(c, "</html>\n");
+
+		CHECK(has(got, want));
+		if (refused[i].is_last) {
+			CHECK(has(got, "\r\nConnection: close\r\n"));
+			expect_end(c);
+		}
 		close(c);
 	}
 	test_row(NULL);

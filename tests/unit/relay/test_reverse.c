@@ -461,6 +461,15 @@ TEST(a_request_goes_to_the_server_of_its_host_and_says_whose_it_is)
 	say_text(s, ANSWER);
 	CHECK(strstr(head_at(c, head, sizeof(head)), "200"));
 
+	/* In HTTP/1.0 the URI may say what Host does not (RFC 9112 s3.2.2). */
+	int old = client(&b);
+
+	say_text(old, "GET http://A.test/x HTTP/1.0\r\n\r\n");
+	CHECK(strstr(head_at(s, head, sizeof(head)), "Host: a.test\r\n"));
+	say_text(s, ANSWER);
+	CHECK(strstr(head_at(old, head, sizeof(head)), "200"));
+	close(old);
+
 	/* The same connection of the client, another host, another family. */
 	say_text(c, "GET / HTTP/1.1\r\nHost: www.b.test\r\n\r\n");
 	int t = server_accept(b.servers[1]);
