@@ -56,7 +56,8 @@ static int dress_device(struct netlink *n, const struct tunnel_plan *p, const st
 {
 	unsigned index = if_nametoindex(TUNNEL_DEVICE);
 	char text[PREFIX6_TEXT];
-	int err = netlink_link_set(n, index, p->mtu, true, LINK_AUTO6_NONE);
+	int err =
+		netlink_link_set(n, index, p->mtu, true, LINK_AUTO6_KEEP); /* RFC 4213 s3.7: link-local too */
 
 	if (err < 0)
 		return fault_say(f, err, "the device %s cannot be set up: %s", TUNNEL_DEVICE, strerror(-err));

@@ -39,6 +39,7 @@ lab_gateway_begin
 get() { server curl -sS -f -m 5 "http://$GW4:8046/whoami"; }
 must "the gateway serves" wait_for 20 get
 step "the tunnel has no rights" is_unprivileged tunnel
+step "the device has a link-local address (RFC 4213 s3.7)" prints 'inet6 fe80::' gw ip -6 addr show dev isthmus6
 
 section "through the tunnel"
 step "the broker's end answers" gw ping -6 -n -q -c 3 -i 0.05 -W 2 "$BROKER6"
@@ -50,8 +51,9 @@ step "and goes through" put
 step "an IPv6 address by SOCKS" prints '^2001:db8:f::2 ' server curl -sS -f -m 5 --socks5-hostname "$GW4:1080" "http://[$BROKER6]/whoami"
 step "the host tells who sends too much" prints 'mtu.*1280\|too long\|too big' gw ping -6 -n -c 1 -W 1 -M do -s 1400 "$BROKER6"
 captures_end
-outer() { tcpdump -n -v -r "$LAB_DIR/outer.pcap" 2>/dev/null | head -n 400; }
+outer() { tcpdump -n -v -r "$LAB_DIR/outer.pcap" src host "$GW4" 2>/dev/null | head -n 400; }
 step "packets are IPv4 of protocol 41 with the time to live of the configuration" prints 'ttl 64, .*proto IPv6 (41)' outer
+step "and may be fragmented on their way (RFC 4213 s3.2.1)" not prints 'flags \[DF\], proto IPv6 (41)' outer
 
 section "what does not belong there"
 inject() { server python3 - "$@" <<-END
