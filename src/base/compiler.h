@@ -21,4 +21,7 @@ _Noreturn void assert_failed(const char *what, const char *file, int line);
 /* Stays on in release builds. Never reachable from input: a failing ASSERT is a bug of Isthmus. */
 #define ASSERT(x) (LIKELY(x) ? (void)0 : assert_failed(#x, __FILE__, __LINE__))
 
+/** HOLDER_OF() - the struct of @type that holds *@at as its @member */
+#define HOLDER_OF(at, type, member) ((type *)(void *)((char *)(at)-offsetof(type, member)))
+
 #endif

@@ -64,7 +64,7 @@ static void on_leave(struct visit *v)
 
 static void on_end(struct visit *v)
 {
-	struct carried *c = (struct carried *)((char *)v - offsetof(struct carried, visit));
+	struct carried *c = HOLDER_OF(v, struct carried, visit);
 
 	stream_reset(&c->client);
 	stream_reset(&c->server);

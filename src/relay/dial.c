@@ -345,7 +345,7 @@ static void attempt_fail(struct attempt *a, enum dial_fault fault)
 /* A socket has got somewhere, or nowhere. */
 static void on_attempt(struct edge *w, unsigned events)
 {
-	struct attempt *a = (struct attempt *)((char *)w - offsetof(struct attempt, edge));
+	struct attempt *a = HOLDER_OF(w, struct attempt, edge);
 	struct dial *d = a->dial;
 
 	if (!(events & (EDGE_WRITE | EDGE_BROKEN)))
@@ -369,7 +369,7 @@ static void attempt_begin(struct dial *d, const struct endpoint *to)
 	bool is_bound = d->plan.client_prefix && d->plan.client.is4 && !to->is4;
 	nsec now = clock_now();
 
-	*a = (struct attempt){ .edge = { on_attempt }, .dial = d, .to = *to, .began = now, .fd = -1 };
+	*a = (struct attempt){ .edge = { .fn = on_attempt }, .dial = d, .to = *to, .began = now, .fd = -1 };
 	d->peer = *to;
 	if (is_bound)
 		from.a6 = embed_addr(d->client_prefix, d->plan.client.a4);

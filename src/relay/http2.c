@@ -704,7 +704,7 @@ bool http2_start(struct http_client *c)
 /* The client has heard that it should go elsewhere: what has begun goes on, and nothing new begins. */
 static void on_leave_due(struct http_wait *w)
 {
-	struct http2 *t = (struct http2 *)((char *)w - offsetof(struct http2, leaving));
+	struct http2 *t = HOLDER_OF(w, struct http2, leaving);
 	struct http *h = t->c->h;
 
 	http_enter(h);

@@ -444,7 +444,7 @@ static void on_ready(void *ctx)
 
 static void on_due(struct http_wait *w)
 {
-	struct http_client *c = (struct http_client *)((char *)w - offsetof(struct http_client, wait));
+	struct http_client *c = HOLDER_OF(w, struct http_client, wait);
 	struct http *h = c->h;
 	static const struct http_fault late = { 408, "the request did not come in time" };
 
@@ -473,7 +473,7 @@ static void on_due(struct http_wait *w)
  */
 static void on_leave(struct visit *v)
 {
-	struct http_client *c = (struct http_client *)((char *)v - offsetof(struct http_client, visit));
+	struct http_client *c = HOLDER_OF(v, struct http_client, visit);
 	struct http *h = c->h;
 
 	http_enter(h);
@@ -487,7 +487,7 @@ static void on_leave(struct visit *v)
 
 static void on_end(struct visit *v)
 {
-	struct http_client *c = (struct http_client *)((char *)v - offsetof(struct http_client, visit));
+	struct http_client *c = HOLDER_OF(v, struct http_client, visit);
 	struct http *h = c->h;
 
 	http_enter(h);

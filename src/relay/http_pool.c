@@ -17,7 +17,7 @@
 
 static struct http_up *up_of(struct http_wait *w)
 {
-	return (struct http_up *)((char *)w - offsetof(struct http_up, wait));
+	return HOLDER_OF(w, struct http_up, wait);
 }
 
 static unsigned slot_of(const struct http *h, const struct http_key *k)

@@ -170,7 +170,7 @@ static void head_look(struct head *h)
 
 static void on_head(struct edge *w, unsigned events)
 {
-	struct head *h = (struct head *)((char *)w - offsetof(struct head, edge));
+	struct head *h = HOLDER_OF(w, struct head, edge);
 
 	/* The end of a peer that has not said all is an edge too, and peeking at the same bytes does not show it. */
 	if (events & EDGE_END) {
@@ -216,7 +216,7 @@ static void head_new(struct listener *l, int fd, const struct endpoint *peer)
 		close(fd);
 		return;
 	}
-	*h = (struct head){ .edge = { on_head }, .fd = fd, .peer = *peer };
+	*h = (struct head){ .edge = { .fn = on_head }, .fd = fd, .peer = *peer };
 	link_head(h, l);
 	if (head_begin(h, l) < 0)
 		head_refuse(h);
@@ -290,7 +290,7 @@ static void accept_burst(struct listener *l)
 
 static void on_connection(struct edge *w, unsigned events)
 {
-	accept_burst((struct listener *)((char *)w - offsetof(struct listener, edge)));
+	accept_burst(HOLDER_OF(w, struct listener, edge));
 }
 
 static void on_pause_over(void *ctx)

@@ -118,7 +118,7 @@ static bool look(struct opening *o)
 
 static void on_edge(struct edge *w, unsigned events)
 {
-	struct opening *o = (struct opening *)((char *)w - offsetof(struct opening, edge));
+	struct opening *o = HOLDER_OF(w, struct opening, edge);
 
 	/* Whoever has ended says no more, and peeking at the same bytes does not show that. */
 	if (look(o) && (events & (EDGE_END | EDGE_BROKEN)))
@@ -142,7 +142,7 @@ static void on_leave(struct visit *v)
 
 static void on_end(struct visit *v)
 {
-	turn_away((struct opening *)((char *)v - offsetof(struct opening, visit)));
+	turn_away(HOLDER_OF(v, struct opening, visit));
 }
 
 static int watch(struct opening *o)

@@ -63,7 +63,7 @@ static void on_leave(struct visit *v)
 
 static void on_end(struct visit *v)
 {
-	client_break((struct pac_client *)((char *)v - offsetof(struct pac_client, visit)));
+	client_break(HOLDER_OF(v, struct pac_client, visit));
 }
 
 /* --- the request --- */

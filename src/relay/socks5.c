@@ -117,7 +117,7 @@ static void on_leave(struct visit *v)
 
 static void on_end(struct visit *v)
 {
-	struct socks5_client *c = (struct socks5_client *)((char *)v - offsetof(struct socks5_client, visit));
+	struct socks5_client *c = HOLDER_OF(v, struct socks5_client, visit);
 
 	stream_reset(&c->client);
 	stream_reset(&c->server);

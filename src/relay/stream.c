@@ -25,7 +25,7 @@
 
 static struct stream *stream_of(struct edge *w)
 {
-	return (struct stream *)((char *)w - offsetof(struct stream, edge));
+	return HOLDER_OF(w, struct stream, edge);
 }
 
 /* Says the farewell that waited, if the socket takes it now. */
@@ -64,9 +64,12 @@ static void on_edge(struct edge *w, unsigned events)
 
 int stream_init(struct stream *s, struct lane *l, int fd, struct ssl_st *tls)
 {
-	*s = (struct stream){
-		.edge = { on_edge }, .lane = l, .fd = fd, .tls = tls, .can_read = true, .can_write = true
-	};
+	*s = (struct stream){ .edge = { .fn = on_edge },
+		.lane = l,
+		.fd = fd,
+		.tls = tls,
+		.can_read = true,
+		.can_write = true };
 	int err = edges_add(l->edges, fd, &s->edge);
 
 	if (err < 0)
@@ -76,7 +79,7 @@ int stream_init(struct stream *s, struct lane *l, int fd, struct ssl_st *tls)
 
 void stream_init_dialled(struct stream *s, struct lane *l, int fd, struct ssl_st *tls)
 {
-	*s = (struct stream){ .edge = { on_edge }, .lane = l, .fd = fd, .tls = tls, .can_write = true };
+	*s = (struct stream){ .edge = { .fn = on_edge }, .lane = l, .fd = fd, .tls = tls, .can_write = true };
 	unsigned told = edges_adopt(l->edges, fd, &s->edge);
 
 	note_events(s, told);

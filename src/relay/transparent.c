@@ -74,7 +74,7 @@ static void on_leave(struct visit *v)
 
 static void on_end(struct visit *v)
 {
-	struct taken *t = (struct taken *)((char *)v - offsetof(struct taken, visit));
+	struct taken *t = HOLDER_OF(v, struct taken, visit);
 
 	stream_reset(&t->client);
 	stream_reset(&t->server);

@@ -172,7 +172,7 @@ static void association_free(struct association *a)
 
 static struct association *association_of(struct visit *v)
 {
-	return (struct association *)((char *)v - offsetof(struct association, visit));
+	return HOLDER_OF(v, struct association, visit);
 }
 
 /* Whoever is left over by a new configuration goes on until it is quiet. */
@@ -293,7 +293,7 @@ static void take_answers(struct association *a)
 
 static void on_answer(struct edge *w, unsigned events)
 {
-	take_answers((struct association *)((char *)w - offsetof(struct association, edge)));
+	take_answers(HOLDER_OF(w, struct association, edge));
 }
 
 static void on_timer(void *ctx)
