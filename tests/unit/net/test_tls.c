@@ -5,6 +5,7 @@
 #include "net/tls_tickets.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -319,6 +320,37 @@ TEST(a_server_proves_who_it_is_unless_nobody_asks)
 	tls_context_free(trusting);
 	tls_context_free(server);
 	tls_context_free(stranger);
+}
+
+/* RFC 9112 s9.8: somebody on the way may have cut what ends like this. */
+TEST(an_end_that_the_server_did_not_announce_is_told_from_one_that_it_did)
+{
+	struct ssl_ctx_st *client = NULL;
+	char fault[200] = "", c;
+	struct pem pem;
+
+	signal(SIGPIPE, SIG_IGN); /* as in every process that has TLS: an alert for a socket that is shut */
+	pem_make(&pem, "a.test");
+	struct ssl_ctx_st *server = server_context(&pem, "");
+
+	REQUIRE(tls_client_context_new_of(NULL, 0, "", &client, fault, sizeof(fault)) == 0);
+	for (unsigned is_announced = 0; is_announced < 2; is_announced++) {
+		struct pair p;
+
+		pair_open(&p, server);
+		p.client = tls_connect(client, p.fds[1], "a.test");
+		REQUIRE(p.client);
+		pair_shake(&p);
+		CHECK_INT(tls_write(p.server, "x", 1), 1);
+		if (is_announced)
+			CHECK_INT(tls_shut(p.server), 0);
+		REQUIRE(shutdown(p.fds[0], SHUT_WR) == 0);
+		CHECK_INT(tls_read(p.client, &c, 1), 1);
+		CHECK_INT(tls_read(p.client, &c, 1), is_announced ? 0 : -EPROTO);
+		pair_close(&p);
+	}
+	tls_context_free(client);
+	tls_context_free(server);
 }
 
 TEST(a_text_without_authorities_is_refused)
