@@ -145,7 +145,11 @@ static void front_took(struct http_exchange *x, size_t len)
 			s->last = NULL;
 		buffer_give(s->two->c->h->lane->buffers, u);
 	}
+	/* It may be the server's turn, in which nobody writes to the client: WINDOW_UPDATE must not wait for the client, who may
+	 * be waiting for it. */
 	(void)nghttp2_session_consume_stream(s->two->session, s->id, len);
+	if (nghttp2_session_want_write(s->two->session))
+		stream_again(&s->two->c->stream);
 }
 
 static bool body_add(struct http2_stream *s, const uint8_t *data, size_t len)

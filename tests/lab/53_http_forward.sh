@@ -91,7 +91,12 @@ h2_upload() {
 	client nghttp --no-dep -t 10 -d "$LAB_DIR/out/part" -H ":authority: $ORIGIN" "http://[$GW6]:3128/upload" |
 		prints "$(hash_of "$LAB_DIR/out/part") 700000" cat
 }
-step "a body over HTTP/2" h2_upload
+# Many times: a window that stayed shut stopped one of thirty.
+h2_uploads() {
+	local i
+	for i in $(seq 1 30); do h2_upload >/dev/null || return; done
+}
+step "bodies over HTTP/2" h2_uploads
 
 section "what arrives"
 fields() { client curl -sS -m 5 "${PROXY[@]}" "http://$ORIGIN/x?y" -H 'X-Hop: 1' -H 'Connection: X-Hop' -H 'Via: 1.0 before'; }
