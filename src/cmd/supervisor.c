@@ -278,13 +278,12 @@ static void control_down(struct supervisor *s)
 	reload_free(s->reload);
 }
 
-/* The record of what was changed on the host lies beside the control socket. */
-static void journal_path(const struct conf *c, char *ret, size_t size)
+void supervisor_run_path(const struct conf *c, const char *name, char *ret, size_t size)
 {
 	char copy[sizeof(c->control.socket)];
 
 	(void)text_copy(copy, sizeof(copy), c->control.socket);
-	snprintf(ret, size, "%s/host.journal", dirname(copy));
+	snprintf(ret, size, "%s/%s", dirname(copy), name);
 }
 
 /* As many workers as processors that this process may use, but no more than the pool has blocks for. */
@@ -325,7 +324,7 @@ struct host_plan supervisor_host_plan(
 	plan.queues = workers_of(c);
 	plan.without_queue_program = getenv(NO_QUEUE_PROGRAM) != NULL;
 	plan.coalesce = (struct coalesce_plan){ c->udp_gro, c->gro_wait_us };
-	journal_path(c, room->journal, sizeof(room->journal));
+	supervisor_run_path(c, "host.journal", room->journal, sizeof(room->journal));
 	if (s->clat && c->has_clat) {
 		plan_clat(s, &c->clat, room);
 		plan.clat = &room->clat;
@@ -584,6 +583,7 @@ static const struct {
 	{ "DNS sockets", sockets_up, dns_sockets_close },
 	{ "tunnel", tunnel_up, tunnel_down },
 	{ "relay sockets", relay_up, relay_down },
+	{ "ways to relays", relay_ways_up, relay_ways_down },
 	{ "metrics socket", metrics_up, metrics_socket_close },
 	{ "binding log", binding_log_check, binding_log_down },
 	{ "saved sessions", state_file_up, state_file_down },

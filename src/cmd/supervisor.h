@@ -46,6 +46,7 @@ struct supervisor {
 	int certificates[DNS_SECURE_PARTS]; /* memory files, in force */
 	unsigned certificates_len;
 	struct relay_set *relay; /* sockets and files in force; NULL: no relay section */
+	struct journal *ways;	 /* record that the host leads to the relays; NULL: it does not */
 	int lent_table; /* memory file of DNS46; 0: it is off */
 	int saved; /* descriptor of the saved sessions that the translator begins with, or of /dev/null; 0: none */
 	bool has_saved;		    /* it is not /dev/null */
@@ -81,6 +82,9 @@ struct plan_room {
  */
 struct host_plan supervisor_host_plan(
 	const struct supervisor *s, const struct conf *c, struct plan_room *room);
+
+/** supervisor_run_path() - the path of a file that is kept beside the control socket */
+void supervisor_run_path(const struct conf *c, const char *name, char *ret, size_t size);
 
 /** supervisor_config_fd() - a sealed memory file with a configuration, and what was found for it, or -errno */
 MUST_CHECK int supervisor_config_fd(const struct supervisor *s, const struct conf *c);

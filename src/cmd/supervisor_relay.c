@@ -12,7 +12,6 @@
 #include "base/log.h"
 #include "cmd/listen_fault.h"
 #include "cmd/relay_files.h"
-#include "cmd/relay_ways.h"
 #include "cmd/supervisor.h"
 #include "ctl/channel.h"
 #include "net/listen.h"
@@ -264,30 +263,6 @@ void relay_set_commit(struct supervisor *s, struct relay_set *set)
 	give(s);
 }
 
-/* --- ways on the host --- */
-
-/* Have what the configuration in force asks for, and nothing that was left of another one. */
-static int ways_set(const struct supervisor *s, char *text, size_t size)
-{
-	const struct fault f = { text, size };
-	struct relayway ways;
-	int err = relay_ways_make(s->conf, &ways);
-
-	if (err < 0)
-		return fault_say(&f, err, "out of memory");
-	err = relayway_set(&ways, &f);
-	relay_ways_fini(&ways);
-	return err;
-}
-
-void relay_ways_renew(struct supervisor *s)
-{
-	char fault[512] = "";
-
-	if (s->relay && ways_set(s, fault, sizeof(fault)) < 0)
-		log_error("relay: %s", fault);
-}
-
 /* --- start and end --- */
 
 int relay_up(struct supervisor *s)
@@ -309,16 +284,11 @@ int relay_up(struct supervisor *s)
 	for (unsigned i = 0; i < s->relay->listen_len; i++)
 		s->relay->listen[i].is_new = true;
 	give(s);
-	err = ways_set(s, fault, sizeof(fault));
-	if (err < 0)
-		log_error("relay: %s", fault);
-	return err;
+	return 0;
 }
 
 void relay_down(struct supervisor *s)
 {
-	if (s->relay)
-		relayway_clear();
 	relay_set_abandon(s->relay);
 	s->relay = NULL;
 }

@@ -1,6 +1,6 @@
 /*
  * supervisor_relay.h - what the relays need rights for: listening sockets, files with users and certificates, and the
- * routes of client-prefix
+ * ways on the host that lead to them
  *
  * Private to cmd/. A reload makes a set of sockets beside that in force: addresses that stay keep theirs, with the
  * connections that wait in them.
@@ -50,10 +50,17 @@ void relay_set_commit(struct supervisor *s, struct relay_set *set);
 /** relay_set_abandon() - close what is new in it; NULL is fine */
 void relay_set_abandon(struct relay_set *set);
 
-/** relay_ways_renew() - have the host lead to the relays what the configuration in force says; a fault is logged */
-void relay_ways_renew(struct supervisor *s);
-
 /** relay_set_fds() - the descriptors of a set in the order of ctl/channel.h; how many */
 unsigned relay_set_fds(const struct relay_set *set, int *to);
+
+/* --- supervisor_ways.c: client-prefix and transparent (dataplane/relayway.h) --- */
+
+/** relay_ways_up() - have the host lead to the relays what the configuration says, and take off what a killed gateway has
+ * left, with relays or without; 0, or -errno, logged */
+MUST_CHECK int relay_ways_up(struct supervisor *s);
+void relay_ways_down(struct supervisor *s);
+
+/** relay_ways_renew() - the same for another configuration that is in force now; a fault is logged */
+void relay_ways_renew(struct supervisor *s);
 
 #endif

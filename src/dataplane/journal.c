@@ -39,6 +39,7 @@ static const char *const kind_names[CHANGE_COUNT] = {
 	[CHANGE_CLAT] = "clat",
 	[CHANGE_FLOW] = "flow",
 	[CHANGE_KEPT] = "kept",
+	[CHANGE_WAYS] = "ways",
 };
 
 static void change_free(struct change *c)

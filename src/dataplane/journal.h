@@ -21,6 +21,7 @@ enum change_kind {
 	CHANGE_CLAT, /* subject: uplink; before: its index; after: the customer-side translator's IPv6 address */
 	CHANGE_FLOW, /* as CHANGE_FILTER: the flow program's filter, where the kernel has no links for tc */
 	CHANGE_KEPT, /* subject: our TUN device, made persistent; before: its index */
+	CHANGE_WAYS, /* subject: relays: the ways of relayway.h, in a file of their own (cmd/supervisor_ways.c) */
 	CHANGE_COUNT
 };
 

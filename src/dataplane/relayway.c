@@ -215,12 +215,3 @@ int relayway_set(const struct relayway *want, const struct fault *f)
 	netlink_close(n);
 	return err;
 }
-
-void relayway_clear(void)
-{
-	static const struct relayway nothing;
-	char ignored[256];
-	const struct fault nobody = { ignored, sizeof(ignored) };
-
-	(void)!relayway_set(&nothing, &nobody);
-}

@@ -4,7 +4,7 @@
  *
  * What is made here says itself that it is ours: routes and rules by their origin (`proto 64` in `ip route` and `ip
  * rule`), the rules of nftables by their table, `inet isthmus`. So what a killed predecessor left is found without a
- * record of it.
+ * record of each; that there is something to find has to be written down by the caller.
  */
 #ifndef ISTHMUS_DATAPLANE_RELAYWAY_H
 #define ISTHMUS_DATAPLANE_RELAYWAY_H
@@ -26,6 +26,7 @@ struct relayway {
 
 /**
  * relayway_set() - have exactly these ways, whatever there was
+ * @want:	zeroed: none; what cannot be taken away is passed over
  *
  * The rules of nftables change as one: no packet meets half of them.
  *
@@ -33,8 +34,5 @@ struct relayway {
  * Context: CAP_NET_ADMIN
  */
 MUST_CHECK int relayway_set(const struct relayway *want, const struct fault *f);
-
-/** relayway_clear() - have none; what cannot be taken away is passed over */
-void relayway_clear(void);
 
 #endif

@@ -31,8 +31,8 @@ END
 background "$SERVER_NS" python3 "$LAB_ROOT/tests/lab/upstream.py" "$NS4" 5300 "$LAB_DIR/script"
 mkdir -p "/etc/netns/$SERVER_NS" && printf 'nameserver %s\n' "$GW4" >"/etc/netns/$SERVER_NS/resolv.conf"
 
-# $1: the services
-write_config() {
+# Without a section relay.
+write_plain() {
 	lab_config dedicated
 	sed -i "s/upstream: .*/upstream: [\"$NS4:5300\"]/" "$LAB_DIR/isthmus.yaml"
 	cat >>"$LAB_DIR/isthmus.yaml" <<-END
@@ -41,6 +41,12 @@ write_config() {
 		dns46:
 		  pool: 192.0.2.80/31
 		  domains: [six.example]
+	END
+}
+# $1: more services
+write_config() {
+	write_plain
+	cat >>"$LAB_DIR/isthmus.yaml" <<-END
 		relay:
 		  allow: ["$CLIENT6", 192.0.2.0/24]
 		  services:
@@ -89,15 +95,38 @@ step "so that connections are translated again" prints "^$POOL4 " whoami64 "$WEB
 step "and another one brings them back" eval 'write_config "$TAKE" && isthmus reload && taken'
 step "connections are taken again" prints "^$GW4 " whoami64 "$WEB64"
 step "a killed relay is back" comes_back relay prints "^$GW4 " whoami64 "$WEB64"
-kill -KILL "$GATEWAY_PID"
-wait "$GATEWAY_PID" 2>/dev/null
+
+section "killed, with everything on the host"
+clean() { { gw ip rule; gw ip -6 rule; } | diff "$LAB_DIR/out/rules" - && gw ip -6 route show table all type local | diff "$LAB_DIR/out/locals" - && not taken; }
+killed() {
+	kill -KILL "$GATEWAY_PID"
+	wait "$GATEWAY_PID" 2>/dev/null
+	taken && gw ip rule | grep -q 6469 && gw ip -6 rule | grep -q 6469 && gw ip -6 route show table local proto 64 | grep -q 2001:db8:47::
+}
+step "a killed gateway leaves its ways" killed
 write_config ""
 lab_gateway_begin
-must "after a kill it starts again, without the service" wait_for 20 serves
+must "it starts again, without the service" wait_for 20 serves
 step "the rules of the killed one are gone" not taken
 step "and its routes" same "$(gw ip -6 route show table 6469 2>/dev/null; gw ip route show table 6469 2>/dev/null)" ""
+step "but not the way of the service that is still there" prints '^2001:db8:47::c000:20a ' server curl -sS -f -m 5 "http://$GW4:8046/whoami"
 step "the gateway ends" lab_gateway_stop
-clean() { { gw ip rule; gw ip -6 rule; } | diff "$LAB_DIR/out/rules" - && gw ip -6 route show table all type local | diff "$LAB_DIR/out/locals" -; }
 step "nothing is left on the host" clean
+again() { write_config "$TAKE" && lab_gateway_begin && wait_for 20 serves && killed; }
+step "another one is killed" again
+write_plain
+lab_gateway_begin
+must "it starts again, without relays" wait_for 20 serves
+step "nothing is left on the host" clean
+step "the log says so" grep -q 'undid the ways to relays' "$LAB_DIR/gateway.log"
+step "the gateway ends" lab_gateway_stop
+step "another one is killed" again
+sed -i '/^nat64:/,/^dns64:/{/^dns64:/!d}; /^siit:/,$d' "$LAB_DIR/isthmus.yaml"
+lab_gateway_begin
+answers() { client dig +short +time=1 +tries=1 "@$GW6" www.lab.example AAAA | grep -q 64:ff9b::; }
+must "it starts again as a resolver alone" wait_for 20 answers
+step "nothing is left on the host" clean
+step "the gateway ends" lab_gateway_stop
+step "nor is a record of it" not test -e "$LAB_DIR/run/relay.journal"
 rm -rf "/etc/netns/$SERVER_NS"
 lab_end
