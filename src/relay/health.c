@@ -29,16 +29,6 @@ struct health {
 
 /* --- what is asked --- */
 
-static void host_text(const struct relay_target *w, char *to, size_t room)
-{
-	char address[ENDPOINT6_TEXT];
-
-	if (w->host[0])
-		snprintf(to, room, "%s", w->host);
-	else
-		snprintf(to, room, "%s", endpoint_address_text(&w->at, address));
-}
-
 static void write_request(struct health *h)
 {
 	const struct relay_target *w = target_where(h->plan.target);
@@ -158,10 +148,9 @@ static int open_stream(struct health *h, int fd)
 	struct ssl_st *tls = NULL;
 
 	if (h->plan.tls) {
-		char name[RELAY_HOST];
+		char address[ADDR6_TEXT];
 
-		host_text(target_where(h->plan.target), name, sizeof(name));
-		tls = tls_connect(h->plan.tls, fd, name);
+		tls = tls_connect(h->plan.tls, fd, target_host_text(target_where(h->plan.target), address));
 		if (!tls) {
 			close(fd);
 			return -ENOMEM;

@@ -23,6 +23,7 @@
 
 struct ssl_ctx_st;
 struct ssl_st;
+struct target_group;
 
 struct http;	      /* opaque: the engine of one service on one lane */
 struct http_exchange; /* opaque: one request and its answer */
@@ -59,6 +60,10 @@ struct http_way {
 	const char *
 		literal_zone; /* links to IPv4 literals in HTML become names below it (http_rewrite.h); NULL: they stay */
 	void *target; /* the service's own; given back in ended() */
+	struct target_group *
+		group; /* where others are, which are raced with @target, a struct target then, if that is not there
+				     in a moment (reach.h); the one that is reached is given back. NULL: there are none */
+	uint64_t *tried; /* of reach_plan; as long-lived as the try */
 };
 
 /* How an exchange, or one try of it, ended. */
@@ -82,6 +87,7 @@ struct http_user {
 	void (*forget)(void *ctx, struct http_exchange *x); /* NULL if decide() always decides at once */
 	/**
 	 * ended() - a try that http_go() began is over
+	 * @target:	of its way; NULL with a group of which none was reached, as they have been given back
 	 *
 	 * If nothing of an answer has been passed on and the request can be repeated (@may_repeat), the service may call
 	 * http_go() again with another target from here; otherwise the client gets an error page.

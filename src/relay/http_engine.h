@@ -18,6 +18,7 @@
 #include "relay/http_io.h"
 #include "relay/http_rewrite.h"
 #include "relay/http_wait.h"
+#include "relay/reach.h"
 #include "relay/visit.h"
 
 #define HTTP_POOL_SLOTS 256    /* lists of kept connections, by target */
@@ -143,6 +144,7 @@ struct http_exchange {
 	struct http_way way; /* .to is &key.to, .tls_name key.tls_name */
 	struct http_key key;
 	struct dial *dial;
+	struct reach *reach; /* instead, with way.group */
 	struct http_up *up;
 	bool is_reused; /* the up was kept */
 	bool is_tunnel; /* CONNECT over HTTP/2: bytes as they are */

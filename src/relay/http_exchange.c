@@ -153,14 +153,10 @@ static void attach(struct http_exchange *x, struct http_up *u)
 	http_exchange_run(x);
 }
 
-static void on_dialled(void *ctx, enum dial_fault fault, int fd, const struct endpoint *peer)
+/* The socket, if there is one, is taken over. */
+static void arrive(struct http_exchange *x, enum dial_fault fault, int fd, const struct endpoint *peer)
 {
-	struct http_exchange *x = ctx;
-	struct http *h = x->h;
-
-	http_enter(h);
-	x->dial = NULL;
-	struct http_up *u = fault == DIAL_OK ? http_up_new(h, &x->key, fd, peer) : NULL;
+	struct http_up *u = fault == DIAL_OK ? http_up_new(x->h, &x->key, fd, peer) : NULL;
 
 	if (fault == DIAL_OK && !u)
 		fault = DIAL_FAILED;
@@ -170,10 +166,20 @@ static void on_dialled(void *ctx, enum dial_fault fault, int fd, const struct en
 	} else {
 		fail(x, HTTP_END_NOT_REACHED, fault);
 	}
+}
+
+static void on_dialled(void *ctx, enum dial_fault fault, int fd, const struct endpoint *peer)
+{
+	struct http_exchange *x = ctx;
+	struct http *h = x->h;
+
+	http_enter(h);
+	x->dial = NULL;
+	arrive(x, fault, fd, peer);
 	http_leave(h);
 }
 
-static void start_dial(struct http_exchange *x)
+static int start_one(struct http_exchange *x)
 {
 	const struct relay_service *c = x->h->config;
 	const struct dial_plan plan = { .to = &x->key.to,
@@ -185,9 +191,53 @@ static void start_dial(struct http_exchange *x)
 		.done = on_dialled,
 		.ctx = x };
 
+	return dial_start(x->h->lane, &plan, &x->dial);
+}
+
+/* It may be another one than at first. */
+static void on_reached(
+	void *ctx, enum dial_fault fault, int fd, struct target *target, const struct endpoint *peer)
+{
+	struct http_exchange *x = ctx;
+	struct http *h = x->h;
+	char address[ADDR6_TEXT];
+
+	http_enter(h);
+	x->reach = NULL;
+	x->way.target = target;
+	if (target) {
+		x->key.to = *target_where(target);
+		if (x->key.tls)
+			(void)text_copy(x->key.tls_name, sizeof(x->key.tls_name),
+				target_host_text(&x->key.to, address));
+	}
+	arrive(x, fault, fd, peer);
+	http_leave(h);
+}
+
+static int start_race(struct http_exchange *x)
+{
+	const struct relay_service *c = x->h->config;
+	const struct reach_plan plan = { .group = x->way.group,
+		.first = x->way.target,
+		.timeout = c->timeouts.connect,
+		.client_prefix = c->has_client_prefix ? &c->client_prefix : NULL,
+		.client = x->who,
+		.tried = x->way.tried,
+		.done = on_reached,
+		.ctx = x };
+	int err = reach_start(x->h->lane, &plan, &x->reach);
+
+	if (err == 0)
+		x->way.target = NULL; /* the reach's, until it is over */
+	return err;
+}
+
+static void start_dial(struct http_exchange *x)
+{
 	x->is_reused = false;
 	x->state = HTTP_REACHING;
-	if (dial_start(x->h->lane, &plan, &x->dial) < 0)
+	if ((x->way.group ? start_race(x) : start_one(x)) < 0)
 		fail(x, HTTP_END_NOT_REACHED, DIAL_FAILED);
 }
 
@@ -562,6 +612,8 @@ void http_exchange_cancel(struct http_exchange *x)
 		return;
 	dial_cancel(x->dial);
 	x->dial = NULL;
+	reach_cancel(x->reach);
+	x->reach = NULL;
 	if (x->up && x->up->stream.lane && x->up->stream.tls == NULL && !x->is_broken && x->is_tunnel)
 		stream_reset(&x->up->stream); /* the server must not take for whole what is not */
 	http_up_close(x->up);

@@ -1,9 +1,11 @@
 /*
  * reverse_http.c - requests to http-reverse: each goes to a target of its host's route
  *
- * A try that reached no target, or broke before an answer began, is made again at the next one, if the request may be repeated
- * (RFC 9110 s9.2.2). Only what could not be reached counts as a failure of the target: a client can make a server break off
- * a connection, and must not be able to have it taken out for everybody.
+ * The target whose turn it is gets it, over a connection that is kept or a new one; if that is not there in a moment, the others are
+ * raced with it (reach.h), for whatever kind of request, as nothing of it has been sent yet. A try that broke before an answer
+ * began is made again at the next one, if the request may be repeated (RFC 9110 s9.2.2). Only what could not be reached counts
+ * as a failure of the target: a client can make a server break off a connection, and must not be able to have it taken out
+ * for everybody.
  */
 #include "relay/reverse.h"
 
@@ -64,11 +66,6 @@ static const struct http_refusal *find_way(
 	return NULL;
 }
 
-static const char *name_of(const struct relay_target *to, char address[static ADDR6_TEXT])
-{
-	return to->host[0] ? to->host : endpoint_address_text(&to->at, address);
-}
-
 /* False: all were tried. */
 static bool go(const struct reverse *v, struct http_exchange *x, struct asked *a)
 {
@@ -83,8 +80,10 @@ static bool go(const struct reverse *v, struct http_exchange *x, struct asked *a
 		.to = target_where(t),
 		.family = v->service->config->family,
 		.tls = a->way->to_tls,
-		.tls_name = name_of(target_where(t), address),
+		.tls_name = target_host_text(target_where(t), address),
 		.target = t,
+		.group = a->way->targets,
+		.tried = &a->tried,
 	};
 
 	http_go(x, &way);
@@ -109,23 +108,18 @@ static void on_request(void *ctx, struct http_exchange *x, const struct http_req
 
 /* --- how it went --- */
 
-static void note(struct target *t, enum http_end how)
-{
-	if (how == HTTP_END_NOT_REACHED)
-		target_note(t, TARGET_FAILED, "not reached");
-	else if (how == HTTP_END_ANSWERED)
-		target_note(t, TARGET_WORKED, NULL);
-	target_give(t);
-}
-
+/* One that was not reached is no target any more: all were tried that could be (reach.h). */
 static void on_ended(void *ctx, struct http_exchange *x, void *target, enum http_end how, bool may_repeat)
 {
 	const struct reverse *v = ctx;
 	struct asked *a = http_noted(x);
-	bool is_worth_another = how == HTTP_END_NOT_REACHED || how == HTTP_END_SERVER_BROKE;
 
-	note(target, how);
-	if (may_repeat && is_worth_another && go(v, x, a)) {
+	if (target) {
+		if (how == HTTP_END_ANSWERED)
+			target_note(target, TARGET_WORKED, NULL);
+		target_give(target);
+	}
+	if (may_repeat && how == HTTP_END_SERVER_BROKE && go(v, x, a)) {
 		LANE_COUNT(v->service->lane, retried);
 		return;
 	}

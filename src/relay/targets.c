@@ -10,6 +10,8 @@
  *	up    --- @fall failures in a row --->  down
  *	down  --- checked: @rise checks passed in a row; unchecked: one connection after TARGET_REST --->  up
  *
+ * Beside that it may be @is_overtaken: as long as it has to be waited for, it is chosen only where there is no other.
+ *
  * Cost. To choose looks at each target of the group, without a lock. A connection that works tells nothing new of a target
  * without failures, so the lock of a target is for those that change.
  *
@@ -42,10 +44,10 @@ struct target {
 	uint64_t identity; /* a hash of @where */
 	atomic_uint open;
 	atomic_ulong connections, failures;
-	atomic_bool is_down;
+	atomic_bool is_down, is_overtaken;
 	atomic_uint bad;      /* failures in a row */
-	_Atomic nsec rest;    /* of an unchecked one that is down: when it has its turn again */
-	pthread_mutex_t lock; /* of what follows, and of all changes to the three before */
+	_Atomic nsec rest;    /* of one that rests: when it has its turn again */
+	pthread_mutex_t lock; /* of what follows, and of all changes to the four before */
 	unsigned good;	      /* checks passed in a row, while it is down */
 	const char *why;
 	nsec since;
@@ -104,6 +106,11 @@ const char *target_text(const struct relay_target *w, char to[static TARGET_TEXT
 	else
 		snprintf(to, TARGET_TEXT, "%s", endpoint_text(&w->at, address));
 	return to;
+}
+
+const char *target_host_text(const struct relay_target *w, char address[static ADDR6_TEXT])
+{
+	return w->host[0] ? w->host : endpoint_address_text(&w->at, address);
 }
 
 static uint64_t identity_of(const struct relay_target *w)
@@ -226,20 +233,27 @@ static void went_up(struct target *t, nsec now)
 	t->since = now;
 }
 
-static void note_failure(struct target *t, const char *why)
+static void note_failure(struct target *t, enum target_news news, const char *why)
 {
 	nsec now = clock_now();
 
-	t->good = 0;
 	t->why = why;
 	atomic_fetch_add(&t->failures, 1);
 	atomic_store(&t->rest, now + TARGET_REST);
+	if (news == TARGET_OVERTAKEN) {
+		atomic_store(&t->is_overtaken, true);
+		if (is_checked(t)) /* by a check, which has more patience, it may well be up */
+			return;
+	}
+	t->good = 0;
 	if (atomic_fetch_add(&t->bad, 1) + 1 >= t->care.fall && !atomic_load(&t->is_down))
 		went_down(t, now);
 }
 
 static void note_success(struct target *t, enum target_news news)
 {
+	if (news == TARGET_WORKED)
+		atomic_store(&t->is_overtaken, false);
 	if (is_checked(t) && news != TARGET_PASSED_CHECK)
 		return; /* what answers connections may still fail its check */
 	atomic_store(&t->bad, 0);
@@ -252,30 +266,40 @@ static void note_success(struct target *t, enum target_news news)
 
 void target_note(struct target *t, enum target_news news, const char *why)
 {
-	bool has_failed = news == TARGET_FAILED || news == TARGET_FAILED_CHECK;
+	bool has_worked = news == TARGET_WORKED || news == TARGET_PASSED_CHECK;
 
-	if (!has_failed && atomic_load(&t->bad) == 0 && !atomic_load(&t->is_down))
+	if (has_worked && atomic_load(&t->bad) == 0 && !atomic_load(&t->is_down) &&
+		!atomic_load(&t->is_overtaken))
 		return;
 	pthread_mutex_lock(&t->lock);
-	if (has_failed)
-		note_failure(t, why);
+	if (!has_worked)
+		note_failure(t, news, why);
 	else
 		note_success(t, news);
 	pthread_mutex_unlock(&t->lock);
 }
 
-/* One that is down and not checked has its turn again after its rest. */
+/* Whether it has no turn while others can have it. */
+static bool rests(const struct target *t)
+{
+	return atomic_load_explicit(&t->is_down, memory_order_relaxed) ||
+	       atomic_load_explicit(&t->is_overtaken, memory_order_relaxed);
+}
+
+/* One that rests has its turn again after a while, unless checks say that it is down. */
 static bool may_have_turn(const struct target *t)
 {
-	if (!atomic_load_explicit(&t->is_down, memory_order_relaxed))
+	if (!rests(t))
 		return true;
-	return !is_checked(t) && clock_now() >= atomic_load(&t->rest);
+	if (is_checked(t) && atomic_load_explicit(&t->is_down, memory_order_relaxed))
+		return false;
+	return clock_now() >= atomic_load(&t->rest);
 }
 
 /* Only one client tries it then; the others see that it rests. */
 static bool claim(struct target *t)
 {
-	if (!atomic_load_explicit(&t->is_down, memory_order_relaxed))
+	if (!rests(t))
 		return true;
 	nsec now = clock_now(), rest = atomic_load(&t->rest);
 

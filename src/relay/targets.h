@@ -54,14 +54,22 @@ void target_give(struct target *t);
 const struct relay_target *target_where(const struct target *t);
 
 /* What a connection has found, or a check (health.h). */
-enum target_news { TARGET_WORKED, TARGET_FAILED, TARGET_PASSED_CHECK, TARGET_FAILED_CHECK };
+enum target_news {
+	TARGET_WORKED,
+	TARGET_FAILED,
+	TARGET_OVERTAKEN, /* another one was connected before it (reach.h) */
+	TARGET_PASSED_CHECK,
+	TARGET_FAILED_CHECK
+};
 
 /**
  * target_note() - tell what was found; any lane
  * @why:	of a failure, a text that is not freed: "connection refused"
  *
  * A target is down after @fall failures in a row, of whatever kind. One that is checked comes up again by @rise checks that it
- * passes; one that is not has its turn again after TARGET_REST, and is up when that works.
+ * passes; one that is not has its turn again after TARGET_REST, and is up when that works. One that was overtaken has its turn
+ * after the others, until one client has tried it after TARGET_REST and it worked; only if it is not checked does that count as
+ * a failure, too.
  */
 void target_note(struct target *t, enum target_news news, const char *why);
 
@@ -78,6 +86,9 @@ struct target_row {
 	unsigned long all; /* connections in all */
 	unsigned long failures;
 };
+
+/** target_host_text() - its host or address alone, as a certificate has it */
+const char *target_host_text(const struct relay_target *w, char address[static ADDR6_TEXT]);
 
 #define TARGET_TEXT (RELAY_HOST + 8) /* with a port */
 

@@ -120,8 +120,13 @@ relay_config() {
 		          to: ["$NS4:8001", "$NS4:8002"]
 		          health: { interval: 200ms, timeout: 1s, fall: 2, rise: 1, path: /who }
 		        - { host: hash.test, to: ["$NS4:8001", "$NS4:8002"], balance: hash, health: { interval: 0s } }
+		        - { host: raced.test, to: ["[2001:db8:9::11]:8001", "$NS4:8001"], health: { interval: 0s } }
+		        - { host: posted.test, to: ["[2001:db8:9::12]:8001", "$NS4:8001"], health: { interval: 0s } }
+		        - { host: last.test, to: ["[2001:db8:9::13]:8001", "[2001:db8:9::14]:8001", "$NS4:8001"], health: { interval: 0s } }
+		        - { host: raced-tls.test, to: ["[2001:db8:9::15]:8443", "$NS4:8443"], to-tls: true, to-ca: servers.pem, health: { interval: 0s } }
 		        - { host: secret.test, to: "$NS4:8443", to-tls: true, to-ca: servers.pem }
 		        - { host: impostor.test, to: "$NS4:8443", to-tls: true, to-ca: other.pem }
+		    - { type: tcp, name: raced, listen: "[$GW6]:8099", to: ["[2001:db8:9::16]:8001", "$NS4:8001"], health: { interval: 0s } }
 		control:
 		  socket: $LAB_DIR/run/control.sock
 		  metrics: "[::1]:9964"
@@ -220,6 +225,25 @@ within() { ask client -f -o /dev/null -w '%{time_total}\n' "http://$1/who" | awk
 step "it drops packets: an answer within 400 ms" within silent.test
 step "there is no way to it: an answer within 400 ms" within unreachable.test
 step "nobody listens: an answer within 400 ms" within refusing.test
+
+section "one of several servers is dead, and drops packets"
+# Whatever is for 2001:db8:9::/64 is lost. The next one is tried after a quarter of a second, and goes first from then on.
+between() { # LEAST MOST COMMAND...
+	local least=$1 most=$2
+	shift 2
+	"$@" -f -o "$LAB_DIR/out/who" -w '%{time_total}\n' | awk -v least="$least" -v most="$most" '{ print; exit !($1 >= least && $1 <= most) }' &&
+		grep -q '^first' "$LAB_DIR/out/who"
+}
+step "a request is answered within 400 ms" between 0.25 0.4 ask client http://raced.test/who
+step "... the next ones at once" between 0 0.2 ask client http://raced.test/who
+step "... by the other family's clients, too" between 0 0.2 ask server http://raced.test/who
+step "one that may not be repeated is, too, as it was not sent before" between 0.25 0.4 ask client -d data http://posted.test/who
+step "with two of three dead, within 700 ms" between 0.5 0.7 ask client http://last.test/who
+step "over TLS, and the certificate is that of the one that was reached" between 0.25 0.4 ask client http://raced-tls.test/who
+step "a connection of the service tcp" between 0.25 0.4 client curl -sS -m 20 "http://[$GW6]:8099/who"
+step "... the next one" between 0 0.2 client curl -sS -m 20 "http://[$GW6]:8099/who"
+step "the operator sees why" prints '2001:db8:9::11\]:8001.*not there after 250 ms' isthmus status
+step "... and how often" prints ' \([5-9]\|[1-9][0-9]\)  retried ' isthmus counters
 
 section "another configuration"
 # Some requests are under way at each reload.

@@ -9,26 +9,28 @@
 #include <string.h>
 
 /* Instead of dial.c: what was asked for is remembered, and a test says how it ended. */
-static struct dial_plan dialled;
-static char dialled_host[RELAY_HOST];
-static unsigned dials, cancelled;
+#define DIALS_MAX 16
+static struct dial_plan dialled[DIALS_MAX];
+static char dialled_host[DIALS_MAX][RELAY_HOST];
+static bool is_cancelled[DIALS_MAX];
+static unsigned dials;
 static int dial_err;
 
 int dial_start(struct lane *l, const struct dial_plan *plan, struct dial **ret)
 {
 	if (dial_err < 0)
 		return dial_err;
-	dialled = *plan;
-	REQUIRE(text_copy(dialled_host, sizeof(dialled_host), plan->to->host));
-	dials++;
-	*ret = (struct dial *)&dialled;
+	REQUIRE(dials < DIALS_MAX);
+	dialled[dials] = *plan;
+	REQUIRE(text_copy(dialled_host[dials], sizeof(dialled_host[0]), plan->to->host));
+	*ret = (struct dial *)&dialled[dials++];
 	return 0;
 }
 
 void dial_cancel(struct dial *d)
 {
 	if (d)
-		cancelled++;
+		is_cancelled[(struct dial_plan *)d - dialled] = true;
 }
 
 const char *dial_fault_text(enum dial_fault f)
@@ -72,33 +74,54 @@ static const struct relay_target names[] = {
 static const struct relay_health health = { .fall = 1, .rise = 1 };
 static const struct prefix6 client_prefix = { .len = 96 };
 
-static int start(uint64_t tried)
-{
-	const struct target_group_plan g = {
-		.to = names, .to_len = ARRAY_LEN(names), .health = &health, .family = RELAY_FAMILY_IPV4_FIRST
-	};
+static uint64_t tried;
 
-	if (!group) {
-		REQUIRE(targets_new(&all) == 0);
-		lane.targets = all;
-		REQUIRE(target_group_open(&lane, &g, &group) == 0);
-	}
+static int start(struct target *first)
+{
 	const struct reach_plan plan = { .group = group,
+		.first = first,
 		.timeout = 6 * NSEC,
 		.client_prefix = &client_prefix,
 		.client = { .is4 = true, .a4 = { 0xcb007101 } },
-		.tried = tried,
+		.tried = &tried,
 		.done = done,
 		.ctx = &over };
 
 	return reach_start(&lane, &plan, &reach);
 }
 
-static void dial_ends(enum dial_fault fault)
+static void begin(const struct relay_health *h)
+{
+	const struct target_group_plan g = {
+		.to = names, .to_len = ARRAY_LEN(names), .health = h, .family = RELAY_FAMILY_IPV4_FIRST
+	};
+
+	REQUIRE(loop_new(&lane.loop) == 0 && targets_new(&all) == 0);
+	lane.targets = all;
+	REQUIRE(target_group_open(&lane, &g, &group) == 0);
+}
+
+static void dial_ends(unsigned n, enum dial_fault fault)
 {
 	static const struct endpoint peer = { .port = 80 };
 
-	dialled.done(dialled.ctx, fault, fault == DIAL_OK ? 42 : -1, &peer);
+	dialled[n].done(dialled[n].ctx, fault, fault == DIAL_OK ? 42 : -1, &peer);
+}
+
+static void on_time(void *ctx)
+{
+	loop_stop(lane.loop);
+}
+
+/* Let timers of up to @ms run, in the kernel's time. */
+static void wait_ms(unsigned ms)
+{
+	struct loop_watch *t;
+
+	REQUIRE(loop_watch_timer(lane.loop, on_time, NULL, &t) == 0);
+	loop_timer_set(t, ms * MSEC);
+	REQUIRE(loop_run(lane.loop) == 0);
+	loop_unwatch(t);
 }
 
 static unsigned open_connections(void)
@@ -111,65 +134,161 @@ static unsigned open_connections(void)
 	return n;
 }
 
+/* The newest is the first of the list. */
+static struct target_row row_of(unsigned number)
+{
+	struct target_row row;
+
+	REQUIRE(targets_row_at(all, ARRAY_LEN(names) - 1 - number, &row));
+	return row;
+}
+
 static void end(void)
 {
 	CHECK_INT(open_connections(), 0);
 	target_group_close(group);
 	targets_free(all);
+	loop_free(lane.loop);
 }
 
 TEST(the_first_that_is_reached_is_it)
 {
-	REQUIRE(start(0) == 0);
-	CHECK_TEXT(dialled_host, "a.example");
-	CHECK(!dialled.access);
-	CHECK(dialled.client_prefix == &client_prefix);
-	CHECK_INT(dialled.family, RELAY_FAMILY_IPV4_FIRST);
-	CHECK(dialled.client.is4 && dialled.client.a4.v == 0xcb007101);
+	begin(&health);
+	REQUIRE(start(NULL) == 0);
+	CHECK_TEXT(dialled_host[0], "a.example");
+	CHECK(!dialled[0].access);
+	CHECK(dialled[0].client_prefix == &client_prefix);
+	CHECK_INT(dialled[0].family, RELAY_FAMILY_IPV4_FIRST);
+	CHECK_INT(dialled[0].timeout, 6 * NSEC);
+	CHECK(dialled[0].client.is4 && dialled[0].client.a4.v == 0xcb007101);
 	CHECK_INT(over.times, 0);
-	dial_ends(DIAL_OK);
+	dial_ends(0, DIAL_OK);
 	CHECK_INT(over.times, 1);
 	CHECK_INT(over.fault, DIAL_OK);
 	CHECK_INT(over.fd, 42);
 	REQUIRE(over.target);
 	CHECK_TEXT(target_where(over.target)->host, "a.example");
 	CHECK_INT(open_connections(), 1);
+	CHECK_INT(lane.counters.retried, 0);
+	CHECK_INT(tried, 1);
 	target_give(over.target);
+	wait_ms(400); /* nobody else is dialled any more */
+	CHECK_INT(dials, 1);
 	end();
 }
 
 TEST(the_next_one_is_tried_after_a_failure_and_the_failure_is_known)
 {
-	struct target_row row;
-
-	REQUIRE(start(0) == 0);
-	CHECK_INT(dialled.timeout, 2 * NSEC); /* a third of what there is */
+	begin(&health);
+	REQUIRE(start(NULL) == 0);
 	now += NSEC;
-	dial_ends(DIAL_REFUSED);
-	CHECK_TEXT(dialled_host, "b.example");
-	CHECK_INT(dialled.timeout, 5 * NSEC / 2);
+	dial_ends(0, DIAL_REFUSED);
+	CHECK_TEXT(dialled_host[1], "b.example");
+	CHECK_INT(dialled[1].timeout, 5 * NSEC);
 	now += NSEC;
-	dial_ends(DIAL_TIMEOUT);
-	CHECK_TEXT(dialled_host, "c.example");
-	CHECK_INT(dialled.timeout, 4 * NSEC);
+	dial_ends(1, DIAL_TIMEOUT);
+	CHECK_TEXT(dialled_host[2], "c.example");
+	CHECK_INT(dialled[2].timeout, 4 * NSEC);
 	CHECK_INT(over.times, 0);
-	dial_ends(DIAL_OK);
+	dial_ends(2, DIAL_OK);
 	CHECK_INT(over.fault, DIAL_OK);
+	CHECK_INT(lane.counters.retried, 1);
+	CHECK_INT(tried, 7);
 	target_give(over.target);
-	REQUIRE(targets_row_at(all, 2, &row)); /* the first, as the newest comes first */
-	CHECK(!row.is_up);
-	CHECK_TEXT(row.why, "a fault");
-	REQUIRE(targets_row_at(all, 0, &row));
-	CHECK(row.is_up);
+	CHECK(!row_of(0).is_up);
+	CHECK_TEXT(row_of(0).why, "a fault");
+	CHECK(row_of(2).is_up);
+	end();
+}
+
+TEST(one_that_says_nothing_is_raced_with_the_next_after_a_quarter_of_a_second)
+{
+	begin(&health);
+	REQUIRE(start(NULL) == 0);
+	wait_ms(200);
+	CHECK_INT(dials, 1);
+	wait_ms(150);
+	REQUIRE(dials == 2);
+	CHECK_TEXT(dialled_host[1], "b.example");
+	wait_ms(250);
+	REQUIRE(dials == 3);
+	CHECK(!is_cancelled[0] && !is_cancelled[1]);
+	dial_ends(1, DIAL_OK);
+	CHECK_INT(over.times, 1);
+	CHECK_TEXT(target_where(over.target)->host, "b.example");
+	CHECK(is_cancelled[0] && !is_cancelled[1] && is_cancelled[2]);
+	CHECK_INT(open_connections(), 1);
+	CHECK_INT(lane.counters.retried, 1);
+	target_give(over.target);
+	/* Overtaken was the one that began before it, and not the one after it. */
+	CHECK_TEXT(row_of(0).why, "not there after 250 ms, when another one was");
+	CHECK_INT(row_of(0).failures, 1);
+	CHECK_INT(row_of(2).failures, 0);
+	end();
+}
+
+TEST(the_first_may_still_win_and_nobody_is_blamed)
+{
+	begin(&health);
+	REQUIRE(start(NULL) == 0);
+	wait_ms(350);
+	REQUIRE(dials == 2);
+	dial_ends(0, DIAL_OK);
+	CHECK_TEXT(target_where(over.target)->host, "a.example");
+	CHECK(is_cancelled[1]);
+	CHECK_INT(lane.counters.retried, 0);
+	for (unsigned i = 0; i < 3; i++)
+		CHECK_INT(row_of(i).failures, 0);
+	target_give(over.target);
+	end();
+}
+
+TEST(one_that_fails_while_others_run_is_followed_at_once)
+{
+	begin(&health);
+	REQUIRE(start(NULL) == 0);
+	wait_ms(350);
+	REQUIRE(dials == 2);
+	dial_ends(1, DIAL_REFUSED);
+	REQUIRE(dials == 3);
+	dial_ends(2, DIAL_UNREACHABLE);
+	CHECK_INT(over.times, 0);
+	dial_ends(0, DIAL_TIMEOUT);
+	CHECK_INT(over.times, 1);
+	CHECK_INT(over.fault, DIAL_TIMEOUT);
+	end();
+}
+
+TEST(the_caller_may_have_chosen_the_first)
+{
+	unsigned number;
+
+	begin(&health);
+	struct target *b = target_choose(group, &(struct endpoint){ .is4 = true }, 1, &number);
+
+	tried = 3;
+	REQUIRE(start(b) == 0);
+	CHECK_TEXT(dialled_host[0], "b.example");
+	dial_ends(0, DIAL_REFUSED);
+	CHECK_TEXT(dialled_host[1], "c.example");
+	dial_ends(1, DIAL_REFUSED);
+	CHECK_INT(over.times, 1);
+	CHECK(!over.target);
+	b = target_choose(group, &(struct endpoint){ .is4 = true }, 5, &number);
+	dial_err = -ENOMEM;
+	CHECK_INT(start(b), -ENOMEM);
+	CHECK_INT(open_connections(), 1); /* it is still the caller's */
+	target_give(b);
 	end();
 }
 
 TEST(when_all_have_failed_the_last_fault_is_told)
 {
-	REQUIRE(start(0) == 0);
-	dial_ends(DIAL_REFUSED);
-	dial_ends(DIAL_REFUSED);
-	dial_ends(DIAL_UNREACHABLE);
+	begin(&health);
+	REQUIRE(start(NULL) == 0);
+	dial_ends(0, DIAL_REFUSED);
+	dial_ends(1, DIAL_REFUSED);
+	dial_ends(2, DIAL_UNREACHABLE);
 	CHECK_INT(dials, 3);
 	CHECK_INT(over.times, 1);
 	CHECK_INT(over.fault, DIAL_UNREACHABLE);
@@ -180,9 +299,11 @@ TEST(when_all_have_failed_the_last_fault_is_told)
 
 TEST(when_time_is_over_no_other_is_tried)
 {
-	REQUIRE(start(0) == 0);
+	begin(&health);
+	REQUIRE(start(NULL) == 0);
 	now += 6 * NSEC;
-	dial_ends(DIAL_TIMEOUT);
+	wait_ms(350);
+	dial_ends(0, DIAL_TIMEOUT);
 	CHECK_INT(dials, 1);
 	CHECK_INT(over.fault, DIAL_TIMEOUT);
 	end();
@@ -190,37 +311,42 @@ TEST(when_time_is_over_no_other_is_tried)
 
 TEST(a_fault_of_ours_is_not_held_against_a_target)
 {
-	struct target_row row;
-
-	REQUIRE(start(0) == 0);
-	dial_ends(DIAL_FAILED);
+	begin(&health);
+	REQUIRE(start(NULL) == 0);
+	dial_ends(0, DIAL_FAILED);
 	CHECK_INT(dials, 1);
 	CHECK_INT(over.fault, DIAL_FAILED);
-	for (unsigned i = 0; targets_row_at(all, i, &row); i++)
-		CHECK(row.is_up);
+	for (unsigned i = 0; i < 3; i++)
+		CHECK(row_of(i).is_up);
 	end();
 }
 
 TEST(what_was_tried_before_is_not_tried_again)
 {
-	REQUIRE(start(1) == 0);
-	CHECK_TEXT(dialled_host, "b.example");
-	dial_ends(DIAL_REFUSED);
-	CHECK_TEXT(dialled_host, "c.example");
-	dial_ends(DIAL_REFUSED);
+	begin(&health);
+	tried = 1;
+	REQUIRE(start(NULL) == 0);
+	CHECK_TEXT(dialled_host[0], "b.example");
+	dial_ends(0, DIAL_REFUSED);
+	CHECK_TEXT(dialled_host[1], "c.example");
+	dial_ends(1, DIAL_REFUSED);
 	CHECK_INT(over.times, 1);
-	CHECK_INT(start(7), -EHOSTUNREACH);
+	CHECK_INT(start(NULL), -EHOSTUNREACH);
 	end();
 }
 
 TEST(whoever_gives_up_is_not_told)
 {
-	REQUIRE(start(0) == 0);
+	begin(&health);
+	REQUIRE(start(NULL) == 0);
+	wait_ms(350);
+	REQUIRE(dials == 2);
 	reach_cancel(reach);
 	reach_cancel(NULL);
-	CHECK_INT(cancelled, 1);
+	CHECK(is_cancelled[0] && is_cancelled[1]);
 	CHECK_INT(over.times, 0);
+	tried = 0;
 	dial_err = -ENOMEM;
-	CHECK_INT(start(0), -ENOMEM);
+	CHECK_INT(start(NULL), -ENOMEM);
 	end();
 }

@@ -247,6 +247,53 @@ TEST(checks_decide_by_what_comes_in_a_row)
 	end(g);
 }
 
+TEST(one_that_was_overtaken_has_its_turn_after_the_others_until_it_works)
+{
+	struct target_group *g = group_of(RELAY_BALANCE_LEAST, &checked);
+	struct target *a = choose(g, 0, 0);
+
+	for (unsigned i = 0; i < 5; i++)
+		target_note(a, TARGET_OVERTAKEN, "late");
+	CHECK(is_up(0)); /* its checks say so */
+	target_give(a);
+	target_give(choose(g, 0, 1));
+	target_give(choose(g, 0, 2));
+	target_give(choose(g, 0, 1));
+	target_give(choose(g, 6, 0));		   /* better than none */
+	target_note(a, TARGET_PASSED_CHECK, NULL); /* a check has more patience than a client */
+	target_give(choose(g, 3, 2));
+	target_give(choose(g, 0, 1));
+	now += TARGET_REST;
+	target_give(choose(g, 0, 2));
+	target_give(choose(g, 0, 0)); /* the one client */
+	target_give(choose(g, 0, 1));
+	target_give(choose(g, 0, 2));
+	target_give(choose(g, 0, 1));
+	target_note(a, TARGET_WORKED, NULL);
+	target_give(choose(g, 0, 2));
+	target_give(choose(g, 0, 0));
+	end(g);
+}
+
+TEST(one_without_checks_that_is_overtaken_again_and_again_is_down)
+{
+	static const struct relay_health two = { .fall = 2, .rise = 1 };
+	struct target_group *g = group_of(RELAY_BALANCE_LEAST, &two);
+	struct target *a = choose(g, 0, 0);
+
+	target_note(a, TARGET_OVERTAKEN, "late");
+	CHECK(is_up(0));
+	target_note(a, TARGET_OVERTAKEN, "late");
+	CHECK(!is_up(0));
+	target_note(a, TARGET_WORKED, NULL);
+	CHECK(is_up(0));
+	target_give(a);
+	target_give(choose(g, 0, 1));
+	target_give(choose(g, 0, 2));
+	target_give(choose(g, 0, 0));
+	end(g);
+}
+
 TEST(an_operator_sees_what_is_known)
 {
 	struct target_group *g = group_of(RELAY_BALANCE_LEAST, &checked);
