@@ -241,9 +241,8 @@ bool nat64_session_now(const struct nat64 *n, const struct session *e, nsec now,
 		return false;
 	uint32_t id = state_session_number(n->state, e);
 	const struct flow_entry *entry = &n->flows->entries[id];
-	bool is_opening = e->tcp == TCP_V6_INIT || e->tcp == TCP_V4_INIT;
 
-	if (is_opening && flow_answered_at(n->flows, id, e->tcp, now) != 0)
+	if (flow_is_opening(e) && flow_answered_at(n->flows, id, e->tcp, now) != 0)
 		ret->tcp = TCP_ESTABLISHED;
 	nsec life = state_session_life(n->state, ret, flow_used_at(n->flows, id, now));
 

@@ -6,7 +6,7 @@
  * counters and its end are ours.
  *
  * Structure. One @flowcache for each worker, with a @flow_entry for each session number. flowtable.c has the slots, which all
- * workers share.
+ * workers share; flowslots.c says what is written into them, flowleave.c takes flows out.
  *
  *	a packet of a session -> @flowcache_see -> its turn? -> @flowcache_consider -> may it? -> enter
  *	session ends, or its TCP machine moves (state/) -> @flowcache_leave -> FLOW_GRACE_MS -> harvest
@@ -21,7 +21,7 @@
  * What may be entered: TCP that is established or on its way to be, and UDP, with the first packet; echo after ECHO_PKTS. The first
  * packet's way through us costs as much as seven through the programs, entering a tenth of it, so one answer pays for ten flows
  * that have none. Of a connection that is being opened the program notes the SYN that answers, and state/ is told before it takes
- * the next step with the session, and else within a second (@opening_tick). Not a protocol without ports, not what the FTP ALG reads, not a session that was let in by an announcement, not what the stateless
+ * the next step with the session, and else within a second (flowleave.c). Not a protocol without ports, not what the FTP ALG reads, not a session that was let in by an announcement, not what the stateless
  * half turns around (or may take over, when DNS46 lends its host an address), and not what a trace looks at.
  *
  * What ends it: see enum flow_leave. A packet that comes to us of a flow that is entered (a fragment, one with options) ends
@@ -33,7 +33,7 @@
  * Time. The session's own timer runs on. When it is due, state/ asks when the slots were used, and gives the session its life from
  * then on; so a session lives as long as if its packets had come to us, but for CLOCK_SLACK_MS (flowtable.c).
  *
- * Another configuration. All slots are void at once, by the epoch. Their entries are taken out little by little, by @sweep.
+ * Another configuration. All slots are void at once, by the epoch. Their entries are taken out little by little (flowleave.c).
  *
  * Limits. A set that is full takes no more; the flow goes on through us, and tries again every FULL_PAUSE packets. Of a worker's own
  * flows in the set one that was idle for IDLE_MS is taken out for it.
@@ -46,7 +46,6 @@
 
 #include "addr/embed.h"
 #include "nat64/ftp.h"
-#include "nat64/recorder.h"
 #include "nat64/stateless.h"
 
 #include <errno.h>
@@ -54,38 +53,12 @@
 
 #define ECHO_PKTS 4	/* most pings are one or a few */
 #define FULL_PAUSE 64	/* packets until a flow that found no room tries again */
-#define SOON_PAUSE 16	/* the same if it will be possible in a moment */
 #define NEVER_PAUSE 250 /* the same if nothing but another configuration would change it */
 #define IDLE_MS 10000
-#define SWEEP_BUDGET 4096  /* entries that one tick looks at */
-#define LEAVE_COST 16	   /* looks; two slots are written, which are in no cache */
-#define OPENING_MS 500	   /* between two looks at a connection that is being opened */
-#define OPENING_BUDGET 256 /* of them that one tick looks at */
-#define HARVEST_BUDGET 256 /* entries that one tick takes the numbers of */
 
 _Static_assert(FULL_PAUSE < SESSION_IS_CACHED && NEVER_PAUSE < SESSION_IS_CACHED, "a pause is no mark");
 
-/* --- entries --- */
-
-static uint32_t now_ms(nsec now)
-{
-	return (uint32_t)(now / MSEC);
-}
-
-static struct flow_entry *entry_of(const struct flowcache *f, uint32_t session)
-{
-	return &f->entries[session];
-}
-
-static const struct flow64_slot *slot64_of(const struct flowcache *f, const struct flow_entry *e)
-{
-	return &f->maps->flows64[e->slot64 / FLOW_WAYS].way[e->slot64 % FLOW_WAYS];
-}
-
-static const struct flow46_slot *slot46_of(const struct flowcache *f, const struct flow_entry *e)
-{
-	return &f->maps->flows46[e->slot46 / FLOW_WAYS].way[e->slot46 % FLOW_WAYS];
-}
+/* --- what the programs have noted --- */
 
 static uint64_t noted(const __u64 *at)
 {
@@ -94,27 +67,27 @@ static uint64_t noted(const __u64 *at)
 
 nsec flow_used_at(const struct flowcache *f, uint32_t session, nsec now)
 {
-	const struct flow_entry *e = entry_of(f, session);
-	nsec a = flow_seen_at(__atomic_load_n(&slot64_of(f, e)->seen, __ATOMIC_RELAXED), now);
-	nsec b = flow_seen_at(__atomic_load_n(&slot46_of(f, e)->seen, __ATOMIC_RELAXED), now);
+	const struct flow_entry *e = flow_entry_of(f, session);
+	nsec a = flow_seen_at(__atomic_load_n(&flow_slot64_of(f, e)->seen, __ATOMIC_RELAXED), now);
+	nsec b = flow_seen_at(__atomic_load_n(&flow_slot46_of(f, e)->seen, __ATOMIC_RELAXED), now);
 
 	return a > b ? a : b;
 }
 
 void flow_add_noted(const struct flowcache *f, uint32_t session, struct session *to)
 {
-	const struct flow_entry *e = entry_of(f, session);
+	const struct flow_entry *e = flow_entry_of(f, session);
 
-	to->pkts_64 += noted(&slot64_of(f, e)->pkts);
-	to->bytes_64 += noted(&slot64_of(f, e)->bytes);
-	to->pkts_46 += noted(&slot46_of(f, e)->pkts);
-	to->bytes_46 += noted(&slot46_of(f, e)->bytes);
+	to->pkts_64 += noted(&flow_slot64_of(f, e)->pkts);
+	to->bytes_64 += noted(&flow_slot64_of(f, e)->bytes);
+	to->pkts_46 += noted(&flow_slot46_of(f, e)->pkts);
+	to->bytes_46 += noted(&flow_slot46_of(f, e)->bytes);
 }
 
 nsec flow_answered_at(const struct flowcache *f, uint32_t session, enum tcp_state tcp, nsec now)
 {
-	const struct flow64_slot *s = slot64_of(f, entry_of(f, session));
-	const struct flow46_slot *t = slot46_of(f, entry_of(f, session));
+	const struct flow64_slot *s = flow_slot64_of(f, flow_entry_of(f, session));
+	const struct flow46_slot *t = flow_slot46_of(f, flow_entry_of(f, session));
 	const __u16 *flags = tcp == TCP_V6_INIT ? &t->flags : &s->flags;
 	const __u32 *seen = tcp == TCP_V6_INIT ? &t->seen : &s->seen;
 
@@ -123,94 +96,13 @@ nsec flow_answered_at(const struct flowcache *f, uint32_t session, enum tcp_stat
 	return flow_seen_at(__atomic_load_n(seen, __ATOMIC_RELAXED), now);
 }
 
-static void queue_ending(struct flowcache *f, uint32_t session)
-{
-	entry_of(f, session)->next = STATE_END;
-	if (f->first == STATE_END)
-		f->first = session;
-	else
-		entry_of(f, f->last)->next = session;
-	f->last = session;
-}
-
-void flowcache_leave(struct flowcache *f, uint32_t session, enum flow_leave why, nsec now)
-{
-	struct flow_entry *e = entry_of(f, session);
-
-	flow_table_end(&f->claims->table[FLOW_KIND_64], e->slot64);
-	flow_table_end(&f->claims->table[FLOW_KIND_46], e->slot46);
-	e->stage = FLOW_STAGE_ENDING;
-	e->since_ms = now_ms(now);
-	queue_ending(f, session);
-	f->count.flows--;
-	f->count.left[why]++;
-}
-
-/* The programs have ended that knew the flow: its numbers are final, and its slots may be another's. */
-static void harvest(struct flowcache *f, uint32_t session, nsec now)
-{
-	struct flow_entry *e = entry_of(f, session);
-
-	if (!e->is_orphan) {
-		struct session *s = state_session_at(f->n->state, session);
-
-		state_session_catch_up(f->n->state, session, now);
-		state_session_used(f->n->state, session, flow_used_at(f, session, now));
-		flow_add_noted(f, session, s);
-		s->cached = SOON_PAUSE;
-	}
-	flow_table_release(&f->claims->table[FLOW_KIND_64], e->slot64);
-	flow_table_release(&f->claims->table[FLOW_KIND_46], e->slot46);
-	*e = (struct flow_entry){ .stage = FLOW_STAGE_NONE };
-}
-
-/* --- connections that are being opened --- */
-
-/* Without room the session's timer finds out, after minutes. */
-static void opening_put(struct flowcache *f, uint32_t session, nsec now)
-{
-	if (f->opening_len == f->max)
-		return;
-	f->opening[(f->opening_first + f->opening_len) % f->max] =
-		(struct flow_opening){ session, now_ms(now) };
-	f->opening_len++;
-}
-
-/* Whether the session is not open yet, as far as the TCP machine knows. */
-static bool is_opening(const struct session *e)
-{
-	return e->tcp == TCP_V6_INIT || e->tcp == TCP_V4_INIT;
-}
-
-static void opening_look(struct flowcache *f, uint32_t session, nsec now)
-{
-	if (entry_of(f, session)->stage != FLOW_STAGE_LIVE)
-		return;
-	state_session_catch_up(f->n->state, session, now);
-	if (is_opening(state_session(f->n->state, session)))
-		opening_put(f, session, now);
-}
-
-static void opening_tick(struct flowcache *f, nsec now)
-{
-	for (unsigned i = 0; i < OPENING_BUDGET && f->opening_len > 0; i++) {
-		struct flow_opening o = f->opening[f->opening_first];
-
-		if (now_ms(now) - o.since_ms < OPENING_MS)
-			return;
-		f->opening_first = (f->opening_first + 1) % f->max;
-		f->opening_len--;
-		opening_look(f, o.session, now);
-	}
-}
-
 /* --- entering --- */
 
 static bool is_idle(const struct flowcache *f, uint32_t session, nsec now)
 {
 	nsec used = flow_used_at(f, session, now);
 
-	return now_ms(now) - entry_of(f, session)->since_ms >= IDLE_MS &&
+	return flow_now_ms(now) - flow_entry_of(f, session)->since_ms >= IDLE_MS &&
 	       (used == 0 || now - used >= IDLE_MS * MSEC);
 }
 
@@ -223,7 +115,7 @@ static void evict_idle(struct flowcache *f, enum flow_kind kind, uint64_t hash, 
 		uint64_t owner = flow_owner_at(t, slot);
 		uint32_t session = (uint32_t)owner;
 
-		if (!flow_owner_is(owner, f->worker) || entry_of(f, session)->stage != FLOW_STAGE_LIVE)
+		if (!flow_owner_is(owner, f->worker) || flow_entry_of(f, session)->stage != FLOW_STAGE_LIVE)
 			continue;
 		if (is_idle(f, session, now)) {
 			flowcache_leave(f, session, FLOW_LEAVE_EVICTED, now);
@@ -244,7 +136,7 @@ static uint32_t claim(struct flowcache *f, enum flow_kind kind, uint64_t hash, u
 
 static bool enter(struct flowcache *f, uint32_t session, const struct mapping *m, nsec now)
 {
-	struct flow_entry *e = entry_of(f, session);
+	struct flow_entry *e = flow_entry_of(f, session);
 	struct flow_table *t64 = &f->claims->table[FLOW_KIND_64], *t46 = &f->claims->table[FLOW_KIND_46];
 	struct flow64_slot s64;
 	struct flow46_slot s46;
@@ -266,7 +158,7 @@ static bool enter(struct flowcache *f, uint32_t session, const struct mapping *m
 	}
 	*e = (struct flow_entry){ .slot64 = slot64,
 		.slot46 = slot46,
-		.since_ms = now_ms(now),
+		.since_ms = flow_now_ms(now),
 		.epoch = (uint16_t)f->epoch,
 		.stage = FLOW_STAGE_LIVE };
 	flow_table_write(t64, slot64, &s64);
@@ -274,34 +166,9 @@ static bool enter(struct flowcache *f, uint32_t session, const struct mapping *m
 	f->high = session >= f->high ? session + 1 : f->high;
 	f->count.flows++;
 	f->count.entered++;
-	if (m->binding->proto == PROTO_TCP && is_opening(m->session))
-		opening_put(f, session, now);
+	if (m->binding->proto == PROTO_TCP && flow_is_opening(m->session))
+		flow_opening_put(f, session, now);
 	return true;
-}
-
-static bool is_looked_at(const struct nat64 *n, const struct session *e, const struct binding *b)
-{
-	/* Of an echo each side has the identifier that it sees, so that is no help. */
-	const struct party p = {
-		.has_client = true,
-		.client = b->in,
-		.client_port = b->in_port,
-		.has_address = true,
-		.address = b->out,
-		.port = b->out_port,
-		.has_remote = true,
-		.remote = e->remote,
-		.remote_port = e->remote_port,
-		.has_ports = b->proto != PROTO_ICMP,
-		.has_proto = true,
-		.proto = b->proto,
-	};
-
-	for (unsigned i = 0; i < n->traces_len; i++) {
-		if (trace_may_match(n->traces[i], &p))
-			return true;
-	}
-	return false;
 }
 
 bool flow_may_be_cached(const struct nat64 *n, const struct session *e, const struct binding *b)
@@ -321,7 +188,7 @@ bool flow_may_be_cached(const struct nat64 *n, const struct session *e, const st
 
 static bool is_open_or_opening(const struct session *e)
 {
-	return e->tcp == TCP_ESTABLISHED || is_opening(e);
+	return e->tcp == TCP_ESTABLISHED || flow_is_opening(e);
 }
 
 /* How many packets to wait until it is worth while to ask again; 0: it is now. */
@@ -333,11 +200,11 @@ static uint8_t pause_of(const struct flowcache *f, const struct mapping *m, nsec
 	if (m->binding->proto == PROTO_ICMP && pkts < ECHO_PKTS)
 		return 1;
 	if ((m->binding->proto == PROTO_TCP && !is_open_or_opening(e)) || now < f->begins)
-		return SOON_PAUSE;
+		return FLOW_SOON_PAUSE;
 	if (!flow_may_be_cached(f->n, e, m->binding))
 		return NEVER_PAUSE;
-	if (UNLIKELY(f->n->traces_len > 0) && is_looked_at(f->n, e, m->binding))
-		return SOON_PAUSE;
+	if (UNLIKELY(f->n->traces_len > 0) && flow_is_looked_at(f->n, e, m->binding))
+		return FLOW_SOON_PAUSE;
 	return 0;
 }
 
@@ -353,8 +220,8 @@ void flowcache_consider(struct flowcache *f, const struct mapping *m, nsec now)
 	uint32_t session = state_session_number(f->n->state, e);
 
 	/* A session before this one had its number, and is not done with. */
-	if (session >= f->max || entry_of(f, session)->stage != FLOW_STAGE_NONE) {
-		e->cached = SOON_PAUSE;
+	if (session >= f->max || flow_entry_of(f, session)->stage != FLOW_STAGE_NONE) {
+		e->cached = FLOW_SOON_PAUSE;
 		return;
 	}
 	bool is_entered = enter(f, session, m, now);
@@ -383,88 +250,18 @@ static void on_move(void *ctx, uint32_t session, nsec now)
 {
 	struct flowcache *f = ctx;
 
-	if (entry_of(f, session)->stage == FLOW_STAGE_LIVE)
+	if (flow_entry_of(f, session)->stage == FLOW_STAGE_LIVE)
 		flowcache_leave(f, session, FLOW_LEAVE_TCP, now);
 }
 
 static void on_end(void *ctx, uint32_t session, nsec now)
 {
 	struct flowcache *f = ctx;
-	struct flow_entry *e = entry_of(f, session);
+	struct flow_entry *e = flow_entry_of(f, session);
 
 	if (e->stage == FLOW_STAGE_LIVE)
 		flowcache_leave(f, session, FLOW_LEAVE_END, now);
 	e->is_orphan = true;
-}
-
-/* --- work that can wait --- */
-
-static bool is_to_leave(const struct flowcache *f, uint32_t session, enum flow_leave *ret)
-{
-	const struct flow_entry *e = entry_of(f, session);
-	const struct session *s = state_session(f->n->state, session);
-
-	*ret = e->epoch == f->epoch ? FLOW_LEAVE_TRACE : FLOW_LEAVE_CONFIG;
-	return e->epoch != f->epoch || is_looked_at(f->n, s, state_binding(f->n->state, s->binding));
-}
-
-static void sweep(struct flowcache *f, int budget, nsec now)
-{
-	enum flow_leave why;
-
-	for (; f->sweep < f->high && budget > 0; f->sweep++, budget--) {
-		if (entry_of(f, f->sweep)->stage != FLOW_STAGE_LIVE || !is_to_leave(f, f->sweep, &why))
-			continue;
-		flowcache_leave(f, f->sweep, why, now);
-		budget -= LEAVE_COST;
-	}
-	if (f->sweep >= f->high)
-		f->sweep = STATE_END;
-}
-
-static bool is_over(const struct flow_entry *e, nsec now)
-{
-	return now_ms(now) - e->since_ms > FLOW_GRACE_MS;
-}
-
-static void harvest_due(struct flowcache *f, nsec now)
-{
-	for (unsigned i = 0; i < HARVEST_BUDGET && f->first != STATE_END; i++) {
-		uint32_t session = f->first;
-
-		if (!is_over(entry_of(f, session), now))
-			return;
-		f->first = entry_of(f, session)->next;
-		harvest(f, session, now);
-	}
-}
-
-nsec flowcache_tick(struct flowcache *f, nsec now)
-{
-	harvest_due(f, now);
-	opening_tick(f, now);
-	flowpairs_tick(f, now);
-	if (f->sweep != STATE_END)
-		sweep(f, SWEEP_BUDGET, now);
-	if (f->sweep != STATE_END)
-		return now;
-	if (f->first == STATE_END)
-		return now + NSEC;
-	return is_over(entry_of(f, f->first), now) ? now : now + MSEC * (FLOW_GRACE_MS + 1);
-}
-
-void flowcache_change(struct flowcache *f)
-{
-	struct flow_head h = flow_head_of(f->n);
-
-	f->epoch = flow_epoch_next(f->epoch);
-	flow_publish(f->maps, &h, f->epoch);
-	f->sweep = 0;
-}
-
-void flowcache_unveil(struct flowcache *f)
-{
-	f->sweep = 0;
 }
 
 /* --- start and end --- */
@@ -506,9 +303,9 @@ void flowcache_free(struct flowcache *f)
 	if (!f)
 		return;
 	for (uint32_t i = 0; f->entries && !f->is_left && i < f->high; i++) {
-		if (entry_of(f, i)->stage == FLOW_STAGE_LIVE) {
-			flow_table_end(&f->claims->table[FLOW_KIND_64], entry_of(f, i)->slot64);
-			flow_table_end(&f->claims->table[FLOW_KIND_46], entry_of(f, i)->slot46);
+		if (flow_entry_of(f, i)->stage == FLOW_STAGE_LIVE) {
+			flow_table_end(&f->claims->table[FLOW_KIND_64], flow_entry_of(f, i)->slot64);
+			flow_table_end(&f->claims->table[FLOW_KIND_46], flow_entry_of(f, i)->slot46);
 		}
 	}
 	flowpairs_fini(f);

@@ -49,6 +49,47 @@ struct flowcache {
 	struct flowcache_counters count;
 };
 
+#define FLOW_SOON_PAUSE 16 /* packets until a flow is tried again that may be entered in a moment */
+
+/* --- entries, and what the programs have noted in their slots --- */
+
+static inline uint32_t flow_now_ms(nsec now)
+{
+	return (uint32_t)(now / MSEC);
+}
+
+static inline struct flow_entry *flow_entry_of(const struct flowcache *f, uint32_t session)
+{
+	return &f->entries[session];
+}
+
+static inline const struct flow64_slot *flow_slot64_of(const struct flowcache *f, const struct flow_entry *e)
+{
+	return &f->maps->flows64[e->slot64 / FLOW_WAYS].way[e->slot64 % FLOW_WAYS];
+}
+
+static inline const struct flow46_slot *flow_slot46_of(const struct flowcache *f, const struct flow_entry *e)
+{
+	return &f->maps->flows46[e->slot46 / FLOW_WAYS].way[e->slot46 % FLOW_WAYS];
+}
+
+/** flow_is_opening() - whether a session is not open yet, as far as the TCP machine knows */
+static inline bool flow_is_opening(const struct session *e)
+{
+	return e->tcp == TCP_V6_INIT || e->tcp == TCP_V4_INIT;
+}
+
+/** flow_used_at() - when a session's slots were used; 0: never. It has some. */
+nsec flow_used_at(const struct flowcache *f, uint32_t session, nsec now);
+
+/** flow_answered_at() - of a session in V4 INIT or V6 INIT that has slots: when a SYN of the other side passed by them; 0: none did */
+nsec flow_answered_at(const struct flowcache *f, uint32_t session, enum tcp_state tcp, nsec now);
+
+/** flow_add_noted() - add what the programs have counted of a session that has slots */
+void flow_add_noted(const struct flowcache *f, uint32_t session, struct session *to);
+
+/* --- flowcache.c --- */
+
 /** flowcache_new() - make this worker's part, for a translator whose tables are there; n->flows has it */
 MUST_CHECK int flowcache_new(struct nat64 *n, const struct flow_maps *m, nsec now);
 
@@ -69,18 +110,6 @@ static inline void flowcache_see(struct flowcache *f, const struct mapping *m, n
 		--*wait;
 }
 
-/** flowcache_change() - the pipeline has another configuration: nothing that was decided before counts */
-void flowcache_change(struct flowcache *f);
-
-/** flowcache_unveil() - somebody begins to look at packets: with the next tick his flows come back to us */
-void flowcache_unveil(struct flowcache *f);
-
-/** flowcache_tick() - the work that can wait, a bounded amount of it; returns when to call again at the latest */
-nsec flowcache_tick(struct flowcache *f, nsec now);
-
-/** flowcache_leave() - take a session's flow out; it is live */
-void flowcache_leave(struct flowcache *f, uint32_t session, enum flow_leave why, nsec now);
-
 /** flow_may_be_cached() - whether the packets of this session may pass without us, for all that does not change by packets */
 bool flow_may_be_cached(const struct nat64 *n, const struct session *e, const struct binding *b);
 
@@ -94,17 +123,32 @@ bool flow_is_hairpin(const struct nat64 *n, const struct session *e, const struc
 /** flow_head_of() - what a configuration makes of all slots; keys and epoch are not set */
 struct flow_head flow_head_of(const struct nat64 *n);
 
-/** flow_used_at() - when a session's slots were used; 0: never. It has some. */
-nsec flow_used_at(const struct flowcache *f, uint32_t session, nsec now);
-
-/** flow_answered_at() - of a session in V4 INIT or V6 INIT that has slots: when a SYN of the other side passed by them; 0: none did */
-nsec flow_answered_at(const struct flowcache *f, uint32_t session, enum tcp_state tcp, nsec now);
-
-/** flow_add_noted() - add what the programs have counted of a session that has slots */
-void flow_add_noted(const struct flowcache *f, uint32_t session, struct session *to);
-
 /** flowcache_validate() - check the entries against the tables and the sessions; slow; NULL is fine */
 bool flowcache_validate(const struct flowcache *f);
+
+/* --- flowleave.c --- */
+
+/** flowcache_change() - the pipeline has another configuration: nothing that was decided before counts */
+void flowcache_change(struct flowcache *f);
+
+/** flowcache_unveil() - somebody begins to look at packets: with the next tick his flows come back to us */
+void flowcache_unveil(struct flowcache *f);
+
+/** flowcache_tick() - the work that can wait, a bounded amount of it; returns when to call again at the latest */
+nsec flowcache_tick(struct flowcache *f, nsec now);
+
+/** flowcache_leave() - take a session's flow out; it is live */
+void flowcache_leave(struct flowcache *f, uint32_t session, enum flow_leave why, nsec now);
+
+/** flow_is_looked_at() - whether a trace may be about packets of the session */
+bool flow_is_looked_at(const struct nat64 *n, const struct session *e, const struct binding *b);
+
+/**
+ * flow_opening_put() - look at a connection again in a moment, which was entered before it was open
+ *
+ * Without room for that the session's timer finds out, after minutes.
+ */
+void flow_opening_put(struct flowcache *f, uint32_t session, nsec now);
 
 /* --- flowpairs.c --- */
 
