@@ -5,6 +5,10 @@
  * the steps that wait there; here they become rows, as fast as the client reads. A client that is slow finds gaps, never
  * the gateway: what has no room in a worker's ring is lost and counted, and the next row says how many packets it was.
  *
+ * A trace begins, and says so by its first row, when every worker sees all packets that it may be about: flows that the kernel's
+ * programs translated until then were taken back, in a table of many in parts. What was seen meanwhile is thrown away, for it may
+ * have gaps; from the first row on there are none but those that are told.
+ *
  * A row is sent every ALIVE_NS even if nothing passes: the client sees that the gateway lives, and the gateway that the
  * client does. When he has gone, has seen as many packets as he wanted, or his time is over, the traces are taken off.
  *
@@ -23,6 +27,7 @@
 #include <unistd.h>
 
 #define LOOK_NS (100 * MSEC)
+#define BEGIN_LOOK_NS (2 * MSEC) /* until it has begun; each look wakes the worker, which goes on */
 #define ALIVE_NS (5 * NSEC)
 #define STEPS_PER_LOOK 512
 
@@ -34,10 +39,12 @@ struct follower {
 	json_int_t packets_left;  /* negative: no end */
 	json_int_t packets;	  /* told so far */
 	unsigned hung;		  /* workers that have a trace, the first ones */
+	bool has_begun;
 	struct trace *traces[TRANSLATOR_WORKERS_MAX];
 	/* What the worker at hand copies out. */
 	unsigned worker;
 	int err;
+	bool sees_all;
 	uint64_t lost;
 	unsigned steps_len;
 	struct trace_step steps[STEPS_PER_LOOK];
@@ -64,6 +71,17 @@ static void copy_steps(void *ctx, struct nat64 *n)
 	struct follower *f = ctx;
 
 	f->steps_len = trace_take(f->traces[f->worker], f->steps, ARRAY_LEN(f->steps), &f->lost);
+}
+
+/* Afterwards the ring is empty, and its oldest step will be one of a packet that came later. */
+static void look_whether_all_is_seen(void *ctx, struct nat64 *n)
+{
+	struct follower *f = ctx;
+
+	f->sees_all = nat64_trace_sees_all(n);
+	do
+		copy_steps(ctx, n);
+	while (f->steps_len > 0);
 }
 
 /* --- begin and end --- */
@@ -130,10 +148,27 @@ static void tell_lost(struct follower *f, uint64_t lost)
 	reply_row(f->reply, json_pack("{s:I}", "lost", (json_int_t)lost));
 }
 
-static void on_look(void *ctx)
+/* begins() - whether all workers see all; then the client is told so, and his time runs from here */
+static bool begins(struct follower *f, nsec now)
 {
-	struct follower *f = ctx;
-	nsec now = clock_now();
+	bool sees_all = true;
+
+	for (f->worker = 0; f->worker < f->hung; f->worker++) {
+		worker_call(f->t->workers[f->worker], look_whether_all_is_seen, f);
+		sees_all = sees_all && f->sees_all;
+	}
+	if (!sees_all)
+		return false;
+	f->has_begun = true;
+	f->until = f->until == 0 ? 0 : f->until + now - f->since;
+	f->since = f->spoke = now;
+	tell_lost(f, 0);
+	return true;
+}
+
+/* tell_all() - what has come since the last look; false if that was the last that is wanted */
+static bool tell_all(struct follower *f, nsec now)
+{
 	bool has_spoken = false, goes_on = f->until == 0 || now < f->until;
 
 	for (f->worker = 0; f->worker < f->hung && reply_has_room(f->reply); f->worker++) {
@@ -143,12 +178,24 @@ static void on_look(void *ctx)
 		if (f->lost > 0)
 			tell_lost(f, f->lost);
 	}
-	if (!goes_on) {
+	if (has_spoken)
+		f->spoke = now;
+	return goes_on;
+}
+
+static void on_look(void *ctx)
+{
+	struct follower *f = ctx;
+	nsec now = clock_now();
+
+	if (!f->has_begun && !begins(f, now)) {
+		loop_timer_set(f->look, BEGIN_LOOK_NS);
+		return;
+	}
+	if (!tell_all(f, now)) {
 		reply_end(f->reply);
 		return;
 	}
-	if (has_spoken)
-		f->spoke = now;
 	if (now - f->spoke >= ALIVE_NS) {
 		tell_lost(f, 0);
 		f->spoke = now;
@@ -279,7 +326,7 @@ void show_trace(void *ctx, const json_t *args, int fd)
 		return;
 	}
 	f->t = ctx;
-	f->since = clock_now(); /* nothing was said yet, so the first look says that all is set up */
+	f->since = clock_now();
 	const char *wrong = follow(f, args);
 	if (wrong) {
 		refuse(f->t, fd, wrong);

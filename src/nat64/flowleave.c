@@ -167,7 +167,7 @@ nsec flowcache_tick(struct flowcache *f, nsec now)
 	flowpairs_tick(f, now);
 	if (f->sweep != STATE_END)
 		sweep(f, SWEEP_BUDGET, now);
-	if (f->sweep != STATE_END)
+	if (f->sweep != STATE_END || flowpairs_are_to_leave(f))
 		return now;
 	if (f->first == STATE_END)
 		return now + NSEC;
@@ -186,4 +186,10 @@ void flowcache_change(struct flowcache *f)
 void flowcache_unveil(struct flowcache *f)
 {
 	f->sweep = 0;
+}
+
+/* A program that has read a slot before it ended is at work with a packet that came before, so there is no grace to wait for. */
+bool flowcache_is_unveiled(const struct flowcache *f)
+{
+	return f->sweep == STATE_END && !flowpairs_are_to_leave(f);
 }

@@ -29,6 +29,7 @@
 #define COUNTERS 4096 /* a power of two */
 #define IDLE_MS 60000
 #define WALK 512 /* slots that one tick looks at */
+#define WALK_URGENT 16384 /* the same while a trace begins; most of them are nobody's */
 
 struct pair_counter {
 	uint32_t tag;
@@ -218,14 +219,18 @@ void flowpairs_see46(struct flowcache *f, struct addr4 src, struct addr4 dst, st
 
 /* --- the walk --- */
 
-/* While a trace begins the whole table is looked at, so that it sees its packets at once. */
+bool flowpairs_are_to_leave(const struct flowcache *f)
+{
+	return f->n->traces_len > 0 && f->count.pairs > 0;
+}
+
+/* Until a trace sees all of them the walk is faster, and the ticks follow each other at once. */
 void flowpairs_tick(struct flowcache *f, nsec now)
 {
 	uint32_t slots = flow_slots(&f->claims->table[FLOW_KIND_PAIR]);
-	bool is_urgent = f->n->traces_len > 0 && f->count.pairs > 0;
-	uint32_t looks = is_urgent || slots < WALK ? slots : WALK;
+	uint32_t most = flowpairs_are_to_leave(f) ? WALK_URGENT : WALK;
 
-	for (; looks > 0; looks--) {
+	for (uint32_t looks = slots < most ? slots : most; looks > 0; looks--) {
 		f->pair_cursor = f->pair_cursor + 1 < slots ? f->pair_cursor + 1 : 0;
 		look_at(f, f->pair_cursor, now);
 	}

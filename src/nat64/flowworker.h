@@ -131,8 +131,11 @@ bool flowcache_validate(const struct flowcache *f);
 /** flowcache_change() - the pipeline has another configuration: nothing that was decided before counts */
 void flowcache_change(struct flowcache *f);
 
-/** flowcache_unveil() - somebody begins to look at packets: with the next tick his flows come back to us */
+/** flowcache_unveil() - somebody begins to look at packets: with the next ticks his flows come back to us */
 void flowcache_unveil(struct flowcache *f);
+
+/** flowcache_is_unveiled() - whether they have: no packet of theirs that comes now is translated without us */
+bool flowcache_is_unveiled(const struct flowcache *f);
 
 /** flowcache_tick() - the work that can wait, a bounded amount of it; returns when to call again at the latest */
 nsec flowcache_tick(struct flowcache *f, nsec now);
@@ -163,6 +166,9 @@ void flowpairs_fini(struct flowcache *f);
  */
 void flowpairs_see64(struct flowcache *f, struct addr6 src, struct addr6 dst, struct tuple4 to, nsec now);
 void flowpairs_see46(struct flowcache *f, struct addr4 src, struct addr4 dst, struct tuple6 to, nsec now);
+
+/** flowpairs_are_to_leave() - whether there are pairs in the table that a trace is to see */
+bool flowpairs_are_to_leave(const struct flowcache *f);
 
 /** flowpairs_tick() - look at some slots, and end what is idle, old, or to be seen by a trace */
 void flowpairs_tick(struct flowcache *f, nsec now);

@@ -14,7 +14,8 @@
  * Both ends of the ring are on the worker's thread, so it needs no care. trace_take() is called between two packets.
  *
  * Life cycle. trace_new() and trace_free() allocate and free, on whatever thread; nat64_trace() hangs the trace on a
- * translator, nat64_trace_end() takes it off.
+ * translator, nat64_trace_end() takes it off. Packets that the kernel's programs translate come to us only when their flows have been
+ * taken out of the tables: nat64_trace_sees_all() says when that is done.
  *
  * Limits. TRACE_STEPS_MAX steps wait; a packet whose steps find no room is lost whole, and counted. Of one packet
  * TRACE_PACKET_STEPS_MAX steps are recorded.
@@ -59,6 +60,11 @@ int nat64_trace(struct nat64 *n, struct trace *t)
 	if (n->flows)
 		flowcache_unveil(n->flows);
 	return 0;
+}
+
+bool nat64_trace_sees_all(const struct nat64 *n)
+{
+	return !n->flows || flowcache_is_unveiled(n->flows);
 }
 
 void nat64_trace_end(struct nat64 *n, struct trace *t)

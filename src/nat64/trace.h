@@ -45,6 +45,14 @@ void trace_free(struct trace *t);
 /** nat64_trace() - begin to follow packets; 0, or -EBUSY if TRACES_MAX do already */
 MUST_CHECK int nat64_trace(struct nat64 *n, struct trace *t);
 
+/**
+ * nat64_trace_sees_all() - whether the translator's traces miss no packet that comes from now on
+ *
+ * Flows that they may be about are taken out of the tables of the kernel's programs first, which may be many: by parts, one with
+ * each nat64_tick(). What was seen until then may have gaps. True without such tables, and again for ever once all is done.
+ */
+bool nat64_trace_sees_all(const struct nat64 *n);
+
 /** nat64_trace_end() - the translator forgets the trace; fine if it does not know it */
 void nat64_trace_end(struct nat64 *n, struct trace *t);
 

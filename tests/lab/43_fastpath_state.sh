@@ -68,6 +68,12 @@ step "which is not there meanwhile" path_is translator
 kill "$TRACER"
 wait "$TRACER" 2>/dev/null
 step "and goes back when nobody looks" wait_for 3 path_is kernel
+# A table of many flows is walked in parts, which takes a while; then only the trace says that it has begun.
+FLOWS=30000 SINK4=203.0.113.9 SINK64=64:ff9b::cb00:7109
+ip -n "$SERVER_NS" route add blackhole "$SINK4"
+begin_follow() { wait_for 30 test -e "$LAB_DIR/out/flows" && exec ip netns exec "$GW_NS" "$ISTHMUS" trace --socket "$LAB_DIR/run/control.sock" --json --count 100 --seconds 5 "$CLIENT6" --proto udp; }
+sees_from_its_beginning() { client python3 "$LAB_ROOT/tests/lab/trace_begin.py" "$SINK64" "$FLOWS" "$LAB_DIR/out/flows" < <(begin_follow 2>&1); }
+SHOW=1 step "sees whatever is sent when it has said that it begins, of many flows too" sees_from_its_beginning
 
 section "A reload"
 # No total is ever less than it was before.

@@ -2,7 +2,6 @@
 #include "flowtest.h"
 
 #include "nat64/restore.h"
-#include "nat64/trace.h"
 
 TEST(udp_is_entered_with_its_first_packet_and_once)
 {
@@ -234,40 +233,6 @@ TEST(epochs_go_round_and_are_never_zero)
 		REQUIRE(f.m->head.epoch >= 1 && f.m->head.epoch <= 65535);
 	}
 	tick(f);
-	fast_free(f);
-}
-
-TEST(what_a_trace_looks_at_comes_to_us_and_only_that)
-{
-	struct fast f = fast_new();
-	const struct craft_ip other = { .src = "2001:db8:2::9", .dst = SERVER6 };
-	struct trace_filter filter = { .has_client = true };
-	struct trace *t = NULL;
-	uint16_t port = udp_entered(f);
-
-	for (unsigned i = 0; i < 6; i++) {
-		craft_udp(&f.b->in, &other, 40000, 53, 20);
-		(void)sends(f);
-		craft_udp(&f.b->in, &to_pool, 53, f.b->v[0].version == 4 ? f.b->v[0].sport : 0, 20);
-		(void)sends(f);
-	}
-	CHECK_INT(count(f).flows, 2);
-	REQUIRE(prefix6_parse(CLIENT, &filter.client) == 0);
-	REQUIRE(trace_new(&filter, &t) == 0);
-	REQUIRE(nat64_trace(f.b->n, t) == 0);
-	tick(f);
-	CHECK_INT(count(f).flows, 1);
-	CHECK_INT(count(f).left[FLOW_LEAVE_TRACE], 1);
-	pass(f, NSEC);
-	for (unsigned i = 0; i < 100; i++)
-		CHECK(!udp_in(f, port));
-	craft_udp(&f.b->in, &other, 40000, 53, 20);
-	CHECK(sends(f));
-	nat64_trace_end(f.b->n, t);
-	trace_free(t);
-	for (unsigned i = 0; i < 20; i++)
-		(void)udp_in(f, port);
-	CHECK(udp_in(f, port));
 	fast_free(f);
 }
 
