@@ -79,6 +79,7 @@ static void refuse_fault(struct http_exchange *x, enum dial_fault fault)
 }
 
 static void start_dial(struct http_exchange *x);
+static void tell(struct http_exchange *x, enum http_end how);
 
 /* The up is of no use any more; whoever could do something about it is asked. */
 static void fail(struct http_exchange *x, enum http_end how, enum dial_fault fault)
@@ -494,6 +495,7 @@ void http_exchange_run(struct http_exchange *x)
 
 		http_up_close(x->up);
 		x->up = NULL;
+		tell(x, HTTP_END_CLIENT_GONE);
 		http_exchange_fail(x, &fault);
 		return;
 	}

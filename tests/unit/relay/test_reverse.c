@@ -5,6 +5,7 @@
 #include "net/listen.h"
 #include "net/sockaddr.h"
 #include "relay/relay.h"
+#include "relay/targets.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -703,6 +704,33 @@ TEST(a_request_whose_server_breaks_off_goes_to_the_next_one_only_if_it_may_be_re
 		box_close(&b);
 	}
 	test_row(NULL);
+}
+
+/* The target has one connection less then, whoever was at fault. */
+TEST(a_request_whose_body_makes_no_sense_is_given_up)
+{
+	struct target_row row;
+	char head[2000];
+	struct box b;
+
+	box_prepare(&b);
+	add_route(&b, A, RELAY_TLS_NONE, b.servers[0]);
+	box_start(&b);
+	int c = client(&b);
+
+	say_text(c, "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n");
+	int s = server_accept(b.servers[0]);
+
+	head_at(s, head, sizeof(head));
+	say_text(c, "x\r\n");
+	CHECK(strncmp(head_at(c, head, sizeof(head)), "HTTP/1.1 400", 12) == 0);
+	expect_end(s);
+	REQUIRE(targets_row_at(relay_lane(b.relay, 0)->targets, 0, &row));
+	CHECK_INT(row.open, 0);
+	CHECK_INT(row.failures, 0);
+	close(s);
+	close(c);
+	box_close(&b);
 }
 
 /* RFC 9112 s9.6: a client that is idle when the configuration changes may have sent a request already. */
