@@ -617,7 +617,7 @@ void http_exchange_cancel(struct http_exchange *x)
 	reach_cancel(x->reach);
 	x->reach = NULL;
 	if (x->up && x->up->stream.lane && x->up->stream.tls == NULL && !x->is_broken && x->is_tunnel)
-		stream_reset(&x->up->stream); /* the server must not take for whole what is not */
+		x->up->stream.is_broken = true; /* reset: the server must not take for whole what is not */
 	http_up_close(x->up);
 	x->up = NULL;
 	tell(x, x->is_broken ? HTTP_END_SERVER_BROKE : HTTP_END_CLIENT_GONE);

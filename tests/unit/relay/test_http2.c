@@ -11,7 +11,7 @@ struct peer {
 	char name[64]; /* the server's authority */
 	char status[4], body[64];
 	size_t body_len;
-	bool is_closed, has_gone_away;
+	bool has_data, is_closed, has_gone_away;
 	uint32_t error; /* of the stream, or of GOAWAY */
 };
 
@@ -32,6 +32,7 @@ static int on_data(nghttp2_session *s, uint8_t flags, int32_t id, const uint8_t 
 	REQUIRE(p->body_len + len < sizeof(p->body));
 	memcpy(p->body + p->body_len, data, len);
 	p->body_len += len;
+	p->has_data = true;
 	return 0;
 }
 
@@ -215,6 +216,35 @@ TEST(a_tunnel_in_a_stream_carries_bytes_and_half_closes)
 	CHECK_TEXT(p.body, "down");
 	CHECK_INT(p.error, NGHTTP2_NO_ERROR);
 	peer_close(&p, &b);
+}
+
+/* The gateway has read more of the server than the client takes. */
+TEST(a_client_that_leaves_a_tunnel_with_bytes_in_it_has_the_server_told)
+{
+	const nghttp2_settings_entry small = { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 10 };
+	nghttp2_data_provider from = { .read_callback = read_tunnel };
+	char many[1000], got;
+	struct peer p;
+	struct box b;
+
+	peer_open(&p, &b);
+	REQUIRE(nghttp2_submit_settings(p.session, NGHTTP2_FLAG_NONE, &small, 1) == 0);
+	ask(&p, "CONNECT", &from);
+	int s = server_accept(&b);
+
+	expect(s, "up");
+	expect_end(s);
+	memset(many, 'x', sizeof(many));
+	REQUIRE(write(s, many, sizeof(many)) == (ssize_t)sizeof(many));
+	until(&p, &p.has_data);
+	CHECK_INT(p.body_len, 10);
+	nghttp2_session_del(p.session);
+	close(p.fd);
+	expect_visits(&b, 0);
+	CHECK_INT(read(s, &got, 1), 0); /* what the client said had come to its end before */
+	CHECK(write(s, "x", 1) < 0 || write(s, "x", 1) < 0);
+	close(s);
+	box_close(&b);
 }
 
 TEST(a_stream_that_is_reset_ends_the_question)
