@@ -252,7 +252,7 @@ static void check_fastpath(struct check *c)
 		return say(c, FINDING_NOTE, "fast path",
 			"the programs of nat64.fastpath cannot be loaded (%s): the translator does it all, "
 			"which is slower",
-			strerror(-t->flow));
+			flowpath_refusal(t->flow));
 	bool is_route = firewall_look(&rules) < 0 || rules.has_rules;
 
 	firewall_look_legacy(&rules);

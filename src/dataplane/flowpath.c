@@ -138,17 +138,20 @@ static int maps_begin(struct flowpath *f)
 	return r;
 }
 
+const char *flowpath_refusal(int error)
+{
+	return error == -EPERM ? "CAP_BPF and CAP_NET_ADMIN are needed, and eBPF must not be locked down"
+	       : error == -EACCES || error == -EINVAL
+		       ? "this kernel's verifier refuses them; Linux 5.15 or newer is needed"
+	       : error == -ENOSYS ? "the kernel needs CONFIG_BPF_SYSCALL"
+	       : error == -ENOMEM ? "there is not enough memory for the tables"
+				  : strerror(-error);
+}
+
 static int fault_of_load(const struct fault *f, int error)
 {
-	const char *why = error == -EPERM
-				  ? "CAP_BPF and CAP_NET_ADMIN are needed, and eBPF must not be locked down"
-			  : error == -EACCES || error == -EINVAL
-				  ? "this kernel's verifier refuses them; Linux 5.15 or newer is needed"
-			  : error == -ENOSYS ? "the kernel needs CONFIG_BPF_SYSCALL"
-			  : error == -ENOMEM ? "there is not enough memory for the tables"
-					     : strerror(-error);
-
-	return fault_say(f, error, "cannot load the eBPF programs of nat64.fastpath (%s)", why);
+	return fault_say(
+		f, error, "cannot load the eBPF programs of nat64.fastpath (%s)", flowpath_refusal(error));
 }
 
 static int programs_load(struct flowpath *f, const struct flowpath_plan *p)

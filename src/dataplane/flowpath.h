@@ -93,6 +93,9 @@ void flowpath_sweep(const char *device);
  */
 MUST_CHECK int flowpath_probe(void);
 
+/** flowpath_refusal() - in words, why the programs could not be loaded; @error: negative errno */
+const char *flowpath_refusal(int error);
+
 /** flowpath_undo() - take off a filter that the journal names */
 void flowpath_undo(struct netlink *n, const struct change *c);
 
