@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# 44_fastpath_links.sh - the fast path on VLANs, and on tunnels that have no link header
+# 44_fastpath_links.sh - the fast path on VLANs, and on links that have no link header: tunnels, WireGuard, PPP
 #
-#   client: lan6 carries VLAN 7, and an IPv6 tunnel      server: wan4 carries VLAN 8, and an IPv4 tunnel
+#   client: lan6 carries VLAN 7, an IPv6 tunnel and WireGuard    server: wan4 carries VLAN 8, an IPv4 tunnel and WireGuard
+#   client and gateway, gateway and server: PPP, by a line between two processes
 #
 # In both modes. That packets took the fast path is seen by the counters, that they were right by the file's hash and by the tags
 # in the captures. A kernel that lacks a kind of link skips it (tests/kernels/run has one that has them all).
@@ -12,7 +13,7 @@
 SECONDS_MAX=15
 LAB_FILE_BYTES=2000000
 
-lab_begin "the fast path on VLANs and tunnels"
+lab_begin "the fast path on VLANs, tunnels, WireGuard and PPP"
 must "the lab stands" lab_up
 lab_config dedicated
 set_key fastpath tc
@@ -98,7 +99,71 @@ if tunnels 2>"$LAB_DIR/out/tunnels"; then
 	captures_end
 	step "packets to the client are IPv6 in IPv6" eval 'some_packets client_tunnel "ip6 proto 41" && no_packets client_tunnel "ip6 proto 6"'
 	step "those to the server IPv4 in IPv4" eval 'some_packets server_tunnel "ip proto 4" && no_packets server_tunnel "ip proto 6"'
+	must "they go" links_go tunnel6 tunnel4
 else
 	skip "this kernel has no tunnels: $(tail -n 1 "$LAB_DIR/out/tunnels")"
+fi
+
+section "WireGuard"
+# wireguard_add NAMESPACE NAME PORT: a link with a key of its own.
+wireguard_add() {
+	UPON="" link_add "$1" "$2" wireguard && wg genkey >"$LAB_DIR/$1.$2" && ip netns exec "$1" wg set "$2" private-key "$LAB_DIR/$1.$2" listen-port "$3"
+}
+# wireguard_meet NAMESPACE NAME PEER PEERS-NAME [ENDPOINT]
+wireguard_meet() {
+	# shellcheck disable=SC2086
+	ip netns exec "$1" wg set "$2" peer "$(wg pubkey <"$LAB_DIR/$3.$4")" allowed-ips 0.0.0.0/0,::/0 ${5:+endpoint $5}
+}
+wireguards() {
+	wireguard_add "$CLIENT_NS" inner 51820 && wireguard_add "$GW_NS" wg6 51820 && wireguard_add "$GW_NS" wg4 51821 &&
+		wireguard_add "$SERVER_NS" inner 51821 && wireguard_meet "$CLIENT_NS" inner "$GW_NS" wg6 "[$GW6]:51820" &&
+		wireguard_meet "$GW_NS" wg6 "$CLIENT_NS" inner && wireguard_meet "$GW_NS" wg4 "$SERVER_NS" inner "$NS4:51821" &&
+		wireguard_meet "$SERVER_NS" inner "$GW_NS" wg4
+}
+if ! command -v wg >/dev/null; then
+	skip "wg is not installed"
+elif wireguards 2>"$LAB_DIR/out/wireguard"; then
+	must "all goes by it" sides_move wg6 wg4
+	step "it has the program for bare packets" have_program wg6 wg4 isthmus_flow_ba
+	capture "$CLIENT_NS" uplink client_wireguard
+	capture "$SERVER_NS" uplink server_wireguard
+	in_both_modes
+	captures_end
+	step "packets to the client are WireGuard's" eval 'some_packets client_wireguard "udp port 51820" && no_packets client_wireguard "tcp"'
+	step "those to the server, too" eval 'some_packets server_wireguard "udp port 51821" && no_packets server_wireguard "tcp"'
+	must "they go" links_go wg6 wg4
+else
+	skip "this kernel has no WireGuard: $(tail -n 1 "$LAB_DIR/out/wireguard")"
+fi
+
+section "PPP"
+# ppp_add NAME NAMESPACE OPTION...: a link to inner in a namespace.
+ppp_add() {
+	local name=$1 ns=$2 line="nodetach local noauth noccp novj nobsdcomp nodeflate nodefaultroute asyncmap 0"
+	shift 2
+	# shellcheck disable=SC2086
+	ip netns exec "$GW_NS" pppd $line ifname "$name" logfile "$LAB_DIR/$name.log" "${@:2}" \
+		pty "ip netns exec $ns pppd $line notty ifname inner logfile $LAB_DIR/$name.inner.log $1" >/dev/null 2>&1 &
+	PPP_PIDS+=($!)
+}
+ppp_is_up() { ip -n "$1" addr show dev "$2" up | grep -q "$3"; }
+ppps() {
+	PPP_PIDS=()
+	ppp_add ppp6 "$CLIENT_NS" "noip +ipv6" noip +ipv6
+	ppp_add ppp4 "$SERVER_NS" "noipv6" noipv6 10.7.0.1:10.7.0.2
+	wait_for 10 ppp_is_up "$GW_NS" ppp6 fe80 && wait_for 10 ppp_is_up "$CLIENT_NS" inner fe80 &&
+		wait_for 10 ppp_is_up "$GW_NS" ppp4 10.7.0.1 && wait_for 10 ppp_is_up "$SERVER_NS" inner 10.7.0.2
+}
+ppps_go() { kill "${PPP_PIDS[@]}" && wait_for 5 not ip -n "$GW_NS" link show ppp6 && wait_for 5 not ip -n "$GW_NS" link show ppp4; }
+if ! command -v pppd >/dev/null; then
+	skip "pppd is not installed"
+elif modprobe -q ppp_async 2>/dev/null || [ -e /dev/ppp ]; then
+	must "a line to the client, one to the server" ppps
+	must "all goes by them" sides_move ppp6 ppp4
+	step "they have the program for bare packets" have_program ppp6 ppp4 isthmus_flow_ba
+	in_both_modes
+	must "they go" ppps_go
+else
+	skip "this kernel has no PPP"
 fi
 lab_end
