@@ -3,9 +3,10 @@
  *
  *	flood dns INTERFACE OWN-ADDRESS ADDRESS PORT ADDRESS-MAC SECONDS
  *				queries for bench/dns: "SENT queries, RECEIVED replies"
- *	flood udp INTERFACE OWN-ADDRESS ADDRESS PORT ADDRESS-MAC SECONDS FLOWS NETNS RECEIVER
- *				datagrams of 64 bytes for bench/forward, from FLOWS ports in turn; they are counted where they arrive,
- *				at an interface in a namespace of /run/netns: "SENT datagrams, RECEIVED received"
+ *	flood udp INTERFACE FIRST-HOST ADDRESS PORT ADDRESS-MAC SECONDS HOSTS PORTS NETNS RECEIVER
+ *				datagrams of 64 bytes for bench/forward, of HOSTS times PORTS flows in turn; they are counted where they
+ *				arrive, at an interface in a namespace of /run/netns: "SENT datagrams, RECEIVED received"
+ *	flood open ...		the same once for each flow, and each comes back; SECONDS is how long that may take
  *
  * So many are on their way at a time that none is lost for want of room.
  */
@@ -71,11 +72,12 @@ static void query_write(char *const argv[], unsigned number, uint8_t f[static FL
 	be16_put(f + FLOOD_DNS_FRAME - 2, 1);
 }
 
-static void datagram_write(char *const argv[], unsigned flow, uint8_t f[static FLOOD_UDP_FRAME])
+/* Of the first flow; the program makes the others'. */
+static void datagram_write(char *const argv[], uint8_t f[static FLOOD_UDP_FRAME])
 {
 	uint32_t sum = 17;
 
-	headers_write(argv, FLOOD_UDP_PORT + flow, FLOOD_UDP_FRAME, f);
+	headers_write(argv, FLOOD_UDP_PORT, FLOOD_UDP_FRAME, f);
 	for (unsigned at = 22; at < FLOOD_UDP_FRAME; at += 2)
 		sum += be16_at(f + at);
 	sum += be16_at(f + 58);
@@ -84,83 +86,120 @@ static void datagram_write(char *const argv[], unsigned flow, uint8_t f[static F
 	be16_put(f + 60, (uint16_t)~sum);
 }
 
-static struct flood_bpf *load(char *const argv[], bool is_udp, unsigned frames)
+/* What is sent; the words of the command line name it. */
+enum flood_kind { FLOOD_DNS, FLOOD_UDP, FLOOD_OPEN };
+
+static struct flood_bpf *load(char *const argv[], enum flood_kind kind)
 {
 	struct flood_bpf *b = flood_bpf__open();
+	uint32_t frames = kind == FLOOD_DNS ? FLOOD_DNS_FRAMES : 1;
 	uint8_t f[FLOOD_UDP_FRAME];
 
 	if (!b || bpf_map__set_max_entries(b->maps.frames, frames) < 0)
 		die("the programs");
 	b->rodata->frames_len = frames;
-	b->rodata->frame_len = is_udp ? FLOOD_UDP_FRAME : FLOOD_DNS_FRAME;
+	b->rodata->frame_len = kind == FLOOD_DNS ? FLOOD_DNS_FRAME : FLOOD_UDP_FRAME;
 	b->rodata->port = htons((uint16_t)number_of(argv[5], UINT16_MAX));
+	if (kind != FLOOD_DNS) {
+		b->rodata->hosts = number_of(argv[8], FLOOD_UDP_HOSTS_MAX);
+		b->rodata->ports = number_of(argv[9], FLOOD_UDP_PORTS_MAX);
+	}
+	if (kind == FLOOD_OPEN) {
+		b->rodata->is_echo = 1;
+		b->rodata->wanted = (__u64)b->rodata->hosts * b->rodata->ports;
+	}
 	if (flood_bpf__load(b) < 0)
 		die("loading the programs");
 	for (uint32_t i = 0; i < frames; i++) {
-		if (is_udp)
-			datagram_write(argv, i, f);
-		else
+		if (kind == FLOOD_DNS)
 			query_write(argv, FLOOD_DNS_FIRST + i, f);
+		else
+			datagram_write(argv, f);
 		if (bpf_map_update_elem(bpf_map__fd(b->maps.frames), &i, f, BPF_ANY) < 0)
 			die("a frame");
 	}
 	return b;
 }
 
-/* Where packets arrive. The link ends with its descriptor; *ret_index is of the sender's interface. */
-static int attach(char *const argv[], bool is_udp, struct flood_bpf *b, unsigned *ret_index)
+static void attach(const struct bpf_program *p, const char *interface)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, options, .flags = XDP_FLAGS_DRV_MODE);
-	unsigned at = *ret_index = if_nametoindex(argv[2]);
-	struct bpf_program *p = is_udp ? b->progs.flood_arrivals : b->progs.flood_replies;
-	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	unsigned index = if_nametoindex(interface);
+
+	/* The link ends with its descriptor, that is with this program. */
+	if (index == 0 || bpf_link_create(bpf_program__fd(p), (int)index, BPF_XDP, &options) < 0)
+		die(interface);
+}
+
+static void attach_there(const struct bpf_program *p, const char *netns, const char *interface)
+{
+	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), there;
 	char path[128];
 
-	if (is_udp) {
-		snprintf(path, sizeof(path), "/run/netns/%s", argv[9]);
-		int there = open(path, O_RDONLY | O_CLOEXEC);
-
-		if (home < 0 || there < 0 || setns(there, CLONE_NEWNET) < 0)
-			die(path);
-		close(there);
-		at = if_nametoindex(argv[10]);
-	}
-	int link = at == 0 ? -1 : bpf_link_create(bpf_program__fd(p), (int)at, BPF_XDP, &options);
-
-	if (*ret_index == 0 || link < 0 || setns(home, CLONE_NEWNET) < 0)
-		die("attaching to an interface");
+	snprintf(path, sizeof(path), "/run/netns/%s", netns);
+	there = open(path, O_RDONLY | O_CLOEXEC);
+	if (home < 0 || there < 0 || setns(there, CLONE_NEWNET) < 0)
+		die(path);
+	attach(p, interface);
+	if (setns(home, CLONE_NEWNET) < 0)
+		die("the way back");
+	close(there);
 	close(home);
-	return link;
+}
+
+static void attach_all(char *const argv[], enum flood_kind kind, const struct flood_bpf *b)
+{
+	if (kind != FLOOD_UDP)
+		attach(kind == FLOOD_DNS ? b->progs.flood_replies : b->progs.flood_echoes, argv[2]);
+	if (kind != FLOOD_DNS)
+		attach_there(b->progs.flood_arrivals, argv[10], argv[11]);
+}
+
+/* Until the time is over or, if there is an end, until all that is wanted has arrived, or nothing does any more. */
+static void send_all(const struct flood_bpf *b, char *const argv[])
+{
+	uint32_t len = b->rodata->frame_len;
+	uint8_t f[FLOOD_UDP_FRAME] = { 0 };
+	struct xdp_md at = { .data_end = len, .ingress_ifindex = if_nametoindex(argv[2]) };
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = f, .data_size_in = len, .ctx_in = &at,
+		.ctx_size_in = sizeof(at), .repeat = INT_MAX, .flags = BPF_F_TEST_XDP_LIVE_FRAMES,
+		.batch_size = BATCH);
+	unsigned seconds = number_of(argv[7], 3600), step = b->rodata->wanted ? 1 : seconds;
+	const volatile __u64 *arrived = &b->bss->arrived;
+	__u64 before;
+
+	for (unsigned at_second = 0; at_second < seconds; at_second += step) {
+		before = *arrived;
+		alarm(step);
+		if (bpf_prog_test_run_opts(bpf_program__fd(b->progs.flood_send), &run) < 0 && errno != EINTR)
+			die("sending");
+		if (b->rodata->wanted && (*arrived >= b->rodata->wanted || *arrived == before))
+			return;
+	}
 }
 
 int main(int argc, char *argv[])
 {
-	bool is_udp = argc == 11 && strcmp(argv[1], "udp") == 0;
+	enum flood_kind kind = argc == 8 && strcmp(argv[1], "dns") == 0	    ? FLOOD_DNS
+			       : argc == 12 && strcmp(argv[1], "open") == 0 ? FLOOD_OPEN
+									    : FLOOD_UDP;
 
-	if (!is_udp && !(argc == 8 && strcmp(argv[1], "dns") == 0)) {
-		fprintf(stderr, "flood dns INTERFACE OWN-ADDRESS ADDRESS PORT ADDRESS-MAC SECONDS\n"
-				"flood udp INTERFACE OWN-ADDRESS ADDRESS PORT ADDRESS-MAC SECONDS FLOWS "
-				"NETNS RECEIVER\n");
+	if (kind == FLOOD_UDP && !(argc == 12 && strcmp(argv[1], "udp") == 0)) {
+		fprintf(stderr,
+			"flood dns INTERFACE OWN-ADDRESS ADDRESS PORT ADDRESS-MAC SECONDS\n"
+			"flood udp|open INTERFACE FIRST-HOST ADDRESS PORT ADDRESS-MAC SECONDS HOSTS PORTS "
+			"NETNS RECEIVER\n");
 		return 2;
 	}
-	unsigned frames = is_udp ? number_of(argv[8], FLOOD_UDP_FLOWS_MAX) : FLOOD_DNS_FRAMES;
-	struct flood_bpf *b = load(argv, is_udp, frames);
-	unsigned index;
-	int link = attach(argv, is_udp, b, &index);
-	uint8_t f[FLOOD_UDP_FRAME] = { 0 };
-	uint32_t len = is_udp ? FLOOD_UDP_FRAME : FLOOD_DNS_FRAME;
-	struct xdp_md at = { .data_end = len, .ingress_ifindex = index };
-	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = f, .data_size_in = len, .ctx_in = &at,
-		.ctx_size_in = sizeof(at), .repeat = INT_MAX, .flags = BPF_F_TEST_XDP_LIVE_FRAMES,
-		.batch_size = BATCH);
+	struct flood_bpf *b = load(argv, kind);
+
+	attach_all(argv, kind, b);
 	sender_prepare();
-	alarm(number_of(argv[7], 3600));
-	if (bpf_prog_test_run_opts(bpf_program__fd(b->progs.flood_send), &run) < 0 && errno != EINTR)
-		die("sending");
+	send_all(b, argv);
 	usleep(LINGER);
-	printf("%llu %s, %llu %s\n", (unsigned long long)b->bss->sent, is_udp ? "datagrams" : "queries",
-		(unsigned long long)b->bss->arrived, is_udp ? "received" : "replies");
-	close(link);
+	printf("%llu %s, %llu %s\n", (unsigned long long)b->bss->sent,
+		kind == FLOOD_DNS ? "queries" : "datagrams", (unsigned long long)b->bss->arrived,
+		kind == FLOOD_DNS ? "replies" : "received");
 	flood_bpf__destroy(b);
 	return EXIT_SUCCESS;
 }
