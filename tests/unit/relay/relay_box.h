@@ -61,6 +61,14 @@ static inline struct relay_config config_of(const struct box *b)
 	s.clients_len = 2;
 	s.to = list_of(&(struct relay_target){ .at = b->to }, sizeof(*s.to));
 	s.to_len = 1;
+	if (s.type == RELAY_HTTP_REVERSE) {
+		s.routes = list_of(
+			&(struct relay_route){ .host = "*", .to = s.to, .to_len = 1, .health = s.health },
+			sizeof(*s.routes));
+		s.routes_len = 1;
+		s.to = NULL;
+		s.to_len = 0;
+	}
 	if (b->service.destinations.allow_len > 0)
 		s.destinations.allow = list_of(
 			&(struct prefix){ .is4 = true, .p4 = { { 0x7f000000 }, 8 } }, sizeof(struct prefix));
