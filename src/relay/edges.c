@@ -34,6 +34,7 @@ struct edges {
 	unsigned owners_len;
 	struct edge *first, *last; /* who wait for edges_again() */
 	unsigned waiting;	   /* so many */
+	bool is_running;	   /* on_ready() is up the stack, and looks after them */
 	unsigned at, len;	   /* of the batch: the next one, and its end */
 	struct epoll_event batch[BATCH];
 };
@@ -82,7 +83,8 @@ void edges_again(struct edges *e, struct edge *w)
 		e->first = w;
 	e->last = w;
 	e->waiting++;
-	loop_timer_set(e->timer, 0);
+	if (!e->is_running)
+		loop_timer_set(e->timer, 0);
 }
 
 static void wait_no_more(struct edges *e, struct edge *w)
@@ -122,20 +124,22 @@ static void on_ready(void *ctx, unsigned ready)
 	nsec end = clock_now() + SLICE;
 	bool was_there;
 
+	e->is_running = true;
 	do {
 		was_there = take_batch(e);
 		call_waiting(e);
 	} while ((was_there || e->first) && clock_now() < end);
+	e->is_running = false;
+	if (e->first)
+		loop_timer_set(e->timer, 0);
 }
 
 static void on_timer(void *ctx)
 {
 	struct edges *e = ctx;
 
-	if (!e->first)
-		return;
-	loop_timer_set(e->timer, 0);
-	on_ready(e, 0);
+	if (e->first)
+		on_ready(e, 0);
 }
 
 int edges_new(struct loop *l, struct edges **ret)

@@ -41,6 +41,8 @@ static void shut_now(struct stream *s)
 
 static void note_events(struct stream *s, unsigned events)
 {
+	if (events == 0) /* stream_again(): nothing has happened */
+		return;
 	if (events & (EDGE_END | EDGE_BROKEN))
 		s->is_last = true;
 	if (events & EDGE_BROKEN)

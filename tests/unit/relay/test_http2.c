@@ -2,7 +2,45 @@
 #include "relay_box.h"
 
 #include <nghttp2/nghttp2.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <sys/syscall.h>
+
+/*
+ * What the relay sends and receives goes through here, instead of the C library's: writes to a peer are counted, and
+ * a lane that reads can be held while the gate is shut, so that answers come together without luck.
+ */
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static atomic_bool is_gate_shut, is_held;
+static atomic_uint writes_to_peer;
+static atomic_int peer_port; /* network order; 0: nobody's writes are counted */
+
+static bool is_to_peer(int fd)
+{
+	union sockaddr_any a;
+	socklen_t len = sizeof(a);
+
+	return peer_port != 0 && getpeername(fd, &a.sa, &len) == 0 && a.sa.sa_family == AF_INET6 &&
+	       a.v6.sin6_port == peer_port;
+}
+
+ssize_t send(int fd, const void *from, size_t len, int flags)
+{
+	if (is_to_peer(fd))
+		writes_to_peer++;
+	return syscall(SYS_sendto, fd, from, len, flags, NULL, 0);
+}
+
+ssize_t recv(int fd, void *to, size_t room, int flags)
+{
+	if (is_gate_shut) {
+		is_held = true;
+		pthread_mutex_lock(&gate);
+		pthread_mutex_unlock(&gate);
+	}
+	return syscall(SYS_recvfrom, fd, to, room, flags, NULL, NULL);
+}
 
 /* A client, as nghttp2 makes it; what it has heard of its latest stream. */
 struct peer {
@@ -12,6 +50,7 @@ struct peer {
 	char status[4], body[64];
 	size_t body_len;
 	bool has_data, is_closed, has_gone_away;
+	unsigned closed; /* streams, without an error */
 	uint32_t error; /* of the stream, or of GOAWAY */
 };
 
@@ -42,6 +81,7 @@ static int on_closed(nghttp2_session *s, int32_t id, uint32_t error, void *user)
 
 	p->is_closed = true;
 	p->error = error;
+	p->closed += error == NGHTTP2_NO_ERROR;
 	return 0;
 }
 
@@ -296,5 +336,130 @@ TEST(a_request_that_makes_no_sense_has_a_page)
 	until(&p, &p.is_closed);
 	CHECK_TEXT(p.status, "400");
 	CHECK_INT(p.body_len, 0);
+	peer_close(&p, &b);
+}
+
+/* A body that goes on until it is told to end. */
+struct upload {
+	size_t sent, end;
+};
+
+static ssize_t read_upload(nghttp2_session *s, int32_t id, uint8_t *to, size_t room, uint32_t *flags,
+	nghttp2_data_source *source, void *user)
+{
+	struct upload *u = source->ptr;
+	size_t n = room < u->end - u->sent ? room : u->end - u->sent;
+
+	memset(to, 'x', n);
+	u->sent += n;
+	if (u->sent == u->end)
+		*flags |= NGHTTP2_DATA_FLAG_EOF;
+	return (ssize_t)n;
+}
+
+/* What the relay has to say now, or nothing within @ms. */
+static bool hear(struct peer *p, int ms)
+{
+	struct pollfd wait = { .fd = p->fd, .events = POLLIN };
+	uint8_t bytes[4096];
+
+	if (poll(&wait, 1, ms) != 1)
+		return false;
+	ssize_t n = read(p->fd, bytes, sizeof(bytes));
+
+	REQUIRE(n > 0 && nghttp2_session_mem_recv(p->session, bytes, (size_t)n) == n);
+	return true;
+}
+
+/* The server takes the body to its end, while the client says whatever its window lets it say; false: nothing moves any more. */
+static bool take_upload(struct peer *p, int s)
+{
+	static const char end[] = "\r\n0\r\n\r\n";
+	struct pollfd both[] = { { .fd = s, .events = POLLIN }, { .fd = p->fd, .events = POLLIN } };
+	char bytes[16384 + 7];
+	size_t kept = 0;
+
+	for (;;) {
+		if (poll(both, 2, LIMIT_MS) <= 0)
+			return false;
+		if (both[1].revents && hear(p, 0))
+			give(p);
+		if (!both[0].revents)
+			continue;
+		ssize_t n = read(s, bytes + kept, sizeof(bytes) - kept);
+
+		REQUIRE(n > 0);
+		size_t len = kept + (size_t)n;
+
+		if (len >= 7 && memcmp(bytes + len - 7, end, 7) == 0)
+			return true;
+		kept = len < 7 ? len : 7;
+		memmove(bytes, bytes + len - kept, kept);
+	}
+}
+
+/*
+ * RFC 9113 s5.2.2. The server takes nothing until all buffers on the way are full and the client's window is used up; then it is
+ * in the server's turns that the window opens, and no word of the client comes in which WINDOW_UPDATE could be told by chance.
+ */
+TEST(a_window_that_opens_in_the_turn_of_the_server_is_told_at_once)
+{
+	struct upload u = { .end = SIZE_MAX };
+	nghttp2_data_provider from = { .source = { .ptr = &u }, .read_callback = read_upload };
+	const int small = 4096;
+	struct peer p;
+	struct box b;
+
+	peer_open(&p, &b);
+	REQUIRE(setsockopt(b.server, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)) == 0);
+	int32_t id = ask(&p, "POST", &from);
+	int s = server_accept(&b);
+
+	while (hear(&p, 100))
+		give(&p);
+	CHECK_INT(nghttp2_session_get_stream_remote_window_size(p.session, id), 0);
+	u.end = u.sent + 300000;
+	CHECK(take_upload(&p, s));
+	say(s, "HTTP/1.1 204 No\r\n\r\n");
+	until(&p, &p.is_closed);
+	CHECK_TEXT(p.status, "204");
+	CHECK_INT(p.error, NGHTTP2_NO_ERROR);
+	close(s);
+	peer_close(&p, &b);
+}
+
+TEST(answers_that_come_together_go_out_together)
+{
+	enum { N = 16 };
+	int s[N];
+	struct peer p;
+	struct box b;
+
+	peer_open(&p, &b);
+	for (unsigned i = 0; i < N; i++) {
+		ask(&p, "GET", NULL);
+		s[i] = server_accept(&b);
+		expect_head(s[i], "GET /a ");
+	}
+	p.closed = 0;
+	pthread_mutex_lock(&gate);
+	is_gate_shut = true;
+	for (unsigned i = 0; i < N; i++) {
+		say(s[i], "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+		/* The lane is held with the first one in its hands. */
+		for (unsigned n = 0; i == 0 && !is_held && n < LIMIT_MS; n++)
+			usleep(1000);
+	}
+	CHECK(is_held);
+	peer_port = htons(bound_to(p.fd).port);
+	is_gate_shut = false;
+	pthread_mutex_unlock(&gate);
+	while (p.closed < N && hear(&p, LIMIT_MS))
+		give(&p);
+	peer_port = 0;
+	CHECK_INT(p.closed, N);
+	CHECK(writes_to_peer >= 1 && writes_to_peer <= 2); /* the first, and all others */
+	for (unsigned i = 0; i < N; i++)
+		close(s[i]);
 	peer_close(&p, &b);
 }
