@@ -288,6 +288,7 @@ static bool fail_one(const struct service_case *s, long n)
 	open_with(&b, s);
 	server_start(&server, b.server, s->is_http);
 	box_start(&b);
+	expect_visits(&b, 0); /* so its threads listen by now */
 	atomic_store(&left, n);
 	ok = visit_once(&b, s);
 	has_failed = atomic_exchange(&left, -1) < 0;
