@@ -27,13 +27,18 @@ static const char file[] =
 	"  if (host == \"localhost\" || /\\.(localhost|local)$/.test(host) || host == \"%.*s\")\n"
 	"    return \"DIRECT\";\n"
 	"  if (host.indexOf(\":\") >= 0) // an IPv6 address\n"
-	"    return host == \"::1\" || /^fe[89ab][0-9a-f]:/.test(host) ? \"DIRECT\" : %s;\n"
+	"    return %s;\n"
 	"  if (/^[0-9.]+$/.test(host)) // an IPv4 address\n"
-	"    return /^(127|169\\.254)\\./.test(host) ? \"DIRECT\" : %s;\n"
+	"    return %s;\n"
 	"  if (host.indexOf(\".\") < 0) // a name of the local network\n"
 	"    return \"DIRECT\";\n"
 	"  return proxy + \"; DIRECT\";\n"
 	"}\n";
+
+/* What becomes of literals: of the client's own family, and of the other one, where loopback and link-local stay here. */
+static const char ours[] = "\"DIRECT\"";
+static const char others6[] = "host == \"::1\" || /^fe[89ab][0-9a-f]:/.test(host) ? \"DIRECT\" : proxy";
+static const char others4[] = "/^(127|169\\.254)\\./.test(host) ? \"DIRECT\" : proxy";
 
 /* "[2001:db8::1]:3128": without brackets, as hosts are compared in the file. */
 static struct http_text host_of(const char *proxy)
@@ -49,9 +54,8 @@ static struct http_text host_of(const char *proxy)
 static size_t write_file(const char *proxy, bool is4, char *to, size_t size)
 {
 	struct http_text host = host_of(proxy);
-	const char *ours = "\"DIRECT\"", *others = "proxy";
-	int n = snprintf(
-		to, size, file, proxy, (int)host.len, host.at, is4 ? others : ours, is4 ? ours : others);
+	int n = snprintf(to, size, file, proxy, (int)host.len, host.at, is4 ? others6 : ours,
+		is4 ? ours : others4);
 
 	ASSERT(n > 0 && (size_t)n < size); /* a host name has at most 253 characters */
 	return (size_t)n;
