@@ -16,7 +16,7 @@ extern const struct conf_key conf_relay_rows[CONF_RELAY_ROWS];
 extern const struct conf_keys conf_relay_keys, conf_relay_destination_keys, conf_relay_timeout_keys;
 extern const struct conf_keys conf_relay_service_keys, conf_relay_health_keys, conf_relay_route_keys,
 	conf_relay_tls_keys, conf_relay_service_tls_keys;
-extern const struct conf_choices conf_relay_family_choices;
+extern const struct conf_choices conf_relay_family_choices, conf_relay_balance_choices;
 
 extern const struct conf_item item_target;     /* struct relay_target */
 extern const struct conf_item item_port_range; /* struct relay_ports */
@@ -40,6 +40,13 @@ void relay_finish(struct conf_reading *r, const struct conf_node *n);
 
 /** relay_take_services() - read the services of the section @n, which may be NULL */
 void relay_take_services(struct conf_reading *r, const struct conf_node *n);
+
+/** relay_take_routes() - read the routes of a service, which begin with its balance and health; @n may be NULL */
+void relay_take_routes(struct conf_reading *r, const struct conf_node *n, struct relay_service *s);
+
+/** relay_drop_health() - of a single target there is nothing to choose, so that nobody looks after it unless @n, a service or
+ * route, asks for it */
+void relay_drop_health(struct relay_health *h, unsigned targets, const struct conf_node *n);
 
 /** relay_check() - what does not go together; @list: the node of relay.services */
 void relay_check(struct conf_reading *r, const struct conf_node *list);
