@@ -29,8 +29,9 @@ taken_over_is() { same "$(taken_over)" "$1"; }
 flows() { isthmus counters --all --json | sed -n "s/.*\"group\":\"restored\",\"name\":\"$1\",\"value\":\([0-9]*\).*/\1/p"; }
 # A flow that has had answers is known to the programs; that its port stays proves it.
 some_datagrams() { for _ in 1 2 3; do mirrored 45000 || return; done; }
+# Its server sends 3 MB a second; a slower one takes eight seconds, which is more than a start on any machine.
 begin_download() {
-	client curl -sS -m 30 -o "$LAB_DIR/out/slow" "http://[$WEB64]/slow" 2>"$LAB_DIR/out/curl.err" &
+	client curl -sS -m 30 --limit-rate "${1:-100M}" -o "$LAB_DIR/out/slow" "http://[$WEB64]/slow" 2>"$LAB_DIR/out/curl.err" &
 	CURL=$!
 	wait_for 5 eval '[ "$(stat -c %s "$LAB_DIR/out/slow" 2>/dev/null || echo 0)" -gt 1000000 ]'
 }
@@ -47,7 +48,7 @@ must "the gateway serves, with four workers and the fast path" lab_gateway
 
 section "The translator alone"
 must "datagrams have a port" eval 'SEEN=$(mirrored 45000)'
-must "the download has begun" begin_download
+must "the download has begun" begin_download 1M
 must "datagrams go to and fro" some_datagrams
 BACK_MS=$(back_ms)
 step "killed, it comes back" comes_back translator gateway_serves

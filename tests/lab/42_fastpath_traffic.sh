@@ -134,29 +134,31 @@ second_link() {
 		server sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.second.rp_filter=0 && wait_for 3 is_at wan5
 }
 begin() {
-	client curl -sS -m 15 -o "$LAB_DIR/out/slow" "http://[$WEB64]/slow" 2>"$LAB_DIR/out/curl.err" &
+	client curl -sS -m 20 --limit-rate 1500k -o "$LAB_DIR/out/slow" "http://[$WEB64]/slow" 2>"$LAB_DIR/out/curl.err" &
 	CURL=$!
 	wait_for 5 has_grown "${1:-0}"
 }
-has_grown() { [ "$(stat -c %s "$LAB_DIR/out/slow" 2>/dev/null || echo 0)" -gt "$1" ]; }
-goes_on() {
-	local size
-	size=$(stat -c %s "$LAB_DIR/out/slow")
-	wait_for 10 has_grown $((size + 300000)) # after seconds without a link, TCP waits as long again
-}
+has_come() { stat -c %s "$LAB_DIR/out/slow" 2>/dev/null || echo 0; }
+has_grown() { [ "$(has_come)" -gt "$1" ]; }
+# On a slow machine the download may be half over before there is time to change anything: then another one begins.
+is_on() { [ "$(has_come)" -lt $(($(stat -c %s "$LAB_DIR/www/big") / 2)) ] || { completes && begin 500000; }; }
+# More has come than when the change was made. After seconds without a link, TCP waits as long again.
+goes_on_from() { wait_for 10 has_grown $(($1 + 300000)); }
 # A neighbour's new address is learned by its own announcement, as with any router.
 new_mac() {
-	ip -n "$SERVER_NS" link set uplink address 02:00:00:00:00:77 && ip -n "$GW_NS" neigh del "$NS4" dev wan4 && goes_on
+	is_on && ip -n "$SERVER_NS" link set uplink address 02:00:00:00:00:77 && ip -n "$GW_NS" neigh del "$NS4" dev wan4 &&
+		goes_on_from "$(has_come)"
 }
 down_and_up() {
-	gw sysctl -qw net.ipv6.conf.lan6.keep_addr_on_down=1 && ip -n "$GW_NS" link set lan6 down && wait_for 3 not is_at lan6 &&
-		ip -n "$GW_NS" link set lan6 up && wait_for 3 is_at lan6 && goes_on
+	local before
+	is_on && gw sysctl -qw net.ipv6.conf.lan6.keep_addr_on_down=1 && ip -n "$GW_NS" link set lan6 down && before=$(has_come) &&
+		wait_for 10 not is_at lan6 && ip -n "$GW_NS" link set lan6 up && wait_for 10 is_at lan6 && goes_on_from "$before"
 }
 sent_by_wan5() { ip -n "$GW_NS" -j -s link show wan5 | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["stats64"]["tx"]["packets"])'; }
 other_link() {
 	local before status
 	before=$(sent_by_wan5)
-	ip -n "$GW_NS" route replace "$WEB4" via 192.0.3.10 && goes_on && wait_for 3 eval "[ \$(sent_by_wan5) -gt $((before + 3)) ]"
+	is_on && ip -n "$GW_NS" route replace "$WEB4" via 192.0.3.10 && goes_on_from "$(has_come)" && wait_for 3 eval "[ \$(sent_by_wan5) -gt $((before + 3)) ]"
 	status=$?
 	printf "%s packets before, %s now\n" "$before" "$(sent_by_wan5)"
 	ip -n "$GW_NS" route del "$WEB4"
@@ -168,17 +170,17 @@ few_packets() {
 	local before known status pings
 	before=$(sent_by_wan5)
 	known=$(pings_known)
-	client ping -6 -n -q -i 0.002 -w 3 "$NS64" >/dev/null &
+	client ping -6 -n -q -i 0.002 -w 6 "$NS64" >/dev/null &
 	pings=$!
-	client ping -6 -n -q -i 0.1 -w 3 "$WEB64" >/dev/null &
+	client ping -6 -n -q -i 0.1 -w 6 "$WEB64" >/dev/null &
 	pings="$pings $!"
-	wait_for 2 eval "[ \$(pings_known) -ge $((known + 2)) ]" && ip -n "$GW_NS" route replace "$WEB4" via 192.0.3.10 &&
+	wait_for 4 eval "[ \$(pings_known) -ge $((known + 2)) ]" && ip -n "$GW_NS" route replace "$WEB4" via 192.0.3.10 &&
 		wait_for 1 eval "[ \$(sent_by_wan5) -gt $((before + 3)) ]"
 	status=$?
 	printf "%s packets before, %s now\n" "$before" "$(sent_by_wan5)"
 	ip -n "$GW_NS" route del "$WEB4"
 	# shellcheck disable=SC2086
-	wait $pings
+	{ kill $pings; wait $pings; } 2>/dev/null
 	return "$status"
 }
 completes() {
