@@ -258,8 +258,10 @@ static __always_inline int take_6(
 			continue;
 		p->prefix = i;
 		p->is_flows = prefix_take(head->prefixes[i].len, p->addrs6 + 2, &p->dst4) == 0;
-		if (!p->is_flows && !head->has_pairs)
-			return FLOW_UP_MALFORMED;
+		if (!p->is_flows && !head->has_pairs) {
+			p->is_flows = 1; /* the translator's nevertheless, and counted */
+			return FLOW_UP_NO_ENTRY;
+		}
 		break;
 	}
 	if (p->prefix == FLOW_PREFIXES_MAX && !head->has_pairs)

@@ -282,6 +282,12 @@ static uint32_t run_once(const struct box *b, struct frame *f)
 	LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = f->bytes, .data_size_in = f->len, .data_out = out,
 		.data_size_out = sizeof(out), .repeat = 1,
 		.flags = b->stand == STAND_TC_SUMMED ? TEST_CHECKSUM_COMPLETE : 0);
+	struct __sk_buff ctx = { .gso_size = b->gso_size, .gso_segs = b->gso_segs };
+
+	if (b->gso_size) {
+		o.ctx_in = &ctx;
+		o.ctx_size_in = sizeof(ctx);
+	}
 	int r = bpf_prog_test_run_opts(bpf_program__fd(p), &o);
 
 	if (r == -EINVAL && o.flags)

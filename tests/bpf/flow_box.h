@@ -52,6 +52,7 @@ struct box {
 	unsigned processors;
 	enum stand stand;
 	uint32_t device, out; /* interface indices, once there is a network */
+	uint32_t gso_size, gso_segs; /* of the next frames at tc: a train of segments, if not 0 */
 };
 
 struct frame {
