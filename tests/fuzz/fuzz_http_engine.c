@@ -5,7 +5,7 @@
  *
  * The services are the real ones; instead of dial.c there is a dial that ends when the input says so, with a socketpair.
  *
- * Input: 2 bytes of how the run is (struct header), then records: a byte of what happens (bits 0-2: enum kind, 3-4: which
+ * Input: 2 bytes of how the run is (struct header), and if the first one says so the number of the allocation that fails; then records: a byte of what happens (bits 0-2: enum kind, 3-4: which
  * server, the newest first; 5: the bytes come 64 times; 6: nobody reads afterwards), a byte of length or choice, and so many bytes.
  *
  * Checked, beside what the sanitizers see: memory is bounded at every moment, and all given back at the end; once the client
@@ -36,6 +36,7 @@
 #define TURNS_MAX 400	    /* of the loop, until an end has to be there */
 #define BYTES_MAX (8 << 20) /* of memory: more than all that 100 streams of a client may hold */
 #define REPEATS 64
+#define CUTS_MAX 1000
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
@@ -56,6 +57,7 @@ enum kind { CLIENT_SAYS, SERVER_SAYS, SERVER_ANSWERS, CLIENT_ENDS, SERVER_ENDS, 
 struct header {
 	bool is_reverse, is_two, has_zone, dials_at_once, has_proxy_head;
 	bool has_small_windows; /* HTTP/2: the client opens them only by hand */
+	bool runs_out;		/* of memory, once */
 	size_t piece;		/* what is said comes in pieces of so many bytes; 0: whole */
 };
 
@@ -81,8 +83,58 @@ struct run {
 	unsigned said_len;
 	int servers[SERVERS_MAX]; /* -1: closed */
 	unsigned servers_len;
+	unsigned cuts;	     /* so many pieces had a turn of their own */
 	size_t bytes_before; /* of memory */
 };
+
+/* --- memory --- */
+
+/* The linker sends the program's own calls here (-Wl,--wrap); those inside of libraries are their own. */
+static int left = -1; /* allocations until one fails; below 0: none does */
+
+static bool is_failing(void)
+{
+	return left >= 0 && left-- == 0;
+}
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t size);
+char *__real_strdup(const char *s);
+struct event *__real_event_new(
+	struct event_base *b, evutil_socket_t fd, short what, event_callback_fn fn, void *arg);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+char *__wrap_strdup(const char *s);
+struct event *__wrap_event_new(
+	struct event_base *b, evutil_socket_t fd, short what, event_callback_fn fn, void *arg);
+
+void *__wrap_malloc(size_t size)
+{
+	return is_failing() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return is_failing() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t size)
+{
+	return is_failing() ? NULL : __real_realloc(p, size);
+}
+
+char *__wrap_strdup(const char *s)
+{
+	return is_failing() ? NULL : __real_strdup(s);
+}
+
+struct event *__wrap_event_new(
+	struct event_base *b, evutil_socket_t fd, short what, event_callback_fn fn, void *arg)
+{
+	return is_failing() ? NULL : __real_event_new(b, fd, what, fn, arg);
+}
 
 /* --- the service's surroundings --- */
 
@@ -206,11 +258,11 @@ static nghttp2_nv nv(const char *name, const char *value)
 }
 
 /* Lines "name value" in the place of what a head has by itself. */
-static size_t add_lines(nghttp2_nv *to, size_t len, const uint8_t *at, size_t left)
+static size_t add_lines(nghttp2_nv *to, size_t len, const uint8_t *at, size_t rest)
 {
-	while (left > 0 && len < HEADERS_MAX) {
-		const uint8_t *end = memchr(at, '\n', left), *gap;
-		size_t n = end ? (size_t)(end - at) : left;
+	while (rest > 0 && len < HEADERS_MAX) {
+		const uint8_t *end = memchr(at, '\n', rest), *gap;
+		size_t n = end ? (size_t)(end - at) : rest;
 
 		gap = memchr(at, ' ', n);
 		if (gap && gap > at)
@@ -218,7 +270,7 @@ static size_t add_lines(nghttp2_nv *to, size_t len, const uint8_t *at, size_t le
 				(size_t)(gap - at), n - (size_t)(gap - at) - 1, 0 };
 		n += end ? 1 : 0;
 		at += n;
-		left -= n;
+		rest -= n;
 	}
 	return len;
 }
@@ -353,10 +405,9 @@ static void all_read(struct run *r)
 /* All of it, or what the gateway takes: whoever does not read is not waited for. */
 static void put(struct run *r, int fd, const uint8_t *at, size_t len, bool *ret_is_lost)
 {
-	unsigned cuts = 32;
-
 	while (fd >= 0 && len > 0) {
-		size_t n = r->how.piece > 0 && r->how.piece < len && cuts > 0 ? r->how.piece : len;
+		bool is_cut = r->how.piece > 0 && r->cuts < CUTS_MAX;
+		size_t n = is_cut && r->how.piece < len ? r->how.piece : len;
 		ssize_t sent = send(fd, at, n, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (sent <= 0) {
@@ -365,8 +416,8 @@ static void put(struct run *r, int fd, const uint8_t *at, size_t len, bool *ret_
 		}
 		at += sent;
 		len -= (size_t)sent;
-		if (r->how.piece > 0 && cuts > 0) {
-			cuts--;
+		if (is_cut) {
+			r->cuts++;
 			turn(r);
 		}
 	}
@@ -496,11 +547,10 @@ static struct relay_route routes[] = {
 	{ .host = "*", .to = targets, .to_len = 1, .health = { .fall = 2, .rise = 1 } }
 };
 
-static void begin(struct run *r)
+static void prepare(struct run *r)
 {
 	static const struct hash_key key = { 1, 2 };
 	char fault[100];
-	int pair[2];
 
 	r->config =
 		(struct relay_service){ .type = r->how.is_reverse ? RELAY_HTTP_REVERSE : RELAY_HTTP_FORWARD,
@@ -517,6 +567,12 @@ static void begin(struct run *r)
 	limits_set(r->lane.limits, 100, 100);
 	check(targets_new(&r->lane.targets) == 0);
 	check(service_open(&r->lane, &r->config, &r->all, &r->service, fault, sizeof(fault)) == 0);
+}
+
+static void begin(struct run *r)
+{
+	int pair[2];
+
 	check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
 	r->client = pair[1];
 	if (r->how.is_two)
@@ -532,6 +588,7 @@ static void begin(struct run *r)
 /* The client has said all, and nobody is there any more who could answer: so all of it ends, and not by a timer. */
 static void all_end(struct run *r)
 {
+	left = -1;
 	if (!r->has_shut && r->client >= 0)
 		client_ends(r, 0);
 	for (unsigned i = 0; i < TURNS_MAX && r->lane.visits_len > 0; i++) {
@@ -571,6 +628,7 @@ static struct header header_of(const uint8_t *at)
 		.dials_at_once = at[0] & 8,
 		.has_proxy_head = at[0] & 16,
 		.has_small_windows = at[0] & 32,
+		.runs_out = at[0] & 64,
 		.piece = at[1],
 	};
 }
@@ -578,17 +636,21 @@ static struct header header_of(const uint8_t *at)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static struct run r;
+	size_t at = 2;
 
-	if (len < 2)
+	if (len < 3)
 		return 0;
 	log_set_level(LOG_LEVEL_ERROR); /* targets that go down */
 	signal(SIGPIPE, SIG_IGN);
 	r = (struct run){ .how = header_of(data), .bytes_before = bytes_now() };
+	prepare(&r);
+	if (r.how.runs_out)
+		left = data[at++];
 	begin(&r);
-	for (size_t at = 2; len - at >= 2;) {
-		size_t left = len - at - 2, want = data[at + 1];
+	while (len - at >= 2) {
+		size_t rest = len - at - 2, want = data[at + 1];
 		bool has_bytes = (data[at] & 7) <= SERVER_SAYS;
-		size_t n = has_bytes ? (want < left ? want : left) : 0;
+		size_t n = has_bytes ? (want < rest ? want : rest) : 0;
 
 		happens(&r, data[at], data[at + 1], data + at + 2, n);
 		at += 2 + n;
