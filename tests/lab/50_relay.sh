@@ -14,38 +14,15 @@ lab_begin "Relays: TCP and UDP services between the families"
 must "the lab stands" lab_up
 BACK_MS=$(back_ms)
 
-nginx_config() { # NAME LISTEN...
-	local name=$1 listen
-	shift
-	cat <<-END
-		user root;
-		worker_processes 1;
-		daemon off;
-		pid $LAB_DIR/nginx/$name.pid;
-		events { worker_connections 1024; }
-		http {
-			access_log off;
-			client_body_temp_path $LAB_DIR/nginx/body-$name;
-			proxy_temp_path $LAB_DIR/nginx/proxy-$name;
-			fastcgi_temp_path $LAB_DIR/nginx/fastcgi-$name;
-			uwsgi_temp_path $LAB_DIR/nginx/uwsgi-$name;
-			scgi_temp_path $LAB_DIR/nginx/scgi-$name;
-			server {
-	END
-	for listen in "$@"; do printf '\t\tlisten %s;\n' "$listen"; done
-	cat <<-END
-				root $LAB_DIR/www;
-				location = /whoami { return 200 "\$remote_addr\\n"; }
-				location = /head { return 200 "\$proxy_protocol_addr \$proxy_protocol_port \$proxy_protocol_server_addr\\n"; }
-				location = /slow { alias $LAB_DIR/www/big; limit_rate 2m; }
-			}
-		}
+web() { # NAMESPACE NAME LISTEN...
+	lab_nginx "$@" <<-END
+		location = /whoami { return 200 "\$remote_addr\\n"; }
+		location = /head { return 200 "\$proxy_protocol_addr \$proxy_protocol_port \$proxy_protocol_server_addr\\n"; }
+		location = /slow { alias $LAB_DIR/www/big; limit_rate 2m; }
 	END
 }
-nginx_config six '[::]:80 ipv6only=on' '[::]:8082 ipv6only=on proxy_protocol' >"$LAB_DIR/nginx/six.conf"
-nginx_config head "$NS4:8082 proxy_protocol" >"$LAB_DIR/nginx/head.conf"
-background "$CLIENT_NS" nginx -e "$LAB_DIR/nginx/six.log" -p "$LAB_DIR/nginx" -c "$LAB_DIR/nginx/six.conf"
-background "$SERVER_NS" nginx -e "$LAB_DIR/nginx/head.log" -p "$LAB_DIR/nginx" -c "$LAB_DIR/nginx/head.conf"
+web "$CLIENT_NS" six '[::]:80 ipv6only=on' '[::]:8082 ipv6only=on proxy_protocol'
+web "$SERVER_NS" head "$NS4:8082 proxy_protocol"
 must "datagrams come back at the server" udp_echo "$SERVER_NS" "$NS4"
 cat >"$LAB_DIR/haproxy.cfg" <<END
 defaults

@@ -20,42 +20,15 @@ certificate() { # FILE NAME...
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$file" -addext "subjectAltName=${names#,}" \
 		-keyout "$LAB_DIR/$file.key" -out "$LAB_DIR/$file.pem" 2>/dev/null
 }
-web_config() { # NAME LISTEN...
-	local name=$1 listen
-	shift
-	cat <<-END
-		user root;
-		worker_processes 1;
-		daemon off;
-		pid $LAB_DIR/nginx/$name.pid;
-		events { worker_connections 1024; }
-		http {
-			access_log off;
-			keepalive_requests 1000000;
-			client_body_temp_path $LAB_DIR/nginx/body-$name;
-			proxy_temp_path $LAB_DIR/nginx/proxy-$name;
-			fastcgi_temp_path $LAB_DIR/nginx/fastcgi-$name;
-			uwsgi_temp_path $LAB_DIR/nginx/uwsgi-$name;
-			scgi_temp_path $LAB_DIR/nginx/scgi-$name;
-			ssl_certificate $LAB_DIR/servers.pem;
-			ssl_certificate_key $LAB_DIR/servers.key;
-			server {
-	END
-	for listen in "$@"; do printf '\t\tlisten %s;\n' "$listen"; done
-	cat <<-END
-				root $LAB_DIR/www;
-				location = /who { return 200 "$name \$host xff=\$http_x_forwarded_for proto=\$http_x_forwarded_proto fwd=\$http_forwarded via=\$http_via\\n"; }
-				location = /slow { alias $LAB_DIR/www/big; limit_rate 4m; }
-				location = /upload { dav_methods PUT; client_max_body_size 0; }
-			}
-		}
-	END
-}
 web() { # NAMESPACE NAME LISTEN...
-	local ns=$1 name=$2
-	shift 2
-	web_config "$name" "$@" >"$LAB_DIR/nginx/$name.conf"
-	background "$ns" nginx -e "$LAB_DIR/nginx/$name.log" -p "$LAB_DIR/nginx" -c "$LAB_DIR/nginx/$name.conf"
+	lab_nginx "$@" <<-END
+		keepalive_requests 1000000;
+		ssl_certificate $LAB_DIR/servers.pem;
+		ssl_certificate_key $LAB_DIR/servers.key;
+		location = /who { return 200 "$2 \$host xff=\$http_x_forwarded_for proto=\$http_x_forwarded_proto fwd=\$http_forwarded via=\$http_via\\n"; }
+		location = /slow { alias $LAB_DIR/www/big; limit_rate 4m; }
+		location = /upload { dav_methods PUT; client_max_body_size 0; }
+	END
 }
 web_ends() { ip netns exec "$1" nginx -e "$LAB_DIR/nginx/$2.log" -p "$LAB_DIR/nginx" -c "$LAB_DIR/nginx/$2.conf" -s stop; }
 certificate four DNS:four.test DNS:ws.test
@@ -237,10 +210,10 @@ between() { # LEAST MOST COMMAND...
 step "a request is answered within 400 ms" between 0.25 0.4 ask client http://raced.test/who
 step "... the next ones at once" between 0 0.2 ask client http://raced.test/who
 step "... by the other family's clients, too" between 0 0.2 ask server http://raced.test/who
-step "one that may not be repeated is, too, as it was not sent before" between 0.25 0.4 ask client -d data http://posted.test/who
-step "with two of three dead, within 700 ms" between 0.5 0.7 ask client http://last.test/who
-step "over TLS, and the certificate is that of the one that was reached" between 0.25 0.4 ask client http://raced-tls.test/who
-step "a connection of the service tcp" between 0.25 0.4 client curl -sS -m 20 "http://[$GW6]:8099/who"
+step "one that may not be repeated is, too, as it was not sent before" between 0.25 0.6 ask client -d data http://posted.test/who
+step "with two of three dead, in two steps" between 0.5 0.9 ask client http://last.test/who
+step "over TLS, and the certificate is that of the one that was reached" between 0.25 0.6 ask client http://raced-tls.test/who
+step "a connection of the service tcp" between 0.25 0.6 client curl -sS -m 20 "http://[$GW6]:8099/who"
 step "... the next one" between 0 0.2 client curl -sS -m 20 "http://[$GW6]:8099/who"
 step "the operator sees why" prints '2001:db8:9::11\]:8001.*not there after 250 ms' isthmus status
 step "... and how often" prints ' \([5-9]\|[1-9][0-9]\)  retried ' isthmus counters

@@ -278,6 +278,34 @@ lab_web_server() {
 	wait_for 5 server curl -sf -m 1 -o /dev/null "http://$WEB4/"
 }
 
+# Starts another web server: NAMESPACE NAME LISTEN..., with what comes from standard input in its server block.
+lab_nginx() {
+	local ns=$1 name=$2 listen
+	shift 2
+	{
+		cat <<-END
+			user root;
+			worker_processes 1;
+			daemon off;
+			pid $LAB_DIR/nginx/$name.pid;
+			events { worker_connections 1024; }
+			http {
+				access_log off;
+				client_body_temp_path $LAB_DIR/nginx/body-$name;
+				proxy_temp_path $LAB_DIR/nginx/proxy-$name;
+				fastcgi_temp_path $LAB_DIR/nginx/fastcgi-$name;
+				uwsgi_temp_path $LAB_DIR/nginx/uwsgi-$name;
+				scgi_temp_path $LAB_DIR/nginx/scgi-$name;
+				server {
+					root $LAB_DIR/www;
+		END
+		for listen in "$@"; do printf '\t\tlisten %s;\n' "$listen"; done
+		cat
+		printf '\t}\n}\n'
+	} >"$LAB_DIR/nginx/$name.conf"
+	background "$ns" nginx -e "$LAB_DIR/nginx/$name.log" -p "$LAB_DIR/nginx" -c "$LAB_DIR/nginx/$name.conf"
+}
+
 #
 # The gateway
 #
