@@ -1,7 +1,7 @@
 /*
- * fuzz_http_engine.c - the HTTP engine as a whole: clients and servers say anything, in any order and pieces
+ * fuzz_http_engine.c - the HTTP engine as a whole, and tcp, socks5 and pac: clients and servers say anything, in any order and pieces
  *
- *	client (HTTP/1, or HTTP/2 by nghttp2) -- socketpair --> http-forward or http-reverse -- socketpairs --> servers
+ *	client (HTTP/1, or HTTP/2 by nghttp2) -- socketpair --> a service -- socketpairs --> servers
  *
  * The services are the real ones; instead of dial.c there is a dial that ends when the input says so, with a socketpair.
  *
@@ -16,6 +16,7 @@
 #include "base/compiler.h"
 #include "base/log.h"
 #include "relay/dial.h"
+#include "relay/edges.h"
 #include "relay/limits.h"
 #include "relay/service.h"
 #include "relay/services.h"
@@ -58,6 +59,7 @@ struct header {
 	bool is_reverse, is_two, has_zone, dials_at_once, has_proxy_head;
 	bool has_small_windows; /* HTTP/2: the client opens them only by hand */
 	bool runs_out;		/* of memory, once */
+	bool is_other;		/* tcp (is_reverse), pac (has_zone), or socks5 in the place of the engine */
 	size_t piece;		/* what is said comes in pieces of so many bytes; 0: whole */
 };
 
@@ -183,8 +185,13 @@ const char *dial_fault_text(enum dial_fault f)
 	return "a fault";
 }
 
+static void on_nothing(struct edge *w, unsigned events)
+{
+}
+
 static void dial_ends(struct run *r, enum dial_fault fault)
 {
+	static struct edge nobody = { .fn = on_nothing };
 	static const struct endpoint peer = { .is4 = true, .a4 = { 0xc0000201 }, .port = 80 };
 	struct dial *d = dials;
 	int pair[2] = { -1, -1 };
@@ -198,6 +205,10 @@ static void dial_ends(struct run *r, enum dial_fault fault)
 		check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
 		r->servers[r->servers_len++] = pair[1];
 	}
+	if (fault == DIAL_OK) /* as dial.c leaves it */
+		check(edges_add(r->lane.edges, pair[0], &nobody) == 0);
+	if (fault == DIAL_OK)
+		edges_drop(r->lane.edges, pair[0]);
 	d->plan.done(d->plan.ctx, fault, pair[0], &peer);
 	free(d);
 }
@@ -547,22 +558,32 @@ static struct relay_route routes[] = {
 	{ .host = "*", .to = targets, .to_len = 1, .health = { .fall = 2, .rise = 1 } }
 };
 
+static const struct service_ops *ops_of(const struct header *how)
+{
+	if (!how->is_other)
+		return how->is_reverse ? &http_reverse_service : &http_forward_service;
+	return how->is_reverse ? &tcp_service : how->has_zone ? &pac_service : &socks5_service;
+}
+
 static void prepare(struct run *r)
 {
 	static const struct hash_key key = { 1, 2 };
 	char fault[100];
 
-	r->config =
-		(struct relay_service){ .type = r->how.is_reverse ? RELAY_HTTP_REVERSE : RELAY_HTTP_FORWARD,
-			.name = "web",
-			.routes = r->how.is_reverse ? routes : NULL,
-			.routes_len = r->how.is_reverse ? ARRAY_LEN(routes) : 0,
-			.proxy_head = r->how.has_proxy_head ? RELAY_PROXY_HEAD_V1 : RELAY_PROXY_HEAD_OFF,
-			.timeouts = { 60 * NSEC, 60 * NSEC, 60 * NSEC, 60 * NSEC, 60 * NSEC, 60 * NSEC } };
+	ops = ops_of(&r->how);
+	r->config = (struct relay_service){ .type = ops->type,
+		.name = "web",
+		.to = targets,
+		.to_len = ARRAY_LEN(targets),
+		.health = { .fall = 2, .rise = 1 },
+		.proxy = "proxy.test:3128",
+		.routes = r->how.is_reverse ? routes : NULL,
+		.routes_len = r->how.is_reverse ? ARRAY_LEN(routes) : 0,
+		.proxy_head = r->how.has_proxy_head ? RELAY_PROXY_HEAD_V1 : RELAY_PROXY_HEAD_OFF,
+		.timeouts = { 60 * NSEC, 60 * NSEC, 60 * NSEC, 60 * NSEC, 60 * NSEC, 60 * NSEC } };
 	if (r->how.has_zone)
 		check(text_copy(r->config.literal_zone, sizeof(r->config.literal_zone), "v4.test"));
 	r->all = (struct relay_config){ .holds = &r->holds };
-	ops = r->how.is_reverse ? &http_reverse_service : &http_forward_service;
 	check(lane_init(&r->lane, 0) == 0 && limits_new(64, &key, &r->lane.limits) == 0);
 	limits_set(r->lane.limits, 100, 100);
 	check(targets_new(&r->lane.targets) == 0);
@@ -623,12 +644,13 @@ static struct header header_of(const uint8_t *at)
 {
 	return (struct header){
 		.is_reverse = at[0] & 1,
-		.is_two = at[0] & 2,
+		.is_two = (at[0] & 130) == 2,
 		.has_zone = at[0] & 4,
 		.dials_at_once = at[0] & 8,
 		.has_proxy_head = at[0] & 16,
 		.has_small_windows = at[0] & 32,
 		.runs_out = at[0] & 64,
+		.is_other = at[0] & 128,
 		.piece = at[1],
 	};
 }
