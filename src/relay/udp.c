@@ -9,7 +9,8 @@
  * Life of an association: its first datagram (visit begun, dialled) -> connected -> nothing for timeouts.udp -> gone.
  * Datagrams that come while the name is asked for wait, up to WAITING_MAX of one association.
  *
- * Batches. A call takes up to BATCH datagrams. Those in a row that belong to one association leave with one call too.
+ * Batches. A call takes up to DATAGRAMS_BATCH datagrams (datagrams.h). Those in a row that belong to one association leave with
+ * one call too.
  *
  * A new configuration. Associations go on in the service of the same name, with the same socket and target, so that what
  * runs over UDP and knows of connections (QUIC, WireGuard, DTLS) does not notice; see adopt_all().
@@ -23,8 +24,8 @@
 
 #include "base/hash.h"
 #include "base/random.h"
-#include "net/pktinfo.h"
 #include "net/sockaddr.h"
+#include "relay/datagrams.h"
 #include "relay/dial.h"
 #include "relay/edges.h"
 #include "relay/services.h"
@@ -37,19 +38,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BATCH 16
 #define TURNS 4	      /* batches of one socket before others have theirs */
-#define ROOM 65536    /* bytes; no datagram is longer */
 #define WAITING_MAX 8 /* datagrams of one association, until it is connected */
 #define SLOTS 4096    /* of the table; power of two */
-
-/* What the kernel is told of, or tells of, each datagram of a batch. */
-struct slots {
-	struct mmsghdr m[BATCH];
-	struct iovec io[BATCH];
-	union sockaddr_any peer[BATCH];
-	union pktinfo_control control[BATCH];
-};
 
 struct udp_socket {
 	struct service *service;
@@ -89,9 +80,9 @@ struct udp {
 	unsigned sockets_len;
 	struct hash_key key;
 	struct target_group *targets;
-	struct slots in, out;
+	struct datagrams in, out;
 	struct association *table[SLOTS];
-	uint8_t (*room)[ROOM]; /* BATCH of them */
+	uint8_t (*room)[DATAGRAMS_ROOM]; /* DATAGRAMS_BATCH of them */
 };
 
 static struct udp *udp_of(const struct association *a)
@@ -187,46 +178,6 @@ static void on_end(struct visit *v)
 
 /* --- to the client --- */
 
-/* Points a slot at @len bytes; the kernel changes the lengths, so this is done for every call. */
-static struct msghdr *slot_point(struct slots *s, unsigned i, void *bytes, size_t len)
-{
-	struct msghdr *m = &s->m[i].msg_hdr;
-
-	s->io[i] = (struct iovec){ .iov_base = bytes, .iov_len = len };
-	*m = (struct msghdr){ .msg_iov = &s->io[i], .msg_iovlen = 1 };
-	return m;
-}
-
-/* An ICMP error of an earlier datagram is told instead of sending the next one, which is then sent again. */
-static int send_some(struct lane *l, int fd, struct mmsghdr *m, unsigned n)
-{
-	int sent = sendmmsg(fd, m, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-	if (sent < 0 && (errno == ECONNREFUSED || errno == EHOSTUNREACH || errno == ENETUNREACH)) {
-		LANE_COUNT(l, udp_icmp_errors);
-		sent = sendmmsg(fd, m, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-	}
-	return sent;
-}
-
-/* Sends @n datagrams; one that is not taken is lost, and the others go on. Returns how many went; *ret_bytes grows. */
-static unsigned send_all(
-	struct lane *l, int fd, struct slots *s, unsigned from, unsigned n, size_t *ret_bytes)
-{
-	unsigned end = from + n, lost = 0;
-
-	for (unsigned at = from; at < end;) {
-		int sent = send_some(l, fd, &s->m[at], end - at);
-
-		lost += sent <= 0;
-		for (int i = 0; i < sent; i++)
-			*ret_bytes += s->io[at + (unsigned)i].iov_len;
-		at += sent > 0 ? (unsigned)sent : 1;
-	}
-	LANE_ADD(l, udp_send_failed, lost);
-	return n - lost;
-}
-
 static void send_back(struct association *a, unsigned n)
 {
 	struct udp *u = udp_of(a);
@@ -236,7 +187,7 @@ static void send_back(struct association *a, unsigned n)
 	if (a->local.interface)
 		client.v6.sin6_scope_id = (uint32_t)a->local.interface;
 	for (unsigned i = 0; i < n; i++) {
-		struct msghdr *m = slot_point(&u->out, i, u->room[i], u->in.m[i].msg_len);
+		struct msghdr *m = datagrams_point(&u->out, i, u->room[i], u->in.m[i].msg_len);
 
 		m->msg_name = &client;
 		m->msg_namelen = len;
@@ -248,25 +199,10 @@ static void send_back(struct association *a, unsigned n)
 	}
 	struct lane *l = a->visit.service->lane;
 	size_t bytes = 0;
-	unsigned sent = send_all(l, a->socket->fd, &u->out, 0, n, &bytes);
+	unsigned sent = datagrams_send(l, a->socket->fd, &u->out, 0, n, &bytes);
 
 	LANE_ADD(l, udp_to_clients, sent);
 	visit_bytes(&a->visit, 0, bytes);
-}
-
-static int receive(struct udp *u, int fd)
-{
-	for (unsigned i = 0; i < BATCH; i++) {
-		struct msghdr *m = slot_point(&u->in, i, u->room[i], ROOM);
-
-		m->msg_name = &u->in.peer[i];
-		m->msg_namelen = sizeof(u->in.peer[i]);
-		m->msg_control = u->in.control[i].room;
-		m->msg_controllen = sizeof(u->in.control[i].room);
-	}
-	int n = recvmmsg(fd, u->in.m, BATCH, MSG_DONTWAIT, NULL);
-
-	return n < 0 ? -errno : n;
 }
 
 /* Edges come only once, so what is left after TURNS batches is taken in the next turn of the loop. */
@@ -276,7 +212,7 @@ static void take_answers(struct association *a)
 	struct lane *l = a->visit.service->lane;
 
 	for (unsigned i = 0; i < TURNS; i++) {
-		int n = receive(u, a->fd);
+		int n = datagrams_receive(&u->in, u->room, a->fd);
 
 		if (n == -EAGAIN)
 			return;
@@ -449,10 +385,10 @@ static void send_on(struct association *a, unsigned from, unsigned n)
 		return;
 	}
 	for (unsigned i = from; i < from + n; i++)
-		(void)slot_point(&u->out, i, u->room[i], u->in.m[i].msg_len);
+		(void)datagrams_point(&u->out, i, u->room[i], u->in.m[i].msg_len);
 	size_t bytes = 0;
 
-	(void)send_all(a->visit.service->lane, a->fd, &u->out, from, n, &bytes);
+	(void)datagrams_send(a->visit.service->lane, a->fd, &u->out, from, n, &bytes);
 	visit_bytes(&a->visit, bytes, 0);
 }
 
@@ -481,13 +417,14 @@ static void on_datagrams(void *ctx, unsigned ready)
 	struct udp_socket *s = ctx;
 
 	for (unsigned i = 0; i < TURNS; i++) {
-		int n = receive(s->service->state, s->fd);
+		struct udp *u = s->service->state;
+		int n = datagrams_receive(&u->in, u->room, s->fd);
 
 		/* An error is the ICMP error of an earlier answer, or there was nothing: the loop comes back. */
 		if (n <= 0)
 			return;
 		take_batch(s, (unsigned)n);
-		if (n < BATCH)
+		if (n < DATAGRAMS_BATCH)
 			return;
 	}
 }
@@ -583,7 +520,8 @@ static int udp_open(struct service *s, char *fault, size_t fault_size)
 
 	ASSERT(s->config->to_len > 0); /* conf/ wants at least one */
 	if (err == 0) {
-		u->room = malloc(sizeof(u->room[0]) * BATCH); /* touched as far as datagrams are long */
+		u->room = malloc(
+			sizeof(u->room[0]) * DATAGRAMS_BATCH); /* touched as far as datagrams are long */
 		err = u->room ? 0 : -ENOMEM;
 	}
 	if (err == 0)
