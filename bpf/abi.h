@@ -153,7 +153,7 @@ struct dns_interface {
  * Ports are in network order here, unlike above: they are compared and copied, never counted.
  */
 #define FLOW_LAYOUT                                                                                          \
-	2 /* of the maps; another number whenever they, or what is in them, change their meaning */
+	3 /* of the maps; another number whenever they, or what is in them, change their meaning */
 #define FLOW_PRIORITY 6145 /* of the tc filter, where the kernel has no links for tc; before STEER_PRIORITY */
 #define FLOW_HANDLE 1
 #define FLOW_WAYS 4
@@ -327,6 +327,26 @@ struct flow_tallies {
 	__u64 hairpins;
 	__u64 up[FLOW_UP_COUNT];
 	__u64 redirected, routed;
+	__u64 up_by_ring; /* of @up, those that the programs have put into the translator's memory */
+} __attribute__((aligned(64)));
+
+/*
+ * What the XDP program hands to a worker through a ring of its own (BPF_MAP_TYPE_RINGBUF): a packet as it would come out of the TUN
+ * device, one that begins or ends a flow. A short one does not take the room of a long one.
+ */
+#define FLOW_UP_RING_BYTES (1 << 20) /* a power of two, and whole pages: 5000 short packets */
+#define FLOW_UP_SHORT 176	     /* bytes; SYN, FIN, questions to a resolver */
+#define FLOW_UP_LONG 1500
+
+struct flow_up_record {
+	__u32 len; /* of the IP packet, bytes */
+	__u32 unused;
+	__u8 packet[];
+};
+
+/* Of each worker; flow_up.bpf.h tells how it is used. */
+struct flow_up_bell {
+	__u32 is_awake;
 } __attribute__((aligned(64)));
 
 /*

@@ -9,6 +9,7 @@
  *	flow_find.bpf.h		tables, sums, counting
  *	flow_write.bpf.h	the bytes of the result; which way it takes
  *	flow_first.bpf.h	a program of its own: what the translator writes, out past the host's forwarding
+ *	flow_up.bpf.h		XDP: what goes up, past the host's forwarding and the TUN device
  *
  * Steps: decide() reads the packet and looks up what becomes of it; a route is looked up for what it becomes, still before
  * anything is changed; then the packet is changed and sent. So a packet that goes up is unchanged, but for bytes behind its
@@ -37,13 +38,14 @@
  * Licence: these files and abi.h may be used under GPL-2.0 as well as under Apache-2.0, since the kernel gives bpf_fib_lookup()
  * to such programs only.
  */
-#include "flow_first.bpf.h"
+#include "flow_up.bpf.h"
 
 #include <linux/if_packet.h>
 
 /* What no program returns: the other pass is to see. */
 #define TC_TRY_PAIRS 1000
 #define XDP_TRY_PAIRS 1000
+#define XDP_GO_UP 2000 /* and the reason */
 
 /* Which tables a packet is looked for in; the two are passes of their own, as one stack would not hold both. */
 enum pass { PASS_FLOWS, PASS_PAIRS };
@@ -328,20 +330,6 @@ int isthmus_flow_bare(struct __sk_buff *skb)
 
 /* --- XDP --- */
 
-/* Whether the frame was sent to the interface that it came in at. */
-static __always_inline int is_for_us(struct xdp_md *ctx)
-{
-	const struct ethhdr *eth = (const struct ethhdr *)(long)ctx->data;
-	__u32 index = ctx->ingress_ifindex;
-	const struct flow_interface *i = bpf_map_lookup_elem(&interfaces, &index);
-
-	if (!i || !i->is_on || (const __u8 *)(eth + 1) > (const __u8 *)(long)ctx->data_end)
-		return 0;
-	return *(const __u16 *)eth->h_dest == *(const __u16 *)i->mac &&
-	       *(const __u16 *)(eth->h_dest + 2) == *(const __u16 *)(i->mac + 2) &&
-	       *(const __u16 *)(eth->h_dest + 4) == *(const __u16 *)(i->mac + 4);
-}
-
 static __always_inline int takes_frames(__u32 interface)
 {
 	const struct flow_interface *i = bpf_map_lookup_elem(&interfaces, &interface);
@@ -426,6 +414,8 @@ static __always_inline int translate_frame(struct xdp_md *ctx, int is_6, enum pa
 	verdict = decide(&f, sizeof(struct ethhdr), is_6, pass, &p, &c);
 	if (verdict == TRY_PAIRS)
 		return XDP_TRY_PAIRS;
+	if (verdict == FLOW_UP_TCP_FLAGS || (verdict == FLOW_UP_NO_ENTRY && is_6))
+		return XDP_GO_UP + verdict;
 	if (verdict != OURS || !is_for_us(ctx))
 		return XDP_PASS;
 	now = now_ms();
@@ -451,6 +441,27 @@ TRANSLATE_FRAME(frame_flow_4, 0, PASS_FLOWS)
 TRANSLATE_FRAME(frame_pair_6, 1, PASS_PAIRS)
 TRANSLATE_FRAME(frame_pair_4, 0, PASS_PAIRS)
 
+static __always_inline int frame_6(struct xdp_md *ctx)
+{
+	int verdict = frame_flow_6(ctx);
+
+	if (verdict == XDP_TRY_PAIRS)
+		verdict = frame_pair_6(ctx);
+	return verdict >= XDP_GO_UP ? up_6(ctx, (__u32)verdict - XDP_GO_UP) : verdict;
+}
+
+/* Where a packet may be without state, the first pass does not say that there is state. */
+static __always_inline int frame_4(struct xdp_md *ctx)
+{
+	int verdict = frame_flow_4(ctx);
+
+	if (verdict == XDP_TRY_PAIRS) {
+		verdict = frame_pair_4(ctx);
+		return verdict >= XDP_GO_UP ? XDP_PASS : verdict;
+	}
+	return verdict >= XDP_GO_UP ? up_4(ctx, (__u32)verdict - XDP_GO_UP) : verdict;
+}
+
 /*
  * What passes is seen again by the program at tc, which knows more ways out, and which alone counts what goes up. A frame has no
  * offload state here: checksums are whole, as they came over a wire.
@@ -459,19 +470,12 @@ SEC("xdp")
 int isthmus_flow_xdp(struct xdp_md *ctx)
 {
 	const struct ethhdr *eth = (const struct ethhdr *)(long)ctx->data;
-	int verdict;
 
 	if ((const __u8 *)(eth + 1) > (const __u8 *)(long)ctx->data_end)
 		return XDP_PASS;
-	if (eth->h_proto == bpf_htons(ETH_P_IPV6)) {
-		verdict = frame_flow_6(ctx);
-		return verdict == XDP_TRY_PAIRS ? frame_pair_6(ctx) : verdict;
-	}
-	if (eth->h_proto == bpf_htons(ETH_P_IP)) {
-		verdict = frame_flow_4(ctx);
-		return verdict == XDP_TRY_PAIRS ? frame_pair_4(ctx) : verdict;
-	}
-	return XDP_PASS;
+	if (eth->h_proto == bpf_htons(ETH_P_IPV6))
+		return frame_6(ctx);
+	return eth->h_proto == bpf_htons(ETH_P_IP) ? frame_4(ctx) : XDP_PASS;
 }
 
 char flow_license[] SEC("license") = "GPL";

@@ -350,11 +350,9 @@ static __always_inline int change_46(const struct flow_head *h, const struct pac
 	__u16 flags = 0;
 	__u8 prefix = 0;
 
-	if (ends_tcp(p))
-		return FLOW_UP_TCP_FLAGS;
 	if (!find46(h, &key, c, &prefix, &flags))
 		return FLOW_UP_NO_ENTRY;
-	if (!passes_tcp(p, flags, c))
+	if (ends_tcp(p) || !passes_tcp(p, flags, c))
 		return FLOW_UP_TCP_FLAGS;
 	/* RFC 7915 s4: without DF its sender has left fragmenting to the network. */
 	if (!p->df && p->seg_len + IP6_BYTES > h->lowest_ipv6_mtu)

@@ -57,21 +57,27 @@ static __always_inline int first_ask6(struct bpf_fib_lookup *fib, const struct i
 }
 
 /* One hop less; in IPv4 with its checksum, which grows by what the word of the TTL loses. */
-static __always_inline int first_hop(struct __sk_buff *skb, int is_6)
+static __always_inline void hop_lower(void *ip, int is_6)
 {
-	__u8 *data = (__u8 *)(long)skb->data, *end = (__u8 *)(long)skb->data_end;
-	struct iphdr *v4 = (struct iphdr *)data;
+	struct iphdr *v4 = ip;
 	__u32 sum;
 
-	if (data + (is_6 ? IP6_BYTES : IP4_BYTES) > end)
-		return 0;
 	if (is_6) {
-		((struct ipv6hdr *)data)->hop_limit--;
-		return 1;
+		((struct ipv6hdr *)ip)->hop_limit--;
+		return;
 	}
 	v4->ttl--;
 	sum = (__u32)v4->check + bpf_htons(0x0100);
 	v4->check = (__u16)(sum + (sum >= 0xffff)); /* as the kernel has it: never 0xffff */
+}
+
+static __always_inline int first_hop(struct __sk_buff *skb, int is_6)
+{
+	__u8 *data = (__u8 *)(long)skb->data, *end = (__u8 *)(long)skb->data_end;
+
+	if (data + (is_6 ? IP6_BYTES : IP4_BYTES) > end)
+		return 0;
+	hop_lower(data, is_6);
 	return 1;
 }
 

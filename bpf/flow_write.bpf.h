@@ -125,6 +125,20 @@ static __always_inline const struct flow_host *host_get(void)
 	return bpf_map_lookup_elem(&host, &zero);
 }
 
+/* Whether the frame was sent to the interface that it came in at. */
+static __always_inline int is_for_us(struct xdp_md *ctx)
+{
+	const struct ethhdr *eth = (const struct ethhdr *)(long)ctx->data;
+	__u32 index = ctx->ingress_ifindex;
+	const struct flow_interface *i = bpf_map_lookup_elem(&interfaces, &index);
+
+	if (!i || !i->is_on || (const __u8 *)(eth + 1) > (const __u8 *)(long)ctx->data_end)
+		return 0;
+	return *(const __u16 *)eth->h_dest == *(const __u16 *)i->mac &&
+	       *(const __u16 *)(eth->h_dest + 2) == *(const __u16 *)(i->mac + 2) &&
+	       *(const __u16 *)(eth->h_dest + 4) == *(const __u16 *)(i->mac + 4);
+}
+
 /* A look-up, which has no room on the stack: Linux 6.1 counts the caller's 32 bytes to it, and has 512 in all. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

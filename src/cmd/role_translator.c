@@ -18,6 +18,7 @@
 
 #include "base/log.h"
 #include "ctl/reply.h"
+#include "dataplane/upring.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -107,7 +108,31 @@ static int translator_discover(struct translator *t, const struct role_start *s)
 
 static void translator_stop(void *ctx);
 
-static int translator_prepare(struct translator *t, const struct role_start *s)
+/* Rings at the end of the descriptors. */
+static unsigned rings_in(const struct role_start *s)
+{
+	unsigned n = 0;
+
+	while (n < s->fds_len && upring_is(s->fds[s->fds_len - n - 1]))
+		n++;
+	return n;
+}
+
+static int translator_ups(struct translator *t, const struct role_start *all)
+{
+	unsigned rings = rings_in(all);
+	int err = 0;
+
+	for (unsigned i = 0; i < rings && i < t->workers_len && i < t->flows.bells_len && err == 0; i++) {
+		err = upring_new(all->fds[all->fds_len - rings + i], &t->flows.bells[i], &t->ups[i]);
+		if (err == 0)
+			crew_up(t->crew, i, t->ups[i]);
+	}
+	return err;
+}
+
+/* @all: with the descriptors that are not in @s any more */
+static int translator_prepare(struct translator *t, const struct role_start *all, const struct role_start *s)
 {
 	unsigned queues = t->workers_len;
 	int err = 0;
@@ -122,17 +147,20 @@ static int translator_prepare(struct translator *t, const struct role_start *s)
 	if (err < 0)
 		return err;
 	config_make(t, s->conf);
-	return crew_new(t->config, s->fds, queues, queues > 1 ? s->fds[words_at(queues) - 1] : -1, &t->crew);
+	err = crew_new(t->config, s->fds, queues, queues > 1 ? s->fds[words_at(queues) - 1] : -1, &t->crew);
+	return err == 0 ? translator_ups(t, all) : err;
 }
 
 /* The descriptors end with the tables of the flow programs, if there are any: that is the supervisor's to find out. */
 static int flows_take(
 	const struct role_start *s, struct role_start *rest, struct flowmemory *ret, struct role_fault *fault)
 {
+	unsigned len = FLOWPATH_FDS + rings_in(s);
+
 	*rest = *s;
-	if (s->fds_len < FLOWPATH_FDS || !flowmemory_is(s->fds[s->fds_len - FLOWPATH_FDS]))
+	if (s->fds_len < len || !flowmemory_is(s->fds[s->fds_len - len]))
 		return 0;
-	rest->fds_len -= FLOWPATH_FDS;
+	rest->fds_len -= len;
 	int err = flowmemory_map(s->fds + rest->fds_len, ret);
 
 	if (err < 0)
@@ -172,7 +200,7 @@ static int translator_start(const struct role_start *all, void **ret_ctx, struct
 	t->lent = lent;
 	t->saved = saved;
 	t->flows = flows;
-	err = translator_prepare(t, s);
+	err = translator_prepare(t, all, s);
 
 	if (err < 0) {
 		snprintf(fault->text, sizeof(fault->text), "cannot prepare %u workers: %s", queues,
@@ -241,6 +269,8 @@ static void translator_stop(void *ctx)
 
 	pool_watch_free(t->pools);
 	crew_free(t->crew);
+	for (unsigned i = 0; i < t->workers_len; i++)
+		upring_free(t->ups[i]);
 	translator_log_stop(t);
 	discovery_free(t->discovery);
 	free(t->restored);

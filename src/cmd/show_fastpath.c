@@ -123,6 +123,8 @@ static void packet_rows(const struct flow_tallies *t, struct reply *r)
 	row(r, "fastpath", "redirected", t->redirected, "sent at once where the routing table says");
 	row(r, "fastpath", "routed", t->routed,
 		"given to the host's own routing, as if the translator had sent them");
+	row(r, "fastpath", "up_by_ring", t->up_by_ring,
+		"of what went to the translator, packets that XDP put into its memory");
 }
 
 void fastpath_rows(const struct fastpath_sums *s, struct reply *r)

@@ -32,6 +32,8 @@ struct translator {
 	struct restored
 		*restored; /* what came of it; owned; NULL before that, and if nothing had been saved */
 	struct flowmemory flows;     /* the tables of the flow programs, if there are any */
+	struct upring *ups
+		[TRANSLATOR_WORKERS_MAX]; /* owned; what their XDP program hands to each worker; NULL: nothing */
 	uint64_t flows_adopted, flows_refused; /* of what a translator before this one had left there */
 	struct translator_log *log;  /* NULL: the binding log is off */
 	struct pool_watch *pools;    /* once the workers run */

@@ -350,6 +350,8 @@ static int follow_new(struct supervisor *s, struct flowpath_follow **ret)
 		return fault_say(&fault, -ENOMEM, "out of memory");
 	host_status(s->host, &host);
 	text_copy(plan.device, sizeof(plan.device), host.device);
+	plan.workers = host.queues;
+	plan.words = host.queues_steered ? host_words(s->host) : -1;
 	*f = (struct flowpath_follow){
 		.s = s,
 		.news = { [NEWS_LINKS] = netlink_watch_links(),
@@ -402,8 +404,8 @@ int flowpath_up(struct supervisor *s)
 		log_warning("there is no fast path: %s; the translator does it all", s->flowpath_fault);
 		return 0;
 	}
-	flowpath_fds(s->flowpath->path, s->fds[ROLE_TRANSLATOR] + s->fds_len[ROLE_TRANSLATOR]);
-	s->fds_len[ROLE_TRANSLATOR] += FLOWPATH_FDS;
+	s->fds_len[ROLE_TRANSLATOR] +=
+		flowpath_fds(s->flowpath->path, s->fds[ROLE_TRANSLATOR] + s->fds_len[ROLE_TRANSLATOR]);
 	tell(s->flowpath);
 	keep_device(s);
 	loop_timer_set(s->flowpath->timer, LOOK_PERIOD);

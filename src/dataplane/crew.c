@@ -190,6 +190,12 @@ void crew_watch(struct crew *k, unsigned i, struct state_watch watch)
 	k->watches[i] = watch;
 }
 
+void crew_up(struct crew *k, unsigned i, struct upring *up)
+{
+	ASSERT(i < k->len);
+	k->peers[i].up = up;
+}
+
 int crew_make(struct crew *k, unsigned *ret_failed)
 {
 	for (unsigned i = 0; i < k->len; i++) {

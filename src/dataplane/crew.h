@@ -27,6 +27,9 @@ MUST_CHECK int crew_new(
 /** crew_watch() - whom worker number @i tells of what happens in its tables; before crew_make() */
 void crew_watch(struct crew *k, unsigned i, struct state_watch watch);
 
+/** crew_up() - worker number @i has this ring, too, which is borrowed as long as the crew lives; before crew_make() */
+void crew_up(struct crew *k, unsigned i, struct upring *up);
+
 /** crew_make() - make the tables; 0, or -errno as worker_new() with *ret_failed the worker's number */
 MUST_CHECK int crew_make(struct crew *k, unsigned *ret_failed);
 

@@ -7,7 +7,8 @@
 
 /* What an element of each has; in the order of flowpath_fds(). */
 static const size_t element_bytes[FLOWPATH_FDS] = { sizeof(struct flow64_set), sizeof(struct flow46_set),
-	sizeof(struct flow_pair_set), sizeof(struct flow_head), sizeof(struct flow_tallies) };
+	sizeof(struct flow_pair_set), sizeof(struct flow_head), sizeof(struct flow_tallies),
+	sizeof(struct flow_up_bell) };
 
 static int elements_of(int fd, size_t bytes, uint32_t *ret)
 {
@@ -68,6 +69,8 @@ int flowmemory_map(const int fds[static FLOWPATH_FDS], struct flowmemory *ret)
 		.tallies = m.areas[4].at,
 		.processors = elements[4],
 	};
+	m.bells = m.areas[5].at;
+	m.bells_len = elements[5];
 	*ret = m;
 	return 0;
 }

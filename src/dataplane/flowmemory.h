@@ -9,6 +9,8 @@
 
 struct flowmemory {
 	struct flow_maps maps;
+	struct flow_up_bell *bells; /* of each worker */
+	uint32_t bells_len;
 	struct {
 		void *at; /* NULL: not mapped */
 		size_t bytes;

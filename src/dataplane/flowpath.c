@@ -11,6 +11,7 @@
  *	flowpath_pins.c		maps and links in a bpffs
  *	flowpath_way.c		whether packets are redirected or routed
  *	flowpath_host.c		what the programs are told of the host
+ *	flowpath_up.c		rings for what goes to the translator
  *	firewall.c		whether the host has rules for forwarded packets
  *
  * A seat is an interface that is up and can bring packets to be translated. flowpath_look() compares what is there with what is
@@ -52,6 +53,7 @@ struct flowpath {
 	struct netlink *netlink;
 	struct journal *journal;
 	struct flowpath_pins pins;
+	struct flowpath_up up;
 	struct flowpath_wish wish;
 	char device[IF_NAMESIZE];
 	unsigned processors;
@@ -171,8 +173,13 @@ static int programs_load(struct flowpath *f, const struct flowpath_plan *p)
 		return r;
 	f->status.flows = bpf_map__max_entries(f->bpf->maps.flows64) * FLOW_WAYS;
 	f->status.pairs = bpf_map__max_entries(f->bpf->maps.pairs) * FLOW_WAYS;
+	r = flowpath_up_prepare(f->bpf, p->workers, p->words);
+	if (r < 0)
+		return r;
 	f->status.was_found = flowpath_pins_take(&f->pins, f->bpf);
 	r = flow_bpf__load(f->bpf);
+	if (r == 0)
+		r = flowpath_up_begin(f->bpf, p->workers, &f->up);
 	return r == 0 ? maps_begin(f) : r;
 }
 
@@ -244,7 +251,7 @@ static struct flowpath_attach attach_of(struct flowpath *f)
 
 int flowpath_probe(void)
 {
-	const struct flowpath_plan plan = { .flows = 1, .pairs = 1 };
+	const struct flowpath_plan plan = { .flows = 1, .pairs = 1, .words = -1 };
 	struct flowpath f = { .has_links = true };
 	int r = programs_load(&f, &plan);
 
@@ -272,18 +279,23 @@ void flowpath_close(struct flowpath *f)
 	}
 	flowpath_pins_remove(&f->pins);
 	netlink_close(f->netlink);
+	flowpath_up_end(&f->up);
 	flow_bpf__destroy(f->bpf);
 	free(f->seats);
 	free(f);
 }
 
-void flowpath_fds(const struct flowpath *f, int ret[static FLOWPATH_FDS])
+unsigned flowpath_fds(const struct flowpath *f, int ret[static FLOWPATH_FDS_MAX])
 {
 	ret[0] = bpf_map__fd(f->bpf->maps.flows64);
 	ret[1] = bpf_map__fd(f->bpf->maps.flows46);
 	ret[2] = bpf_map__fd(f->bpf->maps.pairs);
 	ret[3] = bpf_map__fd(f->bpf->maps.head);
 	ret[4] = bpf_map__fd(f->bpf->maps.tallies);
+	ret[5] = bpf_map__fd(f->bpf->maps.up_bells);
+	for (unsigned i = 0; i < f->up.len; i++)
+		ret[FLOWPATH_FDS + i] = f->up.rings[i];
+	return FLOWPATH_FDS + f->up.len;
 }
 
 void flowpath_change(struct flowpath *f, const struct flowpath_wish *wish)

@@ -12,10 +12,13 @@
 #include "dataplane/firewall.h"
 #include "dataplane/journal.h"
 #include "dataplane/netlink.h"
+#include "state/owner.h"
 
 #include <net/if.h>
 
-#define FLOWPATH_FDS 5 /* flows64, flows46, pairs, head, tallies */
+#define FLOWPATH_FDS                                                                                         \
+	6 /* flows64, flows46, pairs, head, tallies, up_bells; then the rings of the workers, if there are any */
+#define FLOWPATH_FDS_MAX (FLOWPATH_FDS + OWNERS_MAX)
 #define FLOWPATH_NAMED_MAX 32
 #define FLOWPATH_TAKEN_MAX 16
 #define FLOWPATH_REASON 320
@@ -40,6 +43,8 @@ struct flowpath_plan {
 	char device[IF_NAMESIZE]; /* the TUN device, which is there */
 	struct journal *journal;  /* borrowed */
 	uint32_t flows, pairs;	  /* room for so many; rounded up to what the tables can have */
+	unsigned workers;	  /* of the translator */
+	int words;		  /* of queue_steer(), borrowed; -1: there are none */
 	bool without_links;	  /* do as if the kernel had no links for tc; for tests */
 	struct flowpath_wish wish;
 };
@@ -99,8 +104,8 @@ const char *flowpath_refusal(int error);
 /** flowpath_undo() - take off a filter that the journal names */
 void flowpath_undo(struct netlink *n, const struct change *c);
 
-/** flowpath_fds() - what the translator is given, in its order; owned by @f */
-void flowpath_fds(const struct flowpath *f, int ret[static FLOWPATH_FDS]);
+/** flowpath_fds() - what the translator is given, in its order, and how many; owned by @f */
+unsigned flowpath_fds(const struct flowpath *f, int ret[static FLOWPATH_FDS_MAX]);
 
 /** flowpath_change() - other wishes; flowpath_look() does what they ask */
 void flowpath_change(struct flowpath *f, const struct flowpath_wish *wish);

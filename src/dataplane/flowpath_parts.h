@@ -86,6 +86,23 @@ void flowpath_pins_trim(
 /** flowpath_pins_remove() - unpin everything, and remove the directory */
 void flowpath_pins_remove(const struct flowpath_pins *p);
 
+/* --- flowpath_up.c: packets to the translator past the TUN device --- */
+
+struct flowpath_up {
+	int rings[OWNERS_MAX]; /* owned; one for each worker */
+	unsigned len;
+};
+
+/**
+ * flowpath_up_prepare() - before loading: how many rings, and by what their workers are chosen; 0 or -errno
+ * @words:	of queue_steer(), borrowed; -1: there are none
+ */
+MUST_CHECK int flowpath_up_prepare(struct flow_bpf *b, unsigned workers, int words);
+
+/** flowpath_up_begin() - after loading: make them; 0, also if this kernel has none, or -errno, the rest being in its place */
+MUST_CHECK int flowpath_up_begin(const struct flow_bpf *b, unsigned workers, struct flowpath_up *ret);
+void flowpath_up_end(struct flowpath_up *u);
+
 /* --- flowpath_seat.c: one interface --- */
 
 struct flowpath_seat {

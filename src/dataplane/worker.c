@@ -1,7 +1,8 @@
 /*
  * worker.c - the packet thread: read, translate, write, and between two bursts expire and answer questions
  *
- * Purpose. One @worker owns one TUN queue and one struct nat64, and nobody else touches either. It reads
+ * Purpose. One @worker owns one TUN queue and one struct nat64, and nobody else touches either. It takes what stands in the ring of
+ * the XDP program (upring.h), which has up to half a burst, and reads
  * packets until none waits or BURST_PKTS or BURST_BYTES have come, translates them as one burst (nat64_burst() says why),
  * then takes over what other workers handed to it, gives expiry its share, runs a waiting call, and sleeps in poll() only
  * when the queue and the rings were empty.
@@ -26,6 +27,7 @@
 #include "dataplane/bell.h"
 #include "dataplane/ring.h"
 #include "dataplane/tun.h"
+#include "dataplane/upring.h"
 #include "state/owner.h"
 
 #include <errno.h>
@@ -40,6 +42,7 @@
 #include <unistd.h>
 
 #define BURST_PKTS NAT64_BURST_MAX /* packets between two looks at the clock */
+#define BURST_UP (BURST_PKTS / 2)  /* of them from the ring; neither is kept waiting by the other */
 #define BURST_BYTES (64 * 1024) /* and no more to read before they are written again, out of the near cache */
 #define HUGE_BYTES (2 * 1024 * 1024)
 #ifndef MADV_POPULATE_WRITE
@@ -60,6 +63,8 @@ struct worker {
 	struct worker_peers peers;
 	bool has_rung[OWNERS_MAX]; /* what was put into rings since bells were rung last */
 	bool is_stopping;	   /* worker thread only */
+	int error;		   /* of the queue */
+	bool is_quiet;		   /* poll() said just now that the queue has nothing */
 	bool has_thread;
 	pthread_t thread;
 	pthread_mutex_t callers; /* one caller at a time */
@@ -82,11 +87,10 @@ _Noreturn static void die(const struct worker *w, int err)
 	_exit(EXIT_FAILURE);
 }
 
-/* Returns whether more may be waiting. */
-static bool drain_queue(struct worker *w, nsec now, const struct nat64_out *out)
+/* Reads packets behind the first @len of a burst; returns how many there are then. *ret_more: whether more may be waiting. */
+static unsigned read_queue(struct worker *w, struct pkt *burst, unsigned len, bool *ret_more)
 {
-	struct pkt burst[BURST_PKTS];
-	unsigned frames = 0, len = 0;
+	unsigned frames = len;
 	uint32_t bytes = 0;
 	int r = 1;
 
@@ -102,10 +106,26 @@ static bool drain_queue(struct worker *w, nsec now, const struct nat64_out *out)
 		else
 			bytes += burst[len++].len;
 	}
-	nat64_burst(w->nat64, burst, len, now, out);
 	if (r < 0)
-		die(w, r);
-	return r > 0;
+		w->error = r;
+	*ret_more = r > 0;
+	return len;
+}
+
+/* Returns whether more may be waiting. */
+static bool drain_packets(struct worker *w, nsec now, const struct nat64_out *out)
+{
+	struct pkt burst[BURST_PKTS];
+	unsigned len = w->peers.up ? upring_take(w->peers.up, w->buffers, burst, BURST_UP) : 0;
+	bool has_more = len == BURST_UP, has_read = false;
+
+	if (!w->is_quiet)
+		len = read_queue(w, burst, len, &has_read);
+	w->is_quiet = false;
+	nat64_burst(w->nat64, burst, len, now, out);
+	if (w->error < 0)
+		die(w, w->error);
+	return has_more || has_read;
 }
 
 /* --- other workers --- */
@@ -236,15 +256,23 @@ static void run_call(struct worker *w)
 	sem_post(&call->done);
 }
 
+/* A ring that has something is found by poll(); the queue, if poll() was called at all, need not be read to see that it is empty. */
 static void sleep_until(struct worker *w, nsec now, nsec deadline)
 {
 	struct bell *bell = &w->peers.bells[w->peers.index];
-	struct pollfd fds[] = { { .fd = w->queue, .events = POLLIN }, { .fd = bell->fd, .events = POLLIN } };
+	struct pollfd fds[] = { { .fd = w->queue, .events = POLLIN }, { .fd = bell->fd, .events = POLLIN },
+		{ .fd = w->peers.up ? upring_fd(w->peers.up) : -1, .events = POLLIN } };
 	nsec wait_ms = deadline > now ? (deadline - now + MSEC - 1) / MSEC : 0;
 
 	bell_doze(bell);
+	if (w->peers.up)
+		upring_doze(w->peers.up);
 	if (rings_are_empty(w) && !atomic_load_explicit(&w->call, memory_order_acquire))
-		(void)poll(fds, ARRAY_LEN(fds), wait_ms < SLEEP_MAX_MS ? (int)wait_ms : SLEEP_MAX_MS);
+		w->is_quiet = poll(fds, ARRAY_LEN(fds),
+				      wait_ms < SLEEP_MAX_MS ? (int)wait_ms : SLEEP_MAX_MS) >= 0 &&
+			      fds[0].revents == 0;
+	if (w->peers.up)
+		upring_rise(w->peers.up);
 	int r = bell_rise(bell);
 
 	if (r < 0)
@@ -261,7 +289,7 @@ static void *run(void *arg)
 	pthread_setname_np(pthread_self(), name);
 	while (!w->is_stopping) {
 		nsec now = clock_now();
-		bool has_more = drain_queue(w, now, &out);
+		bool has_more = drain_packets(w, now, &out);
 
 		has_more |= drain_rings(w, now, &out);
 		nsec next = nat64_tick(w->nat64, now, &out);

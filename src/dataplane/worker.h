@@ -11,6 +11,7 @@
 struct worker; /* opaque */
 struct bell;
 struct ring;
+struct upring;
 
 /* How a worker reaches the others (crew.c makes it). The arrays have @len elements; its own place in the rings is NULL. */
 struct worker_peers {
@@ -19,6 +20,7 @@ struct worker_peers {
 	struct ring **in;   /* from each */
 	struct ring **out;  /* to each */
 	struct bell *bells; /* of each */
+	struct upring *up;  /* packets that do not come by the queue; NULL: there are none */
 };
 
 /**

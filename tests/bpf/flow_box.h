@@ -26,6 +26,8 @@
 #pragma GCC diagnostic pop
 
 #define SETS 64 /* of each table; a power of two */
+#define BOX_WORKERS 2 /* that may have rings for what goes up */
+#define BOX_WORDS 64  /* of the table of blocks that were moved */
 #define ETHERNET 14
 #define FRAME_MAX (65536 + 128)
 #define LOOPBACK_INDEX 1 /* where BPF_PROG_TEST_RUN says that packets come in */

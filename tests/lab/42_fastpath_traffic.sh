@@ -27,6 +27,7 @@ background "$CLIENT_NS" python3 -u -m http.server --bind "$CLIENT6" -d "$LAB_DIR
 background "$CLIENT_NS" python3 -u "$LAB_ROOT/tests/lab/udp.py" echo 7777 "$CLIENT6"
 background "$SERVER_NS" python3 -u "$LAB_ROOT/tests/lab/udp.py" echo 7001 "$NS4"
 must "the client's own server serves" wait_for 5 client curl -sS -f -o /dev/null "http://[$CLIENT6]:8080/"
+export ISTHMUS_XDP_NATIVE=1 # XDP on virtual pairs, once it is asked for
 must "the gateway serves" lab_gateway
 
 # With offloads off a capture has packets as they were on the wire, with checksums.
@@ -206,6 +207,51 @@ step "and completes, and is right" completes
 step "a flow with few packets follows its route at once" few_packets
 step "a link that becomes narrower on the IPv4 side: the client learns it" narrow_out
 step "one on the IPv6 side: the server does" narrow_in
+
+section "What goes up by XDP"
+ip6_forwarded() { gw awk '$1 == "Ip6OutForwDatagrams" { print $2 }' /proc/net/snmp6; }
+# datagrams FIRST-PORT: 100 flows of a datagram and its answer.
+datagrams() { client python3 -c "
+import socket
+all = [socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) for i in range(100)]
+for i, s in enumerate(all):
+    s.settimeout(2)
+    s.bind(('$CLIENT6', $1 + i))
+    s.sendto(bytes(40), ('$NS64', 7001))
+for s in all:
+    s.recv(100)"; }
+connections() { client sh -c "for i in 1 2 3 4 5 6 7 8 9 10; do curl -sS -f -m 10 -o /dev/null 'http://[$WEB64]/' || exit; done"; }
+# LEAST COMMAND: so many packets at least are put into the translator's memory, and next to none is forwarded by the host.
+goes_up_by_ring() {
+	local ring host least=$1
+	shift
+	ring=$(counter fastpath up_by_ring) host=$(ip6_forwarded)
+	"$@" || return
+	have_gone_up() { [ $(($(counter fastpath up_by_ring) - ring)) -ge "$least" ]; }
+	wait_for 2 have_gone_up
+	host=$(($(ip6_forwarded) - host))
+	printf '%d packets by the ring, %d forwarded by the host\n' $(($(counter fastpath up_by_ring) - ring)) "$host"
+	have_gone_up && [ "$host" -le 20 ]
+}
+all_offloads off
+must "XDP takes its place" eval "reloads fastpath xdp && wait_for 3 xdp_at lan6"
+step "100 flows of a datagram and its answer: by the ring" goes_up_by_ring 100 datagrams 21000
+# SYN and FIN of the client, and the server's FIN.
+step "10 connections begin and end: by the ring" goes_up_by_ring 30 connections
+step "a download" goes_fast 5000 pkts_46_tcp download
+rule_that_sees() {
+	gw nft 'add table ip6 see; add chain ip6 see forward { type filter hook forward priority 0; }; add rule ip6 see forward oifname isthmus0 udp dport 7001 counter' &&
+		wait_for 3 says_way "routed: the host has rules"
+}
+seen() { gw nft list chain ip6 see forward | sed -n 's/.*counter packets \([0-9]*\) .*/\1/p'; }
+not_by_ring() {
+	local ring
+	rule_that_sees && ring=$(counter fastpath up_by_ring) && datagrams 22000 && [ "$(seen)" -ge 100 ] &&
+		same "$(counter fastpath up_by_ring)" "$ring" && gw nft flush ruleset && wait_for 3 says_way "redirected"
+}
+step "a rule of the host sees them: they go the long way" not_by_ring
+all_offloads on
+[ "${LAB_FASTPATH:-tc}" = xdp ] || must "tc alone again" eval "reloads fastpath tc && wait_for 3 not xdp_at lan6"
 
 section "Rules of the host"
 nft_count() { gw nft list chain inet filter forward | sed -n "s/.*counter packets \([0-9]*\) .*$1.*/\1/p"; }
