@@ -138,15 +138,19 @@ static void pair_make(uint32_t i, struct flow_pair *a, struct flow_pair *b)
 	b->dst4 = a->src4;
 }
 
-/* Puts a slot into the first free way of its set; 0 if there is none. */
-#define ENTER(set, hash, slot)                                                                               \
+/* Puts a slot into the first free place, as flow_table_claim() finds it; 0 if there is none. */
+#define ENTER(sets, mask, hash, slot)                                                                        \
 	({                                                                                                   \
-		unsigned n_ = 0;                                                                             \
-		while (n_ < FLOW_WAYS && (set)->way[flow_way(hash, n_)].epoch != 0)                          \
-			n_++;                                                                                \
-		if (n_ < FLOW_WAYS)                                                                          \
-			(set)->way[flow_way(hash, n_)] = (slot);                                             \
-		n_ < FLOW_WAYS;                                                                              \
+		__typeof__(&(sets)->way[0]) at_ = NULL;                                                      \
+		for (uint32_t n_ = 0; n_ < FLOW_HOMES * FLOW_WAYS; n_++) {                                   \
+			at_ = &(sets)[flow_set_at(hash, n_ / FLOW_WAYS) & (mask)].way[flow_way(hash, n_)];   \
+			if (at_->epoch == 0)                                                                 \
+				break;                                                                       \
+		}                                                                                            \
+		int is_free_ = at_->epoch == 0;                                                              \
+		if (is_free_)                                                                                \
+			*at_ = (slot);                                                                       \
+		is_free_;                                                                                    \
 	})
 
 static uint32_t enter_flows(const struct path *p, const struct flow_head *head, uint32_t flows,
@@ -159,7 +163,7 @@ static uint32_t enter_flows(const struct path *p, const struct flow_head *head, 
 	for (uint32_t i = 0; i < flows; i++) {
 		flow_make(p, i, &a, &b);
 		uint64_t h64 = flow64_hash(head->key, &a), h46 = flow46_hash(head->key, &b);
-		int has64 = ENTER(&to64[h64 & mask], h64, a), has46 = ENTER(&to46[h46 & mask], h46, b);
+		int has64 = ENTER(to64, mask, h64, a), has46 = ENTER(to46, mask, h46, b);
 
 		if (p->kind == PATH_HAIRPIN ? has64 && has46 : p->is_6 ? has64 : has46)
 			ret_placed[placed++] = i;
@@ -176,7 +180,7 @@ static uint32_t enter_pairs(const struct path *p, const struct flow_head *head, 
 	for (uint32_t i = 0; i < flows; i++) {
 		pair_make(i, &a, &b);
 		uint64_t h64 = flow_pair_hash(head->key, &a), h46 = flow_pair_hash(head->key, &b);
-		int has64 = ENTER(&to[h64 & mask], h64, a), has46 = ENTER(&to[h46 & mask], h46, b);
+		int has64 = ENTER(to, mask, h64, a), has46 = ENTER(to, mask, h46, b);
 
 		if (p->is_6 ? has64 : has46)
 			ret_placed[placed++] = i;

@@ -174,14 +174,18 @@ static __always_inline int find64(
 {
 	__u64 front = word64(p->dst4, word32(p->sport, p->dport));
 	__u64 hash = flow64_hash_of(h->key, p->addrs6, front, flow64_kind(p->proto, p->prefix));
-	__u32 at = (__u32)hash & flows64_mask;
-	struct flow64_set *set = bpf_map_lookup_elem(&flows64, &at);
+	struct flow64_set *set = 0;
 	__u32 i, way = 0, before = 0;
 	struct flow64_slot *s;
 
-	if (!set)
-		return 0;
-	for (i = 0; i < FLOW_WAYS; i++) {
+	for (i = 0; i < FLOW_HOMES * FLOW_WAYS; i++) {
+		if (i % FLOW_WAYS == 0) {
+			__u32 at = flow_set_at(hash, i / FLOW_WAYS) & flows64_mask;
+
+			set = bpf_map_lookup_elem(&flows64, &at);
+		}
+		if (!set)
+			return 0;
 		way = flow_way(hash, i);
 		s = &set->way[way];
 		before = slot_begin(&s->sequence);
@@ -190,7 +194,7 @@ static __always_inline int find64(
 			s->epoch == h->epoch)
 			break;
 	}
-	if (i == FLOW_WAYS)
+	if (!set || i == FLOW_HOMES * FLOW_WAYS)
 		return 0;
 	barrier_var(way); /* or all that follows is made four times */
 	s = &set->way[way & (FLOW_WAYS - 1)];
@@ -209,15 +213,19 @@ static __always_inline int find46(const struct flow_head *h, const struct key46 
 	__u8 *ret_prefix, __u16 *ret_flags)
 {
 	__u64 hash = flow46_hash_of(h->key, key->addrs, key->ports, key->proto);
-	__u32 at = (__u32)hash & flows46_mask;
-	struct flow46_set *set = bpf_map_lookup_elem(&flows46, &at);
+	struct flow46_set *set = 0;
 	__u32 sum_pseudo = c->slot64 ? c->sum_pseudo : 0, sum_rest = c->slot64 ? c->sum_rest : 0;
 	__u32 i, way = 0, before = 0;
 	struct flow46_slot *s;
 
-	if (!set)
-		return 0;
-	for (i = 0; i < FLOW_WAYS; i++) {
+	for (i = 0; i < FLOW_HOMES * FLOW_WAYS; i++) {
+		if (i % FLOW_WAYS == 0) {
+			__u32 at = flow_set_at(hash, i / FLOW_WAYS) & flows46_mask;
+
+			set = bpf_map_lookup_elem(&flows46, &at);
+		}
+		if (!set)
+			return 0;
 		way = flow_way(hash, i);
 		s = &set->way[way];
 		before = slot_begin(&s->sequence);
@@ -226,7 +234,7 @@ static __always_inline int find46(const struct flow_head *h, const struct key46 
 			s->epoch == h->epoch)
 			break;
 	}
-	if (i == FLOW_WAYS)
+	if (!set || i == FLOW_HOMES * FLOW_WAYS)
 		return 0;
 	barrier_var(way);
 	s = &set->way[way & (FLOW_WAYS - 1)];
@@ -384,21 +392,25 @@ static __always_inline int find_pair(
 	const struct flow_head *h, const struct packet *p, int is_6, struct change *c)
 {
 	__u64 hash = is_6 ? flow_pair_hash6(h->key, p->addrs6) : flow_pair_hash4(h->key, p->src4, p->dst4);
-	__u32 at = (__u32)hash & pairs_mask;
-	struct flow_pair_set *set = bpf_map_lookup_elem(&pairs, &at);
+	struct flow_pair_set *set = 0;
+	__u32 at = 0;
 	__u32 i, way = 0, before = 0;
 	struct flow_pair *s;
 
-	if (!set)
-		return 0;
-	for (i = 0; i < FLOW_WAYS; i++) {
+	for (i = 0; i < FLOW_HOMES * FLOW_WAYS; i++) {
+		if (i % FLOW_WAYS == 0) {
+			at = flow_set_at(hash, i / FLOW_WAYS) & pairs_mask;
+			set = bpf_map_lookup_elem(&pairs, &at);
+		}
+		if (!set)
+			return 0;
 		way = flow_way(hash, i);
 		s = &set->way[way];
 		before = slot_begin(&s->sequence);
 		if (is_pair(s, p, is_6) && s->epoch == h->epoch)
 			break;
 	}
-	if (i == FLOW_WAYS)
+	if (!set || i == FLOW_HOMES * FLOW_WAYS)
 		return 0;
 	barrier_var(way);
 	s = &set->way[way & (FLOW_WAYS - 1)];

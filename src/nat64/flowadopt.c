@@ -67,8 +67,9 @@ static uint32_t find_half(const struct flowcache *f, const struct flow64_slot *s
 		.proto = s->proto };
 	uint64_t hash = flow46_hash(f->maps->head->key, &key);
 
-	for (uint32_t slot = t->sets > 0 ? flow_set(t, hash) : 0, end = t->sets > 0 ? slot + FLOW_WAYS : 0;
-		slot < end; slot++) {
+	for (uint32_t i = 0; t->sets > 0 && i < FLOW_CANDIDATES; i++) {
+		uint32_t slot = flow_candidate(t, hash, i);
+
 		if (flow_owner_at(t, slot) != FLOW_FREE || !flow_table_read(t, slot, ret))
 			continue;
 		if (ret->epoch == s->epoch && ret->remote == key.remote && ret->out == key.out &&

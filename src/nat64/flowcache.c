@@ -35,8 +35,8 @@
  *
  * Another configuration. All slots are void at once, by the epoch. Their entries are taken out little by little (flowleave.c).
  *
- * Limits. A set that is full takes no more; the flow goes on through us, and tries again every FULL_PAUSE packets. Of a worker's own
- * flows in the set one that was idle for IDLE_MS is taken out for it.
+ * Limits. A flow whose two sets are full is not taken; it goes on through us, and tries again every FULL_PAUSE packets. Of a worker's own
+ * flows in these sets one that was idle for IDLE_MS is taken out for it.
  *
  * Deliberately not done. Flows in a full set of other workers are not touched, however idle: theirs is the session.
  *
@@ -111,7 +111,8 @@ static void evict_idle(struct flowcache *f, enum flow_kind kind, uint64_t hash, 
 {
 	const struct flow_table *t = &f->claims->table[kind];
 
-	for (uint32_t slot = flow_set(t, hash), end = slot + FLOW_WAYS; slot < end; slot++) {
+	for (uint32_t i = 0; i < FLOW_CANDIDATES; i++) {
+		uint32_t slot = flow_candidate(t, hash, i);
 		uint64_t owner = flow_owner_at(t, slot);
 		uint32_t session = (uint32_t)owner;
 

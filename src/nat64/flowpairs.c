@@ -99,11 +99,11 @@ static void look_at(struct flowcache *f, uint32_t slot, nsec now)
 		flow_table_release(t, slot);
 }
 
-/* Somebody wants a place in it, and tries again some packets later. */
-static void look_at_set(struct flowcache *f, uint32_t slot, nsec now)
+/* Somebody wants a place in them, and tries again some packets later. */
+static void look_at_sets(struct flowcache *f, const struct flow_table *t, uint64_t hash, nsec now)
 {
-	for (unsigned way = 0; way < FLOW_WAYS; way++)
-		look_at(f, slot + way, now);
+	for (uint32_t i = 0; i < FLOW_CANDIDATES; i++)
+		look_at(f, flow_candidate(t, hash, i), now);
 }
 
 /* --- entering --- */
@@ -142,8 +142,9 @@ static bool is_there(const struct flowcache *f, const struct flow_pair *p, uint6
 	const struct flow_table *t = &f->claims->table[FLOW_KIND_PAIR];
 	struct flow_pair have;
 
-	for (uint32_t slot = flow_set(t, hash), last = slot + FLOW_WAYS; slot < last; slot++) {
-		if (flow_table_read(t, slot, &have) && have.epoch == f->epoch && is_same(&have, p))
+	for (uint32_t i = 0; i < FLOW_CANDIDATES; i++) {
+		if (flow_table_read(t, flow_candidate(t, hash, i), &have) && have.epoch == f->epoch &&
+			is_same(&have, p))
 			return true;
 	}
 	return false;
@@ -177,7 +178,7 @@ static void see(struct flowcache *f, struct flow_pair *p, nsec now)
 
 	if (slot == FLOW_NO_SLOT) {
 		f->count.pairs_full++;
-		look_at_set(f, flow_set(t, hash), now);
+		look_at_sets(f, t, hash, now);
 		return;
 	}
 	p->epoch = (uint16_t)f->epoch;

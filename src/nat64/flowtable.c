@@ -50,8 +50,8 @@ uint32_t flow_table_claim(struct flow_table *t, uint64_t hash, uint64_t owner)
 {
 	if (t->sets == 0)
 		return FLOW_NO_SLOT;
-	for (uint32_t i = 0; i < FLOW_WAYS; i++) {
-		uint32_t slot = flow_set(t, hash) + flow_way(hash, i);
+	for (uint32_t i = 0; i < FLOW_CANDIDATES; i++) {
+		uint32_t slot = flow_candidate(t, hash, i);
 		uint64_t free = FLOW_FREE;
 
 		if (flow_owner_at(t, slot) == FLOW_FREE &&

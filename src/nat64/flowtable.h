@@ -9,6 +9,7 @@
 #include "nat64/flowcache.h"
 
 #define FLOW_NO_SLOT UINT32_MAX
+#define FLOW_CANDIDATES (FLOW_HOMES * FLOW_WAYS)
 
 /* Any slot, as words. Its first word is what readers look at first and last. */
 struct flow_line {
@@ -63,10 +64,16 @@ static inline uint32_t flow_slots(const struct flow_table *t)
 	return t->sets * FLOW_WAYS;
 }
 
-/** flow_set() - the first slot of the set that a hash names; the table is not empty */
-static inline uint32_t flow_set(const struct flow_table *t, uint64_t hash)
+/** flow_set() - the first slot of the @n-th set that a hash names, of FLOW_HOMES; the table is not empty */
+static inline uint32_t flow_set(const struct flow_table *t, uint64_t hash, uint32_t n)
 {
-	return ((uint32_t)hash & (t->sets - 1)) * FLOW_WAYS;
+	return (flow_set_at(hash, n) & (t->sets - 1)) * FLOW_WAYS;
+}
+
+/** flow_candidate() - the @i-th slot to try for a hash, of FLOW_CANDIDATES; the table is not empty */
+static inline uint32_t flow_candidate(const struct flow_table *t, uint64_t hash, uint32_t i)
+{
+	return flow_set(t, hash, i / FLOW_WAYS) + flow_way(hash, i);
 }
 
 static inline uint64_t flow_owner_at(const struct flow_table *t, uint32_t slot)
@@ -88,11 +95,11 @@ static inline void flow_table_fetch(const struct flow_table *t, uint64_t hash)
 {
 	if (t->sets == 0)
 		return;
-	__builtin_prefetch(&t->owners[flow_set(t, hash)], 1);
-	__builtin_prefetch(&t->lines[flow_set(t, hash)], 1);
+	__builtin_prefetch(&t->owners[flow_set(t, hash, 0)], 1);
+	__builtin_prefetch(&t->lines[flow_set(t, hash, 0)], 1);
 }
 
-/** flow_table_claim() - own a free slot of the set; FLOW_NO_SLOT if all have an owner */
+/** flow_table_claim() - own a free slot of the sets that a hash names; FLOW_NO_SLOT if all have an owner */
 uint32_t flow_table_claim(struct flow_table *t, uint64_t hash, uint64_t owner);
 
 /** flow_table_release() - own it no more; it was ended FLOW_GRACE_MS ago, or never written */

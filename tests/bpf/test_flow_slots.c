@@ -124,6 +124,50 @@ TEST(a_slot_that_somebody_writes_does_not_count)
 	}
 }
 
+/* Takes a slot out of where it is, and puts it into a way of the second set of its hash. */
+#define MOVE(sets, hash, from, way_)                                                                         \
+	do {                                                                                                 \
+		__typeof__(*(from)) slot = *(from);                                                          \
+		uint64_t hash_ = (hash);                                                                     \
+		memset(from, 0, sizeof(slot));                                                               \
+		(sets)[flow_set_at(hash_, 1) & (SETS - 1)].way[way_] = slot;                                 \
+	} while (0)
+
+TEST(a_flow_in_any_place_of_its_second_set_counts)
+{
+	for (unsigned way = 0; way < FLOW_WAYS; way++) {
+		struct box *b = box_new();
+		struct ends e64 = ends_of(IPPROTO_UDP_NR, true), e46 = ends_of(IPPROTO_UDP_NR, false);
+
+		box_stand(b, STAND_TC_ROUTE);
+		struct flow64_slot *s = box_enter64(b, &e64);
+		struct flow46_slot *t = box_enter46(b, &e46);
+
+		MOVE(b->flows64, flow64_hash(b->head->key, s), s, way);
+		MOVE(b->flows46, flow46_hash(b->head->key, t), t, way);
+		CHECK(is_standard_sent(b, IPPROTO_UDP_NR, true));
+		CHECK(is_standard_sent(b, IPPROTO_UDP_NR, false));
+		box_free(b);
+	}
+}
+
+TEST(a_pair_in_any_place_of_its_second_set_counts)
+{
+	for (unsigned n = 0; n < 2 * FLOW_WAYS; n++) {
+		struct box *b = box_new();
+		bool is_64 = n % 2;
+		struct ends e = ends_of(IPPROTO_UDP_NR, is_64);
+
+		box_stand(b, STAND_TC_ROUTE);
+		b->head->has_pairs = 1;
+		struct flow_pair *s = box_enter_pair(b, &e, !is_64);
+
+		MOVE(b->pairs, flow_pair_hash(b->head->key, s), s, n / 2);
+		CHECK(is_standard_sent(b, IPPROTO_UDP_NR, is_64));
+		box_free(b);
+	}
+}
+
 TEST(what_is_not_the_pools_is_left_alone_and_not_counted)
 {
 	struct box *b = box_with(IPPROTO_UDP_NR, false);

@@ -139,11 +139,11 @@ static inline struct flow64_slot *flowmodel_find64(struct flowmodel *m, const st
 			.prefix = (uint8_t)i };
 
 		addr6_put(key.in, v->src6);
-		struct flow64_set *set =
-			&m->maps.flows64[flow64_hash(m->head.key, &key) & (m->maps.sets64 - 1)];
+		uint64_t hash = flow64_hash(m->head.key, &key);
 
-		for (unsigned w = 0; w < FLOW_WAYS; w++) {
-			struct flow64_slot *s = &set->way[w];
+		for (unsigned w = 0; w < FLOW_HOMES * FLOW_WAYS; w++) {
+			uint32_t set = flow_set_at(hash, w / FLOW_WAYS) & (m->maps.sets64 - 1);
+			struct flow64_slot *s = &m->maps.flows64[set].way[w % FLOW_WAYS];
 
 			if (s->sequence % 2 == 0 && s->epoch == m->head.epoch && s->dst == key.dst &&
 				s->sport == key.sport && s->dport == key.dport && s->proto == key.proto &&
@@ -158,10 +158,11 @@ static inline struct flow46_slot *flowmodel_find46(struct flowmodel *m, const st
 {
 	if (m->maps.sets46 == 0)
 		return NULL;
-	struct flow46_set *set = &m->maps.flows46[flow46_hash(m->head.key, key) & (m->maps.sets46 - 1)];
+	uint64_t hash = flow46_hash(m->head.key, key);
 
-	for (unsigned w = 0; w < FLOW_WAYS; w++) {
-		struct flow46_slot *s = &set->way[w];
+	for (unsigned w = 0; w < FLOW_HOMES * FLOW_WAYS; w++) {
+		uint32_t set = flow_set_at(hash, w / FLOW_WAYS) & (m->maps.sets46 - 1);
+		struct flow46_slot *s = &m->maps.flows46[set].way[w % FLOW_WAYS];
 
 		if (s->sequence % 2 == 0 && s->epoch == m->head.epoch && s->remote == key->remote &&
 			s->out == key->out && s->remote_port == key->remote_port &&
@@ -184,11 +185,11 @@ static inline struct flow_pair *flowmodel_find_pair(struct flowmodel *m, const s
 		addr6_put(key.src6, v->src6);
 		addr6_put(key.dst6, v->dst6);
 	}
-	struct flow_pair_set *set =
-		&m->maps.pairs[flow_pair_hash(m->head.key, &key) & (m->maps.pair_sets - 1)];
+	uint64_t hash = flow_pair_hash(m->head.key, &key);
 
-	for (unsigned w = 0; w < FLOW_WAYS; w++) {
-		struct flow_pair *s = &set->way[w];
+	for (unsigned w = 0; w < FLOW_HOMES * FLOW_WAYS; w++) {
+		uint32_t set = flow_set_at(hash, w / FLOW_WAYS) & (m->maps.pair_sets - 1);
+		struct flow_pair *s = &m->maps.pairs[set].way[w % FLOW_WAYS];
 		bool is_same =
 			key.is_46 ? s->src4 == key.src4 && s->dst4 == key.dst4
 				  : memcmp(s->src6, key.src6, 16) == 0 && memcmp(s->dst6, key.dst6, 16) == 0;

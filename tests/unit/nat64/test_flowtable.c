@@ -179,14 +179,30 @@ TEST(places_of_a_set_are_taken_in_the_order_of_the_hash)
 	}
 }
 
-TEST(a_full_set_has_no_slot_and_another_has)
+/* The low bits name the first set, those of the upper half the second. */
+TEST(who_finds_a_set_full_goes_to_the_second_and_who_finds_both_full_has_no_slot)
+{
+	struct flowmodel *m = flowmodel_new(SETS, 0);
+	struct flow_table *t = &m->maps.claims->table[FLOW_KIND_46];
+	uint64_t hash = UINT64_C(2) << 32 | 7;
+
+	for (unsigned i = 0; i < FLOW_WAYS; i++)
+		CHECK_INT(flow_table_claim(t, hash, flow_owner(1, i)), 7 % SETS * FLOW_WAYS + i);
+	for (unsigned i = 0; i < FLOW_WAYS; i++)
+		CHECK_INT(flow_table_claim(t, hash, flow_owner(1, i)), 2 % SETS * FLOW_WAYS + i);
+	CHECK_INT(flow_table_claim(t, hash, flow_owner(1, 9)), FLOW_NO_SLOT);
+	for (unsigned i = 0; i < SETS * FLOW_WAYS; i++)
+		flow_table_release(t, i);
+	flowmodel_free(m);
+}
+
+TEST(a_slot_that_is_given_back_is_the_next_ones)
 {
 	struct flowmodel *m = flowmodel_new(SETS, 0);
 	struct flow_table *t = &m->maps.claims->table[FLOW_KIND_46];
 
 	for (unsigned i = 0; i < FLOW_WAYS; i++)
 		CHECK_INT(flow_table_claim(t, 7, flow_owner(1, i)), FLOW_WAYS + i);
-	CHECK_INT(flow_table_claim(t, 7, flow_owner(1, 9)), FLOW_NO_SLOT);
 	CHECK_INT(flow_table_claim(t, 6, flow_owner(1, 9)), 0);
 	flow_table_release(t, FLOW_WAYS + 2);
 	CHECK_INT(flow_table_claim(t, 5, flow_owner(2, 1)), FLOW_WAYS + 2);
