@@ -2,6 +2,7 @@
 #include "net/tls.h"
 
 #include "base/compiler.h"
+#include "net/tls_socket.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -183,7 +184,7 @@ struct ssl_st *tls_accept(struct ssl_ctx_st *ctx, int fd)
 {
 	SSL *tls = SSL_new(ctx);
 
-	if (tls && SSL_set_fd(tls, fd) == 1) {
+	if (tls && tls_socket_attach(tls, fd)) {
 		SSL_set_accept_state(tls);
 		return tls;
 	}
@@ -240,6 +241,7 @@ ssize_t tls_read(struct ssl_st *tls, void *to, size_t room)
 {
 	ERR_clear_error();
 	errno = 0;
+	tls_socket_forget(tls);
 	int r = SSL_read(tls, to, (int)room);
 	ssize_t n = r > 0 ? r : outcome(tls, r);
 
@@ -266,6 +268,11 @@ bool tls_wants_write(const struct ssl_st *tls)
 bool tls_has_pending(const struct ssl_st *tls)
 {
 	return SSL_has_pending(tls);
+}
+
+bool tls_is_drained(const struct ssl_st *tls)
+{
+	return tls_socket_is_empty(tls) && !SSL_has_pending(tls);
 }
 
 bool tls_is_established(const struct ssl_st *tls)

@@ -91,6 +91,9 @@ ssize_t tls_write(struct ssl_st *tls, const void *from, size_t len);
 bool tls_wants_write(const struct ssl_st *tls);
 /** tls_has_pending() - whether bytes can be read that the socket does not know of any more */
 bool tls_has_pending(const struct ssl_st *tls);
+/** tls_is_drained() - whether the last tls_read() has emptied the socket, and all that it brought was read: there is nothing to
+ * read until the socket says so */
+bool tls_is_drained(const struct ssl_st *tls);
 /** tls_is_established() - whether the handshake is over */
 bool tls_is_established(const struct ssl_st *tls);
 /** tls_protocol() - what both sides have agreed on (ALPN): "h2", "http/1.1"; "": nothing, or the handshake is not over */

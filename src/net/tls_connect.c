@@ -1,6 +1,8 @@
 /* tls_connect.c - the client's side of TLS; see tls.h */
 #include "net/tls.h"
 
+#include "net/tls_socket.h"
+
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -112,7 +114,7 @@ struct ssl_st *tls_connect(struct ssl_ctx_st *ctx, int fd, const char *name)
 {
 	SSL *tls = SSL_new(ctx);
 
-	if (tls && SSL_set_fd(tls, fd) == 1 && expect_name(tls, name)) {
+	if (tls && tls_socket_attach(tls, fd) && expect_name(tls, name)) {
 		SSL_set_connect_state(tls);
 		ERR_clear_error();
 		return tls;

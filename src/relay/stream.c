@@ -117,11 +117,20 @@ static ssize_t system_outcome(ssize_t n)
 	return n < 0 ? -errno : n;
 }
 
-/* What a read has brought; of a plain socket less than there was room for says that it is empty. If the peer's end has
- * arrived before, that is all there ever was, and there is no need to ask for it. */
+/* Whether the read that has brought @n bytes has emptied the socket. The end of a peer over TLS must be asked for, as it is told by
+ * more than the socket. */
+static bool is_emptied(const struct stream *s, ssize_t n, size_t room)
+{
+	if (n <= 0 || s->may_be_reset)
+		return false;
+	return s->tls ? !s->is_last && tls_is_drained(s->tls) : (size_t)n < room;
+}
+
+/* What a read has brought. If the peer's end has arrived before the socket was emptied, that is all there ever was, and there is no
+ * need to ask for it. */
 static ssize_t has_read(struct stream *s, ssize_t n, size_t room)
 {
-	bool is_empty = n > 0 && (size_t)n < room && !s->tls && !s->may_be_reset;
+	bool is_empty = is_emptied(s, n, room);
 
 	if (n == 0 || (is_empty && s->is_last))
 		s->has_ended = true;

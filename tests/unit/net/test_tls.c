@@ -353,6 +353,38 @@ TEST(an_end_that_the_server_did_not_announce_is_told_from_one_that_it_did)
 	tls_context_free(server);
 }
 
+/* To say so too early would be a connection that waits for ever: the socket tells of bytes once. */
+TEST(a_socket_is_drained_when_nothing_is_left_in_it_or_of_what_it_brought)
+{
+	SSL_CTX *any = SSL_CTX_new(TLS_client_method());
+	struct pem pem;
+	struct pair p;
+	char got[10];
+
+	pem_make(&pem, "a.test");
+	struct ssl_ctx_st *server = server_context(&pem, "");
+
+	tls_context_read_ahead(server);
+	pair_open(&p, server);
+	p.client = client_of(any, p.fds[1]);
+	pair_shake(&p);
+	CHECK_INT(tls_write(p.client, "one", 3), 3);
+	CHECK_INT(tls_write(p.client, "two", 3), 3);
+	CHECK_INT(tls_read(p.server, got, 1), 1);
+	CHECK(!tls_is_drained(p.server)); /* of a part of a record */
+	CHECK_INT(tls_read(p.server, got, 10), 2);
+	CHECK(!tls_is_drained(p.server)); /* the second record has been read ahead */
+	CHECK_INT(tls_write(p.client, "three", 5), 5);
+	CHECK_INT(tls_read(p.server, got, 10), 3);
+	CHECK(!tls_is_drained(p.server)); /* nothing is left of it, but more has come since */
+	CHECK_INT(tls_read(p.server, got, 10), 5);
+	CHECK(tls_is_drained(p.server));
+	CHECK_INT(tls_read(p.server, got, 10), -EAGAIN);
+	pair_close(&p);
+	SSL_CTX_free(any);
+	tls_context_free(server);
+}
+
 TEST(a_text_without_authorities_is_refused)
 {
 	struct ssl_ctx_st *ctx = NULL;
