@@ -86,20 +86,90 @@ int prefix6_parse(const char *text, struct prefix6 *ret)
 	return 0;
 }
 
+/* --- as text; by hand, as inet_ntop() prints each group by a format, and a web request has two or three of these --- */
+
+static char *put_decimal(char *at, unsigned n) /* up to 255 */
+{
+	if (n >= 100)
+		*at++ = (char)('0' + n / 100);
+	if (n >= 10)
+		*at++ = (char)('0' + n / 10 % 10);
+	*at++ = (char)('0' + n % 10);
+	return at;
+}
+
+static char *put_dotted(char *at, uint32_t v)
+{
+	for (unsigned shift = 24; shift > 0; shift -= 8) {
+		at = put_decimal(at, v >> shift & 255);
+		*at++ = '.';
+	}
+	return put_decimal(at, v & 255);
+}
+
 const char *addr4_text(struct addr4 a, char buf[static ADDR4_TEXT])
 {
-	uint8_t b[4];
+	*put_dotted(buf, a.v) = '\0';
+	return buf;
+}
 
-	addr4_put(b, a);
-	return inet_ntop(AF_INET, b, buf, ADDR4_TEXT);
+static unsigned group_of(struct addr6 a, unsigned i)
+{
+	return (unsigned)((i < 4 ? a.hi : a.lo) >> (48 - 16 * (i % 4))) & 0xffff;
+}
+
+static char *put_group(char *at, unsigned g) /* RFC 5952 s4.1, s4.3: no leading zeros, small letters */
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (unsigned shift = 12; shift > 0; shift -= 4)
+		if (g >> shift)
+			*at++ = digits[g >> shift & 15];
+	*at++ = digits[g & 15];
+	return at;
+}
+
+/* RFC 5952 s4.2: the longest run of groups that are zero, the first of several; *ret_len is 0 if there is none of two or more. */
+static unsigned longest_zeros(struct addr6 a, unsigned *ret_len)
+{
+	unsigned best = 0, best_len = 0;
+
+	for (unsigned i = 0; i < 8;) {
+		unsigned end = i;
+
+		while (end < 8 && group_of(a, end) == 0)
+			end++;
+		if (end - i >= 2 && end - i > best_len) {
+			best = i;
+			best_len = end - i;
+		}
+		i = end + 1;
+	}
+	*ret_len = best_len;
+	return best;
 }
 
 const char *addr6_text(struct addr6 a, char buf[static ADDR6_TEXT])
 {
-	uint8_t b[16];
+	unsigned len, zeros = longest_zeros(a, &len);
+	/* RFC 5952 s5: IPv4-mapped, and IPv4-compatible as inet_ntop() has it */
+	bool is_dotted = zeros == 0 && (len == 6 || (len == 5 && group_of(a, 5) == 0xffff));
+	char *at = buf;
 
-	addr6_put(b, a);
-	return inet_ntop(AF_INET6, b, buf, ADDR6_TEXT);
+	for (unsigned i = 0; i < (is_dotted ? 6 : 8); i++) {
+		bool is_zero = i >= zeros && i < zeros + len;
+
+		if (is_zero ? i == zeros : i > 0)
+			*at++ = ':';
+		if (!is_zero)
+			at = put_group(at, group_of(a, i));
+	}
+	if (is_dotted || zeros + len == 8)
+		*at++ = ':';
+	if (is_dotted)
+		at = put_dotted(at, (uint32_t)a.lo);
+	*at = '\0';
+	return buf;
 }
 
 static void put_text(struct wr *w, const char *text)

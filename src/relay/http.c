@@ -25,6 +25,8 @@ static void take_pseudonym(struct http *h)
 		bytes_copy(words, drawn, sizeof(words));
 	snprintf(h->pseudonym, sizeof(h->pseudonym), "isthmus-%012llx",
 		(unsigned long long)hash_words(&plain, words, 2) & 0xffffffffffff);
+	for (unsigned minor = 0; minor < ARRAY_LEN(h->via); minor++)
+		snprintf(h->via[minor], sizeof(h->via[minor]), "1.%u %s", minor, h->pseudonym);
 }
 
 int http_new(const struct http_user *user, struct http **ret)

@@ -7,7 +7,13 @@
 #include "base/bytes.h"
 #include "relay/http2.h"
 
-#include <stdio.h>
+#include <string.h>
+
+static nghttp2_nv pair(struct http_text name, struct http_text value)
+{
+	return (nghttp2_nv){ (uint8_t *)(uintptr_t)name.at, (uint8_t *)(uintptr_t)value.at, name.len,
+		value.len, NGHTTP2_NV_FLAG_NONE };
+}
 
 static void submit_trailers(struct http2_stream *s, struct http_text trailers)
 {
@@ -20,9 +26,7 @@ static void submit_trailers(struct http2_stream *s, struct http_text trailers)
 		return;
 	for (unsigned i = 0; i < h.fields_len; i++)
 		if (!h.fields[i].is_hop)
-			nv[n++] = (nghttp2_nv){ (uint8_t *)(uintptr_t)h.fields[i].name.at,
-				(uint8_t *)(uintptr_t)h.fields[i].value.at, h.fields[i].name.len,
-				h.fields[i].value.len, NGHTTP2_NV_FLAG_NONE };
+			nv[n++] = pair(h.fields[i].name, h.fields[i].value);
 	s->trailers_len = n;
 	if (n > 0)
 		(void)nghttp2_submit_trailer(s->two->session, s->id, nv, n);
@@ -61,12 +65,6 @@ static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *to, size
 	return (ssize_t)data.len;
 }
 
-static nghttp2_nv pair(const char *name, size_t name_len, const char *value, size_t len)
-{
-	return (nghttp2_nv){ (uint8_t *)(uintptr_t)name, (uint8_t *)(uintptr_t)value, name_len, len,
-		NGHTTP2_NV_FLAG_NONE };
-}
-
 /* nghttp2 writes names in small letters (s8.2.1). */
 static size_t answer_fields(struct http2_stream *s, const struct http_head *a, nghttp2_nv *nv)
 {
@@ -76,7 +74,7 @@ static size_t answer_fields(struct http2_stream *s, const struct http_head *a, n
 		const struct http_field *f = &a->fields[i];
 
 		if (http_fields_passes(f) && f->id != HTTP_FIELD_TRAILER)
-			nv[n++] = pair(f->name.at, f->name.len, f->value.at, f->value.len);
+			nv[n++] = pair(f->name, f->value);
 	}
 	return n;
 }
@@ -85,19 +83,19 @@ static void submit(struct http2_stream *s, const struct http_head *a, bool has_b
 {
 	nghttp2_nv nv[HTTP_FIELDS_MAX + 3];
 	nghttp2_data_provider from = { .source = { .ptr = s }, .read_callback = read_body };
-	char status[8], length[24], via[HTTP_PSEUDONYM + 8];
+	static const struct http_text status = { ":status", 7 }, content_length = { "content-length", 14 },
+				      via = { "via", 3 };
+	const char *gateway = s->x->h->via[a->minor];
+	char digits[HTTP_NUMBER_TEXT], length[HTTP_NUMBER_TEXT];
 	uint64_t bytes;
 	size_t n = 0;
 	int err;
 
-	snprintf(status, sizeof(status), "%03u", a->status);
-	nv[n++] = pair(":status", 7, status, 3);
+	nv[n++] = pair(status, http_number(a->status, digits)); /* of three digits */
 	n += answer_fields(s, a, nv + n);
 	if (!s->x->is_rewritten && http_fields_has_length(s->x, a, &bytes))
-		nv[n++] = pair("content-length", 14, length,
-			(size_t)snprintf(length, sizeof(length), "%llu", (unsigned long long)bytes));
-	nv[n++] = pair(
-		"via", 3, via, (size_t)snprintf(via, sizeof(via), "1.%u %s", a->minor, s->x->h->pseudonym));
+		nv[n++] = pair(content_length, http_number(bytes, length));
+	nv[n++] = pair(via, (struct http_text){ gateway, strlen(gateway) });
 	if (a->status / 100 == 1)
 		err = nghttp2_submit_headers(s->two->session, NGHTTP2_FLAG_NONE, s->id, NULL, nv, n, NULL);
 	else

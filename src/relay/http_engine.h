@@ -46,6 +46,7 @@ struct http {
 	struct http_up *kept[HTTP_POOL_SLOTS];
 	unsigned kept_len;
 	char pseudonym[HTTP_PSEUDONYM]; /* of Via; the same in the whole process (RFC 9110 s7.6.3) */
+	char via[2][HTTP_PSEUDONYM + 8]; /* of answers, by the server's minor version */
 	bool is_retired;
 	unsigned depth; /* of http_enter() */
 	struct http_grave *dead_clients, *dead_others;

@@ -3,7 +3,6 @@
 #include "relay/http_authority.h"
 #include "relay/http_engine.h"
 
-#include <stdio.h>
 #include <strings.h>
 
 #define PUT(o, literal) http_put(o, literal, sizeof(literal) - 1)
@@ -92,26 +91,29 @@ static void put_passed(struct http_exchange *x, struct http_out *o)
 }
 
 /* RFC 7239 s6: an IPv6 address is in brackets and quotes; a port is nobody's business. */
-static void put_node(struct http_out *o, const char *name, const struct endpoint *e)
+static void put_node(struct http_out *o, const struct endpoint *e, const char *text)
 {
-	char text[ADDR6_TEXT];
-
-	http_put_format(o, e->is4 ? "%s=%s" : "%s=\"[%s]\"", name, endpoint_address_text(e, text));
+	if (!e->is4)
+		PUT(o, "\"[");
+	http_put_text(o, text);
+	if (!e->is4)
+		PUT(o, "]\"");
 }
 
 static void put_forwarded(struct http_exchange *x, struct http_out *o)
 {
 	const char *scheme = x->q.is_tls ? "https" : "http";
-	char text[ADDR6_TEXT];
+	char who[ADDR6_TEXT], local[ADDR6_TEXT];
 
-	PUT(o, "Forwarded: ");
-	put_node(o, "for", &x->who);
+	endpoint_address_text(&x->who, who);
+	PUT(o, "Forwarded: for=");
+	put_node(o, &x->who, who);
 	if (x->h->user.role == HTTP_ROLE_FORWARD) {
 		PUT(o, ";proto=http\r\n"); /* of the request's URI: the only one that is not a tunnel */
 		return;
 	}
-	PUT(o, ";");
-	put_node(o, "by", &x->local);
+	PUT(o, ";by=");
+	put_node(o, &x->local, endpoint_address_text(&x->local, local));
 	if (x->head->host.len > 0 && x->head->host.len < 300 &&
 		!memchr(x->head->host.at, '"', x->head->host.len) &&
 		!memchr(x->head->host.at, '\\', x->head->host.len)) {
@@ -119,15 +121,18 @@ static void put_forwarded(struct http_exchange *x, struct http_out *o)
 		put(o, x->head->host);
 		PUT(o, "\"");
 	}
-	http_put_format(o, ";proto=%s\r\n", scheme);
-	PUT(o, "X-Forwarded-For: "); /* one field, because many read only the first */
+	PUT(o, ";proto=");
+	http_put_text(o, scheme);
+	PUT(o, "\r\nX-Forwarded-For: "); /* one field, because many read only the first */
 	for (unsigned i = 0; i < x->head->fields_len; i++)
 		if (x->head->fields[i].id == HTTP_FIELD_X_FORWARDED_FOR) {
 			put(o, x->head->fields[i].value);
 			PUT(o, ", ");
 		}
-	http_put_format(o, "%s\r\n", endpoint_address_text(&x->who, text));
-	http_put_format(o, "X-Forwarded-Proto: %s\r\n", scheme);
+	http_put_text(o, who);
+	PUT(o, "\r\nX-Forwarded-Proto: ");
+	http_put_text(o, scheme);
+	PUT(o, "\r\n");
 	if (x->head->host.len > 0) {
 		PUT(o, "X-Forwarded-Host: ");
 		put(o, x->head->host);
@@ -151,12 +156,19 @@ static void put_max_forwards(struct http_exchange *x, struct http_out *o)
 	http_put_format(o, "Max-Forwards: %lu\r\n", n > 0 ? n - 1 : 0);
 }
 
+static void put_length(struct http_out *o, uint64_t length)
+{
+	PUT(o, "Content-Length: ");
+	http_put_number(o, length);
+	PUT(o, "\r\n");
+}
+
 static void put_framing(struct http_exchange *x, struct http_out *o)
 {
 	if (x->is_chunked)
 		PUT(o, "Transfer-Encoding: chunked\r\n");
 	else if (x->head->framing == HTTP_BODY_LENGTH)
-		http_put_format(o, "Content-Length: %llu\r\n", (unsigned long long)x->head->length);
+		put_length(o, x->head->length);
 }
 
 static void put_connection(struct http_exchange *x, struct http_out *o)
@@ -213,7 +225,11 @@ void http_fields_ask(struct http_exchange *x)
 		PUT(o, "Accept-Encoding: identity\r\n");
 	if (x->h->user.role != HTTP_ROLE_TRANSPARENT)
 		put_forwarded(x, o);
-	http_put_format(o, "Via: %s %s\r\n\r\n", x->via_version, x->h->pseudonym);
+	PUT(o, "Via: ");
+	http_put_text(o, x->via_version);
+	PUT(o, " ");
+	http_put_text(o, x->h->pseudonym);
+	PUT(o, "\r\n\r\n");
 }
 
 /* --- answers --- */
@@ -251,7 +267,9 @@ void http_fields_answer(struct http_out *o, const struct http_exchange *x, const
 {
 	uint64_t length;
 
-	http_put_format(o, "HTTP/1.1 %03u ", a->status);
+	PUT(o, "HTTP/1.1 ");
+	http_put_number(o, a->status); /* of three digits */
+	PUT(o, " ");
 	put(o, a->reason);
 	PUT(o, "\r\n");
 	for (unsigned i = 0; i < a->fields_len; i++) {
@@ -263,7 +281,9 @@ void http_fields_answer(struct http_out *o, const struct http_exchange *x, const
 	if (framing == HTTP_BODY_CHUNKED)
 		PUT(o, "Transfer-Encoding: chunked\r\n");
 	else if (!x->is_rewritten && http_fields_has_length(x, a, &length))
-		http_put_format(o, "Content-Length: %llu\r\n", (unsigned long long)length);
+		put_length(o, length);
 	put_answer_connection(o, connection);
-	http_put_format(o, "Via: 1.%u %s\r\n\r\n", a->minor, x->h->pseudonym);
+	PUT(o, "Via: ");
+	http_put_text(o, x->h->via[a->minor]);
+	PUT(o, "\r\n\r\n");
 }

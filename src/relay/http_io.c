@@ -134,6 +134,24 @@ void http_put_format(struct http_out *o, const char *format, ...)
 		http_put(o, text, (size_t)n);
 }
 
+struct http_text http_number(uint64_t n, char buf[static HTTP_NUMBER_TEXT])
+{
+	size_t at = HTTP_NUMBER_TEXT;
+
+	do
+		buf[--at] = (char)('0' + n % 10);
+	while ((n /= 10) > 0);
+	return (struct http_text){ buf + at, HTTP_NUMBER_TEXT - at };
+}
+
+void http_put_number(struct http_out *o, uint64_t n)
+{
+	char buf[HTTP_NUMBER_TEXT];
+	struct http_text text = http_number(n, buf);
+
+	http_put(o, text.at, text.len);
+}
+
 void http_put_field(struct http_out *o, struct http_text name, struct http_text value)
 {
 	http_put(o, name.at, name.len);

@@ -60,6 +60,10 @@ struct http_out {
 void http_put(struct http_out *o, const void *from, size_t len);
 void http_put_text(struct http_out *o, const char *text);
 void http_put_format(struct http_out *o, const char *format, ...) PRINTF_LIKE(2, 3);
+/** http_number() - a number as text, decimal */
+#define HTTP_NUMBER_TEXT 20 /* "18446744073709551615" */
+struct http_text http_number(uint64_t n, char buf[static HTTP_NUMBER_TEXT]);
+void http_put_number(struct http_out *o, uint64_t n);
 /** http_put_field() - "name: value" and the end of the line */
 void http_put_field(struct http_out *o, struct http_text name, struct http_text value);
 static inline size_t http_out_waits(const struct http_out *o)

@@ -4,6 +4,7 @@
 #include "base/random.h"
 #include "harness.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 
 #define POISON4 ((struct addr4){ 0xdeadbeef })
@@ -183,6 +184,37 @@ TEST(text_and_back_is_the_same_for_random_addresses)
 
 		REQUIRE(addr4_parse(addr4_text(a4, buf), &b4) && addr4_eq(a4, b4));
 		REQUIRE(addr6_parse(addr6_text(a6, buf), &b6) && addr6_eq(a6, b6));
+	}
+}
+
+/* Groups that are zero are frequent, and so are those at the edges of a digit. */
+static uint64_t random_half(struct rng *g)
+{
+	static const uint64_t groups[] = { 0, 0, 0, 0, 1, 0xf, 0x10, 0xfff, 0x1000, 0xffff };
+	uint64_t half = 0;
+
+	for (unsigned i = 0; i < 4; i++)
+		half = half << 16 | groups[rng_next(g) % ARRAY_LEN(groups)];
+	return half;
+}
+
+TEST(text_is_what_the_c_library_makes_of_it)
+{
+	struct rng g;
+
+	rng_init(&g, test_seed());
+	for (int n = 0; n < 20000; n++) {
+		struct addr4 a4 = { (uint32_t)rng_next(&g) & (uint32_t)rng_next(&g) };
+		struct addr6 a6 = { n % 4 ? random_half(&g) : 0, random_half(&g) };
+		char buf[ADDR6_TEXT], want[ADDR6_TEXT];
+		uint8_t b[16];
+
+		addr4_put(b, a4);
+		REQUIRE(inet_ntop(AF_INET, b, want, sizeof(want)));
+		CHECK_TEXT(addr4_text(a4, buf), want);
+		addr6_put(b, a6);
+		REQUIRE(inet_ntop(AF_INET6, b, want, sizeof(want)));
+		CHECK_TEXT(addr6_text(a6, buf), want);
 	}
 }
 
