@@ -171,15 +171,23 @@ static void exit_refresh(const struct box *b, uint32_t exit)
 	REQUIRE(bpf_map_update_elem(map, &exit, value, BPF_ANY) == 0);
 }
 
-/* Whether packets of flow 2 go there before it is late; @fresh: an exit that other flows keep fresh, or 0. */
-static bool comes_to(struct box *b, const uint8_t *mac, uint32_t fresh)
+/*
+ * Whether packets of flow 2 go there before it is late; @fresh: an exit that other flows keep fresh, or 0.
+ * @ret_is_sure:	no exit was too old for the packet that went there first, only because the machine is slow
+ */
+static bool comes_to(struct box *b, const uint8_t *mac, uint32_t fresh, bool *ret_is_sure)
 {
 	uint32_t begin = now_ms();
 
 	for (;;) {
+		uint32_t sent = now_ms();
+
 		if (fresh)
 			exit_refresh(b, fresh);
-		if (goes_to(send(b, 2, 0), mac))
+		bool is_there = goes_to(send(b, 2, 0), mac);
+
+		*ret_is_sure = now_ms() - sent < SOON_MS;
+		if (is_there)
 			return true;
 		if (now_ms() - begin > LATE_MS)
 			return false;
@@ -264,10 +272,19 @@ static void case_unheard(enum stand at)
 	flow_enter(b, 2);
 	CHECK(goes_to(send(b, 1, 0), first));
 	CHECK(goes_to(send(b, 2, 0), first));
-	ip("route replace 203.0.113.2 via 198.18.0.3");
-	CHECK(comes_to(b, second, s->exit));
-	CHECK(goes_to(send(b, 2, 0), second));
-	CHECK(goes_to(send(b, 1, 0), first));
+	bool is_sure = false, is_back = true;
+
+	for (unsigned tries = 0; !is_sure && is_back && tries < TRIES; tries++) {
+		bool is_sure_back;
+
+		ip("route replace 203.0.113.2 via 198.18.0.3");
+		CHECK(comes_to(b, second, s->exit, &is_sure));
+		CHECK(goes_to(send(b, 2, 0), second));
+		CHECK(goes_to(send(b, 1, 0), first));
+		ip("route del 203.0.113.2");
+		is_back = CHECK(comes_to(b, first, s->exit, &is_sure_back));
+	}
+	CHECK(is_sure);
 	box_free(b);
 }
 
@@ -280,7 +297,9 @@ static void case_neighbour(enum stand at)
 	CHECK(goes_to(send(b, 1, 0), first));
 	CHECK(goes_to(send(b, 2, 0), first));
 	ip("neigh replace 198.18.0.2 lladdr 02:00:00:00:00:0b dev out0 nud permanent");
-	CHECK(comes_to(b, third, 0));
+	bool is_sure;
+
+	CHECK(comes_to(b, third, 0, &is_sure));
 	CHECK(goes_to(send(b, 1, 0), third));
 	box_free(b);
 }

@@ -180,3 +180,47 @@ TEST(what_is_not_the_pools_is_left_alone_and_not_counted)
 	CHECK_INT(box_ups(b), 0);
 	box_free(b);
 }
+
+/* --- checksums --- */
+
+static uint16_t *sum_of(uint8_t *l4, uint8_t proto)
+{
+	return (uint16_t *)(l4 + (proto == IPPROTO_TCP_NR ? 16 : proto == IPPROTO_UDP_NR ? 6 : 2));
+}
+
+/* The checksum that the packet gets if it has this one. */
+static uint16_t sum_after(struct box *b, uint8_t proto, uint16_t before)
+{
+	static struct frame f;
+	struct ends e = ends_of(proto, true);
+	uint8_t ip[256];
+	size_t len = packet_of(ip, &e, true, PAYLOAD);
+
+	be16_put((uint8_t *)sum_of(ip + IP6_HDR_LEN, proto), before);
+	frame_of(&f, ip, len);
+	CHECK(box_run(b, &f));
+	return be16_at((uint8_t *)sum_of(f.bytes + ETHERNET + IP4_HDR_LEN, proto));
+}
+
+/* Which makes it one of zero: the field grows by what the sums of the slot say (RFC 1624 eqn. 3). */
+static void check_zero(struct box *b, uint8_t proto)
+{
+	const uint16_t some = 0x1234;
+	uint16_t makes_zero = slow_ones((uint64_t)some + (uint16_t)~sum_after(b, proto, some));
+
+	CHECK_INT(sum_after(b, proto, makes_zero), proto == IPPROTO_UDP_NR ? 0xffff : 0);
+}
+
+TEST(a_sum_of_zero_is_said_otherwise_in_udp_alone_rfc768)
+{
+	static const uint8_t protos[] = { IPPROTO_UDP_NR, IPPROTO_TCP_NR, IPPROTO4_ICMP };
+	static const enum stand stands[] = { STAND_TC_ROUTE, STAND_TC_VERIFIED };
+
+	for (size_t i = 0; i < ARRAY_LEN(protos) * ARRAY_LEN(stands); i++) {
+		struct box *b = box_with(protos[i / 2], true);
+
+		box_stand(b, stands[i % 2]);
+		check_zero(b, protos[i / 2]);
+		box_free(b);
+	}
+}
