@@ -93,12 +93,13 @@ void flow_table_write(struct flow_table *t, uint32_t slot, const void *from)
 	finish(l, odd);
 }
 
+/* The flags stay, and a program may set one at the same time: that a SYN passed is known when the flow is harvested. */
 void flow_table_end(struct flow_table *t, uint32_t slot)
 {
 	struct flow_line *l = &t->lines[slot];
 	uint32_t odd = begin(l);
 
-	__atomic_store_n(&l->head, 0, __ATOMIC_RELAXED);
+	__atomic_store_n((flow_half *)&l->head, 0, __ATOMIC_RELAXED);
 	finish(l, odd);
 }
 

@@ -18,6 +18,9 @@ struct flow_line {
 	uint64_t body[7]; /* key, result, and the notes of the programs */
 } __attribute__((aligned(64), may_alias));
 
+/* The epoch, which is the first half of a head in memory. */
+typedef uint16_t flow_half __attribute__((may_alias));
+
 #define FLOW_TALLY_WORDS (sizeof(struct flow_tallies) / sizeof(uint64_t))
 
 enum flow_kind { FLOW_KIND_64, FLOW_KIND_46, FLOW_KIND_PAIR, FLOW_KINDS };

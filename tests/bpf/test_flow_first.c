@@ -62,6 +62,7 @@ static const struct row {
 	uint8_t hops, tos, proto;
 	uint16_t check; /* IPv4: its header has this checksum */
 	uint8_t options; /* words of IPv4 options */
+	bool are_empty;	 /* they end at once, and add nothing to the checksum */
 	int8_t lie;	 /* IPv4 and IPv6: its length says so many bytes more */
 	bool is_broken;	 /* the header's checksum is wrong */
 } rows[] = {
@@ -77,10 +78,13 @@ static const struct row {
 	{ "the last hop", "203.0.113.1", "198.51.100.7", BY_NOBODY, .len = 60, .hops = 1 },
 	{ "a broken sum", "203.0.113.1", "198.51.100.7", BY_NOBODY, .len = 60, .is_broken = true },
 	{ "a sum before the carry", "203.0.113.1", "198.51.100.7", BY_PROGRAM, .len = 60, .check = 0xfefe },
-	{ "a sum that becomes 0xffff", "203.0.113.1", "198.51.100.7", BY_PROGRAM, .len = 60, .check = 0xfeff },
+	{ "a sum that becomes 0xffff", "203.0.113.1", "198.51.100.7", BY_PROGRAM, .len = 60,
+		.check = 0xfeff },
 	{ "a sum with a carry", "203.0.113.1", "198.51.100.7", BY_PROGRAM, .len = 60, .check = 0xff00 },
 	{ "a sum of zero", "203.0.113.1", "198.51.100.7", BY_PROGRAM, .len = 60, .check = 0x0000 },
 	{ "options", "203.0.113.1", "198.51.100.7", BY_HOST, .len = 60, .options = 1 },
+	{ "options that are none", "203.0.113.1", "198.51.100.7", BY_HOST, .len = 60, .options = 1,
+		.are_empty = true },
 	{ "shorter than it says", "203.0.113.1", "198.51.100.7", BY_NOBODY, .len = 60, .lie = 1 },
 	{ "longer than it says", "203.0.113.1", "198.51.100.7", BY_HOST, .len = 60, .lie = -1 },
 	{ "for the host", "203.0.113.1", "198.18.0.1", BY_NOBODY, .len = 60 },
@@ -91,7 +95,8 @@ static const struct row {
 	{ "for a group", "203.0.113.1", "224.0.1.1", BY_NOBODY, .len = 60 },
 	{ "IPv6", "64:ff9b::c633:6407", "3fff:2::9", BY_PROGRAM, .len = 80 },
 	{ "IPv6, the shortest", "64:ff9b::c633:6407", "3fff:2::9", BY_PROGRAM, .len = 40 },
-	{ "IPv6, TCP with a class", "64:ff9b::c633:6407", "3fff:2::9", BY_PROGRAM, .len = 80, .tos = 0xb9, .proto = 6 },
+	{ "IPv6, TCP with a class", "64:ff9b::c633:6407", "3fff:2::9", BY_PROGRAM, .len = 80, .tos = 0xb9,
+		.proto = 6 },
 	{ "IPv6, as long as can be", "64:ff9b::c633:6407", "3fff:2::9", BY_PROGRAM, .len = 1280 },
 	{ "IPv6, long", "64:ff9b::c633:6407", "3fff:2::9", BY_HOST, .len = 1281 },
 	{ "IPv6, too long", "64:ff9b::c633:6407", "3fff:2::9", BY_HOST, .len = MTU + 1 },
@@ -196,7 +201,7 @@ static void put_ip4(uint8_t *d, const struct row *r)
 	d[8] = r->hops ? r->hops : 64;
 	d[9] = r->proto ? r->proto : IPPROTO_UDP;
 	REQUIRE(inet_pton(AF_INET, r->src, d + 12) == 1 && inet_pton(AF_INET, r->dst, d + 16) == 1);
-	memset(d + IP4_HDR_LEN, 1, r->options * 4u); /* no operation, RFC 791 s3.1 */
+	memset(d + IP4_HDR_LEN, r->are_empty ? 0 : 1, r->options * 4u); /* or no operation, RFC 791 s3.1 */
 	/* The identification is what makes the checksum the one that is asked for. */
 	if (sum > 0 || strstr(r->name, "zero"))
 		be16_put(d + 4, (uint16_t)~slow_ones(slow_sum(d, header) + sum));

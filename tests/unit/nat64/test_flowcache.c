@@ -295,6 +295,30 @@ TEST(a_full_set_takes_no_more_and_an_idle_flow_makes_room)
 	fast_free(f);
 }
 
+TEST(flows_that_are_new_make_no_room_though_the_programs_had_none_of_their_packets)
+{
+	struct fast f = fast_with(bench_config(), 1);
+
+	for (unsigned i = 0; i < FLOW_WAYS; i++) {
+		craft_udp(&f.b->in, &to_server, (uint16_t)(40000 + i), 53, 20);
+		CHECK(!sends(f));
+	}
+	CHECK_INT(count(f).flows, FLOW_WAYS);
+	for (unsigned i = 0; i < 200; i++) {
+		craft_udp(&f.b->in, &to_server, 41000, 53, 20);
+		CHECK(!sends(f));
+	}
+	CHECK(count(f).full >= 3);
+	CHECK_INT(count(f).left[FLOW_LEAVE_EVICTED], 0);
+	f.b->now += 11 * NSEC;
+	for (unsigned i = 0; i < 100; i++) {
+		craft_udp(&f.b->in, &to_server, 41000, 53, 20);
+		(void)sends(f);
+	}
+	CHECK_INT(count(f).left[FLOW_LEAVE_EVICTED], 1);
+	fast_free(f);
+}
+
 /* Where the only flow of the one set is. */
 static struct flow64_slot *only_slot64(struct fast f)
 {
@@ -415,118 +439,6 @@ TEST(a_session_is_saved_with_what_the_programs_know_of_it)
 	fast_free(f);
 }
 
-/* --- adopting --- */
-
-struct adopter {
-	struct fast f;
-	unsigned asked;
-	enum flow_adopt says;
-	struct flow_left last;
-};
-
-/* Makes the session by a packet of it, as good as any other way. */
-static enum flow_adopt adopt(void *ctx, const struct flow_left *l, uint32_t *ret)
-{
-	struct adopter *a = ctx;
-	uint32_t next;
-
-	a->asked++;
-	a->last = *l;
-	if (a->says != FLOW_ADOPT_TAKEN)
-		return a->says;
-	craft_udp(&a->f.b->in, &to_server, l->in_port, l->remote_port, 20);
-	CHECK_INT(send_plain(a->f.b), VERDICT_SEND);
-	*ret = state_next_session(nat64_state(a->f.b->n), 0, &next);
-	return FLOW_ADOPT_TAKEN;
-}
-
-/* A translator is gone and has left a flow; another one begins with the tables. */
-static struct adopter restarted(enum flow_adopt says, const struct nat64_config *other)
-{
-	struct adopter a = { .f = fast_new(), .says = says };
-	struct bench *b = a.f.b;
-	uint8_t seed[32] = { 1, 2, 3 };
-
-	(void)udp_entered(a.f);
-	nat64_leave_flows(b->n);
-	nat64_free(b->n);
-	flow_claims_free(&a.f.m->maps);
-	CHECK(udp_out((struct fast){ b, a.f.m })); /* nobody lives, and packets pass */
-	REQUIRE(flow_claims_new(&a.f.m->maps, FLOW_START_ADOPT) == 0);
-	if (other) {
-		b->cfg = *other;
-		b->cfg.flows = &a.f.m->maps;
-	}
-	REQUIRE(nat64_new(&b->cfg, seed, b->now, &b->n) == 0);
-	nat64_adopt_flows(b->n, b->now, adopt, &a);
-	flow_claims_settle(&a.f.m->maps);
-	b->now += NSEC;
-	tick(a.f);
-	return a;
-}
-
-TEST(a_flow_that_was_left_is_adopted_and_counted_on)
-{
-	struct adopter a = restarted(FLOW_ADOPT_TAKEN, NULL);
-	struct session s;
-	bool cached;
-
-	CHECK_INT(a.asked, 1);
-	CHECK_INT(a.last.proto, PROTO_UDP);
-	CHECK_INT(a.last.in_port, 40000);
-	CHECK_INT(a.last.remote_port, 53);
-	check_addr6(a.last.in, CLIENT);
-	check_addr4(a.last.out, POOL);
-	check_addr4(a.last.remote, SERVER);
-	CHECK_INT(a.last.pkts_64, 3);
-	CHECK_INT(a.last.pkts_46, 3);
-	CHECK(a.last.used > 0 && a.last.used <= a.f.b->now);
-	CHECK_INT(count(a.f).adopted, 1);
-	CHECK_INT(count(a.f).flows, 1);
-	CHECK(udp_out(a.f));
-	REQUIRE(only_session(a.f, &cached, &s));
-	CHECK(cached);
-	CHECK_INT(s.pkts_64, 1 + 1); /* one made it, one passed; the three before are the adopter's to add */
-	fast_free(a.f);
-}
-
-TEST(a_flow_that_is_refused_ends)
-{
-	struct adopter a = restarted(FLOW_ADOPT_REFUSED, NULL);
-
-	CHECK_INT(a.asked, 1);
-	CHECK_INT(count(a.f).flows, 0);
-	CHECK(!udp_out(a.f));
-	fast_free(a.f);
-}
-
-TEST(a_flow_that_nobody_takes_ends_when_all_have_looked)
-{
-	struct adopter a = restarted(FLOW_ADOPT_FOREIGN, NULL);
-
-	CHECK_INT(a.asked, 1);
-	CHECK(!udp_out(a.f));
-	fast_free(a.f);
-}
-
-TEST(with_other_prefixes_the_slots_count_no_more_but_are_told)
-{
-	struct bench *b = bench_config();
-	struct nat64_config c = b->cfg;
-
-	free(b);
-	c.prefixes[1] = c.prefixes[0];
-	REQUIRE(prefix6_parse("2001:db8:64::/96", &c.prefixes[0]) == 0);
-	c.prefixes_len = 2;
-	struct adopter a = restarted(FLOW_ADOPT_TAKEN, &c);
-
-	CHECK_INT(a.asked, 1);
-	CHECK_INT(a.last.prefix, 1);
-	CHECK_INT(count(a.f).flows, 0);
-	CHECK(!udp_out(a.f));
-	fast_free(a.f);
-}
-
 TEST(an_odd_sequence_is_made_even_at_the_start)
 {
 	struct flowmodel *m = flowmodel_new(SETS, SETS);
@@ -587,24 +499,5 @@ TEST(half_a_flow_is_no_flow_and_takes_no_room)
 	tick(f); /* what is owned has its entry */
 	for (unsigned i = 0; i < SETS * FLOW_WAYS; i++)
 		CHECK_INT(m->maps.flows64[i / FLOW_WAYS].way[i % FLOW_WAYS].epoch, 0);
-	fast_free(f);
-}
-
-TEST(the_head_says_what_the_translator_does)
-{
-	struct bench *b = bench_config();
-
-	REQUIRE(prefix4_parse("192.0.2.128/25", &b->cfg.state.pool[1].prefix) == 0);
-	b->cfg.state.pool[1].lo = 1024;
-	b->cfg.state.pool[1].hi = 65535;
-	b->cfg.state.pool_len = 2;
-	b->cfg.lowest_ipv6_mtu = 1400;
-	struct fast f = fast_with(b, SETS);
-
-	CHECK_INT(f.m->head.lowest_ipv6_mtu, 1400);
-	CHECK_INT(f.m->head.prefixes[0].len, 96);
-	CHECK_INT(f.m->head.prefixes[1].len, 0);
-	CHECK_INT(be32_at((uint8_t *)&f.m->head.pool_mask), 0xffffff00u);
-	CHECK_INT(be32_at((uint8_t *)&f.m->head.pool), 0xc0000200u);
 	fast_free(f);
 }

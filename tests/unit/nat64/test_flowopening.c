@@ -87,3 +87,26 @@ TEST(a_connection_that_was_half_open_is_not_adopted)
 	CHECK(!tcp_out(f, TCP_SYN));
 	fast_free(f);
 }
+
+TEST(a_syn_that_passed_is_known_though_the_flow_leaves_at_once)
+{
+	for (unsigned side = 0; side < 2; side++) {
+		struct fast f = fast_new();
+		struct session s;
+		bool cached;
+
+		CHECK(!tcp_out(f, TCP_SYN));
+		uint16_t port = f.b->v[0].sport;
+
+		if (side == 0)
+			CHECK(tcp_in(f, port, TCP_SYN | TCP_ACK));
+		CHECK_INT(nat64_update(f.b->n, &f.b->cfg), 0);
+		tick(f);
+		f.b->now += (FLOW_GRACE_MS + 1) * MSEC;
+		tick(f);
+		REQUIRE(only_session(f, &cached, &s));
+		CHECK(!cached);
+		CHECK_INT(s.tcp, side == 0 ? TCP_ESTABLISHED : TCP_V6_INIT);
+		fast_free(f);
+	}
+}

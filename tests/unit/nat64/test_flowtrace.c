@@ -56,6 +56,26 @@ TEST(what_a_trace_looks_at_comes_to_us_and_only_that)
 	fast_free(f);
 }
 
+TEST(a_trace_of_a_port_takes_out_echo_flows_which_have_none)
+{
+	struct fast f = fast_new();
+
+	for (unsigned i = 0; i < 6; i++) {
+		craft_echo(&f.b->in, &to_server, false, 4711, (uint16_t)i, 56);
+		(void)sends(f);
+	}
+	(void)port_of_udp(f);
+	CHECK_INT(count(f).flows, 2);
+	struct trace *t = look(f, &(struct trace_filter){ .has_client_port = true, .client_port = 1 });
+
+	tick(f);
+	CHECK_INT(count(f).flows, 1);
+	craft_echo(&f.b->in, &to_server, false, 4711, 7, 56);
+	CHECK(!sends(f));
+	look_away(f, t);
+	fast_free(f);
+}
+
 /* --- when it begins --- */
 
 static bool flow_out(struct fast f, unsigned i)
