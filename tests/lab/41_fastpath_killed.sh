@@ -28,7 +28,7 @@ is_taken_over() { lab_gateway && grep -q "took over the tables" "$LAB_DIR/gatewa
 # The device is persistent, and would take more queues.
 second_is_refused() {
 	sed "s#$LAB_DIR/run/control.sock#$LAB_DIR/run2/control.sock#" "$LAB_DIR/isthmus.yaml" >"$LAB_DIR/second.yaml"
-	prints "another program holds it" gw timeout 10 "$ISTHMUS" run --config "$LAB_DIR/second.yaml"
+	prints "another program holds it" gw timeout $((10 * ${PATIENCE:-1})) "$ISTHMUS" run --config "$LAB_DIR/second.yaml"
 }
 step "a second gateway is refused" second_is_refused
 step "programs, tables, device and routes outlive kill -9" stays

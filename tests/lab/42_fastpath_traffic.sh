@@ -94,7 +94,7 @@ adds_up() {
 			chain in { type filter hook input priority 0; tcp dport 50001 counter; }
 		}
 	END
-	client curl -sS -m 20 --local-port 50001 -o /dev/null "http://[$WEB64]/big" && sleep 0.2 || return
+	client curl -sS -m $((20 * ${PATIENCE:-1})) --local-port 50001 -o /dev/null "http://[$WEB64]/big" && sleep 0.2 || return
 	same "$(isthmus sessions --json | python3 -c '
 import json, sys
 for r in map(json.loads, sys.stdin):
@@ -106,8 +106,8 @@ step "a session's counters are what the client has sent and got" adds_up
 [ "${LAB_FASTPATH:-tc}" != tc ] || all_offloads on
 
 section "Other ways"
-from_outside() { server curl -sS -f -m 30 -o "$LAB_DIR/out/got" "http://$POOL4/big" && same "$(hash_of "$LAB_DIR/out/got")" "$BIG_HASH"; }
-by_itself() { client curl -sS -f -m 30 -o "$LAB_DIR/out/got" "http://[64:ff9b::c000:240]/big" && same "$(hash_of "$LAB_DIR/out/got")" "$BIG_HASH"; }
+from_outside() { server curl -sS -f -m $((30 * ${PATIENCE:-1})) -o "$LAB_DIR/out/got" "http://$POOL4/big" && same "$(hash_of "$LAB_DIR/out/got")" "$BIG_HASH"; }
+by_itself() { client curl -sS -f -m $((30 * ${PATIENCE:-1})) -o "$LAB_DIR/out/got" "http://[64:ff9b::c000:240]/big" && same "$(hash_of "$LAB_DIR/out/got")" "$BIG_HASH"; }
 left() { counter fastpath_left tcp; }
 resets() {
 	local before
@@ -135,7 +135,7 @@ second_link() {
 		server sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.second.rp_filter=0 && wait_for 3 is_at wan5
 }
 begin() {
-	client curl -sS -m 20 --limit-rate 1500k -o "$LAB_DIR/out/slow" "http://[$WEB64]/slow" 2>"$LAB_DIR/out/curl.err" &
+	client curl -sS -m $((20 * ${PATIENCE:-1})) --limit-rate 1500k -o "$LAB_DIR/out/slow" "http://[$WEB64]/slow" 2>"$LAB_DIR/out/curl.err" &
 	CURL=$!
 	wait_for 5 has_grown "${1:-0}"
 }
@@ -171,9 +171,9 @@ few_packets() {
 	local before known status pings
 	before=$(sent_by_wan5)
 	known=$(pings_known)
-	client ping -6 -n -q -i 0.002 -w 6 "$NS64" >/dev/null &
+	client ping -6 -n -q -i 0.002 -w $((6 * ${PATIENCE:-1})) "$NS64" >/dev/null &
 	pings=$!
-	client ping -6 -n -q -i 0.1 -w 6 "$WEB64" >/dev/null &
+	client ping -6 -n -q -i 0.1 -w $((6 * ${PATIENCE:-1})) "$WEB64" >/dev/null &
 	pings="$pings $!"
 	wait_for 4 eval "[ \$(pings_known) -ge $((known + 2)) ]" && ip -n "$GW_NS" route replace "$WEB4" via 192.0.3.10 &&
 		wait_for 1 eval "[ \$(sent_by_wan5) -gt $((before + 3)) ]"

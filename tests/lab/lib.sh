@@ -267,7 +267,7 @@ lab_web_server() {
 				listen $GLOBAL4:80;
 				root $LAB_DIR/www;
 				location = /whoami { return 200 "\$remote_addr \$remote_port\\n"; }
-				location = /slow { alias $LAB_DIR/www/big; limit_rate 3m; }
+				location = /slow { alias $LAB_DIR/www/big; limit_rate $((3072 / ${PATIENCE:-1}))k; }
 				location /upload/ { dav_methods PUT; client_max_body_size 0; }
 			}
 		}
