@@ -330,6 +330,7 @@ struct flow_tallies {
 	__u64 up[FLOW_UP_COUNT];
 	__u64 redirected, routed;
 	__u64 up_by_ring; /* of @up, those that the programs have put into the translator's memory */
+	__u64 told;	  /* translated, and counted by the translator, who was told of them */
 } __attribute__((aligned(64)));
 
 /*
@@ -342,7 +343,7 @@ struct flow_tallies {
 
 struct flow_up_record {
 	__u32 len; /* of the IP packet, bytes */
-	__u32 unused;
+	__u32 is_sent; /* the program has translated it, and it is on its way: the worker is to know, and to count it */
 	__u8 packet[];
 };
 

@@ -51,13 +51,13 @@
 enum pass { PASS_FLOWS, PASS_PAIRS };
 
 static __always_inline int change_flow(
-	const struct flow_head *h, const struct packet *p, int is_6, struct change *c)
+	const struct flow_head *h, const struct packet *p, int is_6, int tells, struct change *c)
 {
 	int verdict;
 
 	if (!p->is_flows)
 		return TRY_PAIRS;
-	verdict = is_6 ? change_64(h, p, c) : change_46(h, p, c);
+	verdict = is_6 ? change_64(h, p, tells, c) : change_46(h, p, tells, c);
 	if (verdict == OURS)
 		return OURS;
 	return h->has_pairs && (verdict == FLOW_UP_NO_ENTRY || verdict == FLOW_UP_TCP_FLAGS) ? TRY_PAIRS
@@ -70,8 +70,9 @@ static __always_inline int up_or_not(int verdict, const struct packet *p)
 	return verdict >= 0 && !p->is_flows ? NOT_OURS : verdict;
 }
 
-static __always_inline int decide(
-	const struct frame *f, __u32 l3, int is_6, enum pass pass, struct packet *p, struct change *c)
+/* @tells: whoever asks tells the translator of what ends a connection */
+static __always_inline int decide(const struct frame *f, __u32 l3, int is_6, enum pass pass, int tells,
+	struct packet *p, struct change *c)
 {
 	__u32 zero = 0;
 	const struct flow_head *h = bpf_map_lookup_elem(&head, &zero);
@@ -84,7 +85,7 @@ static __always_inline int decide(
 		return up_or_not(verdict, p);
 	if (h->epoch == 0)
 		return up_or_not(FLOW_UP_OFF, p);
-	verdict = pass == PASS_FLOWS ? change_flow(h, p, is_6, c) : change_pair(h, p, is_6, c);
+	verdict = pass == PASS_FLOWS ? change_flow(h, p, is_6, tells, c) : change_pair(h, p, is_6, c);
 	return verdict == OURS ? OURS : up_or_not(verdict, p);
 }
 
@@ -252,7 +253,7 @@ static __always_inline int translate(struct __sk_buff *skb, __u32 l3, int is_6, 
 	if (!at || !fib)
 		return TC_ACT_UNSPEC;
 	frame_take(skb, l3, &f);
-	up = decide(&f, l3, is_6, pass, &p, &c);
+	up = decide(&f, l3, is_6, pass, 0, &p, &c);
 	if (up == TRY_PAIRS)
 		return TC_TRY_PAIRS;
 	if (up != OURS)
@@ -398,9 +399,45 @@ static __always_inline void frame_of(struct xdp_md *ctx, struct frame *f)
 	f->gso_size = f->gso_segs = 0;
 }
 
+static __always_inline int send_frame(const struct bpf_fib_lookup *fib)
+{
+	struct flow_tallies *t = my_tallies();
+
+	if (t)
+		t->redirected++;
+	return (int)bpf_redirect(fib->ifindex, 0);
+}
+
+/*
+ * A FIN goes its way like any segment, and the translator is told of it, who counts it: it gets the packet as it came, to do all
+ * that it does with one but send it. If it cannot be told it is to do that, too.
+ */
+static __always_inline int finish_end(struct xdp_md *ctx, int is_6, const struct packet *p,
+	const struct change *c, const struct bpf_fib_lookup *fib)
+{
+	struct flow_up_bell *bell;
+	struct flow_up_record *r = up_begin(ctx, is_6, p, &bell);
+	struct flow_tallies *t;
+
+	if (!r)
+		return XDP_GO_UP + FLOW_UP_TCP_FLAGS;
+	if (resize(ctx, is_6, p, c) < 0) {
+		bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);
+		return XDP_PASS;
+	}
+	if (put_frame(ctx, p, c, fib) < 0) {
+		bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);
+		return XDP_DROP;
+	}
+	bpf_ringbuf_submit(r, up_wake(bell));
+	t = my_tallies();
+	if (t)
+		t->told++;
+	return send_frame(fib);
+}
+
 static __always_inline int translate_frame(struct xdp_md *ctx, int is_6, enum pass pass)
 {
-	struct flow_tallies *t;
 	struct frame f;
 	struct packet p = {};
 	struct change c = {};
@@ -411,7 +448,7 @@ static __always_inline int translate_frame(struct xdp_md *ctx, int is_6, enum pa
 	if (!fib)
 		return XDP_PASS;
 	frame_of(ctx, &f);
-	verdict = decide(&f, sizeof(struct ethhdr), is_6, pass, &p, &c);
+	verdict = decide(&f, sizeof(struct ethhdr), is_6, pass, has_up_rings && pass == PASS_FLOWS, &p, &c);
 	if (verdict == TRY_PAIRS)
 		return XDP_TRY_PAIRS;
 	if (verdict == FLOW_UP_TCP_FLAGS || (verdict == FLOW_UP_NO_ENTRY && is_6))
@@ -419,15 +456,16 @@ static __always_inline int translate_frame(struct xdp_md *ctx, int is_6, enum pa
 	if (verdict != OURS || !is_for_us(ctx))
 		return XDP_PASS;
 	now = now_ms();
-	if (!has_way(ctx, &p, &c, now, fib) || resize(ctx, is_6, &p, &c) < 0)
+	if (!has_way(ctx, &p, &c, now, fib))
+		return c.is_end ? XDP_GO_UP + FLOW_UP_TCP_FLAGS : XDP_PASS;
+	if (c.is_end)
+		return finish_end(ctx, is_6, &p, &c, fib);
+	if (resize(ctx, is_6, &p, &c) < 0)
 		return XDP_PASS;
 	if (put_frame(ctx, &p, &c, fib) < 0)
 		return XDP_DROP;
 	count(&p, &c, now);
-	t = my_tallies();
-	if (t)
-		t->redirected++;
-	return (int)bpf_redirect(fib->ifindex, 0);
+	return send_frame(fib);
 }
 
 #define TRANSLATE_FRAME(name, is_6, pass)                                                                    \

@@ -86,6 +86,7 @@ struct change {
 	union note was;	      /* of the flow's slot; of a hairpin's two, the second */
 	__u16 exit;	      /* that the packet takes; 0: none that others share */
 	__u8 is_answer;	      /* a SYN, which the slot is to note */
+	__u8 is_end;	      /* a FIN, which the translator is to be told of */
 };
 
 static __always_inline struct flow_tallies *my_tallies(void)
@@ -302,6 +303,16 @@ static __always_inline int passes_tcp(const struct packet *p, __u16 flags, struc
 	return !c->is_answer || flags & FLOW_AWAITS_SYN;
 }
 
+/*
+ * One that ends a connection passes only where the machine is told of each such segment. A RST may be followed by more, which begins
+ * the connection anew for the machine, so it alone passes that too.
+ */
+static __always_inline int passes_end(const struct packet *p, int tells, struct change *c)
+{
+	c->is_end = ends_tcp(p) != 0;
+	return !c->is_end || (tells && (p->tcp_flags & (TCP_SYN | TCP_FIN_RST)) == TCP_FIN);
+}
+
 /* A packet to one of our own pool addresses comes back as an IPv6 packet (RFC 6146 s3.8); it is routed twice. */
 static __always_inline int change_hairpin(const struct flow_head *h, const struct packet *p, struct change *c)
 {
@@ -310,7 +321,7 @@ static __always_inline int change_hairpin(const struct flow_head *h, const struc
 	__u16 flags = 0;
 	__u8 prefix = 0;
 
-	if (is_syn(p)) /* of two connections at once */
+	if (is_syn(p) || ends_tcp(p)) /* of two connections at once */
 		return FLOW_UP_TCP_FLAGS;
 	if (p->hops < 3)
 		return FLOW_UP_HOP_LIMIT;
@@ -324,11 +335,12 @@ static __always_inline int change_hairpin(const struct flow_head *h, const struc
 	return OURS;
 }
 
-static __always_inline int change_64(const struct flow_head *h, const struct packet *p, struct change *c)
+static __always_inline int change_64(
+	const struct flow_head *h, const struct packet *p, int tells, struct change *c)
 {
 	__u16 flags = 0;
 
-	if (ends_tcp(p))
+	if (!passes_end(p, tells, c))
 		return FLOW_UP_TCP_FLAGS;
 	if (p->l4_len > IP4_PAYLOAD_MAX)
 		return FLOW_UP_TOO_BIG;
@@ -352,7 +364,8 @@ static __always_inline int change_64(const struct flow_head *h, const struct pac
 	return OURS;
 }
 
-static __always_inline int change_46(const struct flow_head *h, const struct packet *p, struct change *c)
+static __always_inline int change_46(
+	const struct flow_head *h, const struct packet *p, int tells, struct change *c)
 {
 	const struct key46 key = { word64(p->src4, p->dst4), word32(p->sport, p->dport), p->proto };
 	__u16 flags = 0;
@@ -360,7 +373,7 @@ static __always_inline int change_46(const struct flow_head *h, const struct pac
 
 	if (!find46(h, &key, c, &prefix, &flags))
 		return FLOW_UP_NO_ENTRY;
-	if (ends_tcp(p) || !passes_tcp(p, flags, c))
+	if (!passes_end(p, tells, c) || !passes_tcp(p, flags, c))
 		return FLOW_UP_TCP_FLAGS;
 	/* RFC 7915 s4: without DF its sender has left fragmenting to the network. */
 	if (!p->df && p->seg_len + IP6_BYTES > h->lowest_ipv6_mtu)

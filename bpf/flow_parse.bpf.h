@@ -38,6 +38,7 @@
 #define ECHO6 128
 #define ECHO6_REPLY 129
 
+#define TCP_FIN 0x01
 #define TCP_SYN 0x02
 #define TCP_FIN_RST 0x05
 #define TCP_DOFF_AT 12

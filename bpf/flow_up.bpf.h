@@ -12,6 +12,8 @@
  * What the host would do is asked of it: the routing table must lead to the TUN device, and the host must have no rules for forwarded
  * packets (flow_host.has_say). Everything else, what is too long for a record, and what finds the ring full goes the long way.
  *
+ * A FIN of a known flow is sent at once, as it need not wait for the translator, which is told of it in the same way (finish_end()).
+ *
  * IPv4 packets go this way only if their flow is known, for the host may look at where they come from (rp_filter).
  *
  * Standards: RFC 1812 s5.3.1 and RFC 8200 s3 (the hop limit), RFC 4291 s2.5.
@@ -87,9 +89,36 @@ static __always_inline int up_write(
 		return 0;
 	}
 	r->len = len;
+	r->is_sent = 0;
 	hop_lower(r->packet, is_6);
 	bpf_ringbuf_submit(r, up_wake(bell));
 	return 1;
+}
+
+/* A record of a short packet that is sent besides, for the worker that owns it; it is to be submitted. NULL: there can be none. */
+static __always_inline struct flow_up_record *up_begin(
+	struct xdp_md *ctx, int is_6, const struct packet *p, struct flow_up_bell **ret_bell)
+{
+	const struct flow_host *at = host_get();
+	__u32 worker = is_6 ? owner_of_subscriber((const __be32 *)p->addrs6)
+			    : owner_of_block(p->dst4, bpf_ntohs(p->dport));
+	void *ring = bpf_map_lookup_elem(&up_rings, &worker);
+	struct flow_up_record *r;
+
+	*ret_bell = bpf_map_lookup_elem(&up_bells, &worker);
+	if (!at || at->has_say || !ring || !*ret_bell)
+		return 0;
+	r = bpf_ringbuf_reserve(ring, sizeof(*r) + FLOW_UP_SHORT, 0);
+	if (!r)
+		return 0;
+	if (up_copy(ctx, r, FLOW_UP_SHORT, p->len) < 0) {
+		bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);
+		return 0;
+	}
+	r->len = p->len;
+	r->is_sent = 1;
+	hop_lower(r->packet, is_6);
+	return r;
 }
 
 /* Whether the host would hand the packet to the translator, and nobody would have a say in it. */

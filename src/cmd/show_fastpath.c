@@ -125,6 +125,8 @@ static void packet_rows(const struct flow_tallies *t, struct reply *r)
 		"given to the host's own routing, as if the translator had sent them");
 	row(r, "fastpath", "up_by_ring", t->up_by_ring,
 		"of what went to the translator, packets that XDP put into its memory");
+	row(r, "fastpath", "told", t->told,
+		"FINs that XDP has sent on, and told the translator of, which counts them");
 }
 
 void fastpath_rows(const struct fastpath_sums *s, struct reply *r)

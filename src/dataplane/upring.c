@@ -33,9 +33,11 @@ static int on_record(void *ctx, void *data, size_t len)
 	uint8_t *buf = u->buffers[u->len];
 
 	bytes_copy(buf + PKT_HEADROOM, r->packet, r->len);
-	u->pkts[u->len++] = (struct pkt){
-		.head = buf, .data = buf + PKT_HEADROOM, .len = r->len, .end = buf + TUN_BUFFER_BYTES
-	};
+	u->pkts[u->len++] = (struct pkt){ .head = buf,
+		.data = buf + PKT_HEADROOM,
+		.len = r->len,
+		.end = buf + TUN_BUFFER_BYTES,
+		.is_sent = r->is_sent };
 	return u->len == u->max ? STOP : 0;
 }
 

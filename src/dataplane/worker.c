@@ -76,7 +76,7 @@ static void send_packet(void *ctx, const struct pkt *p)
 {
 	struct worker *w = ctx;
 
-	if (tun_write(w->queue, p) < 0)
+	if (!p->is_sent && tun_write(w->queue, p) < 0)
 		nat64_drop(w->nat64, DROP_TUN_WRITE, p);
 }
 

@@ -1,6 +1,8 @@
 /* flowadopt.c - the cache of flows seen from outside: flows that another translator left, sessions shown, invariants */
 #include "nat64/flowworker.h"
 
+#include "state/tcp.h"
+
 #include <stdlib.h>
 
 /* --- what was left --- */
@@ -149,7 +151,7 @@ static bool own(struct flowcache *f, uint32_t session, uint32_t slot64, uint32_t
 	const struct binding *b = state_binding(f->n->state, e->binding);
 
 	if (session >= f->max || f->entries[session].stage != FLOW_STAGE_NONE ||
-		e->cached == SESSION_IS_CACHED || (b->proto == PROTO_TCP && e->tcp != TCP_ESTABLISHED) ||
+		e->cached == SESSION_IS_CACHED || (b->proto == PROTO_TCP && !tcp_is_open(e->tcp)) ||
 		!flow_may_be_cached(f->n, e, b))
 		return false;
 	f->claims->table[FLOW_KIND_64].owners[slot64] = flow_owner(f->worker, session);
@@ -264,8 +266,7 @@ static bool slot_is_right(const struct flowcache *f, uint32_t id)
 	struct flow46_slot have46, want46;
 
 	if (!b || s->cached != SESSION_IS_CACHED ||
-		(b->proto == PROTO_TCP && s->tcp != TCP_ESTABLISHED && s->tcp != TCP_V6_INIT &&
-			s->tcp != TCP_V4_INIT) ||
+		(b->proto == PROTO_TCP && !tcp_is_open(s->tcp) && !flow_is_opening(s)) ||
 		!flow_table_read(&f->claims->table[FLOW_KIND_64], e->slot64, &have64) ||
 		!flow_table_read(&f->claims->table[FLOW_KIND_46], e->slot46, &have46))
 		return false;

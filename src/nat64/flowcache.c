@@ -18,7 +18,7 @@
  * Session.cached is all that a packet of any other flow looks at: SESSION_IS_CACHED while the entry is not NONE, else how many packets
  * to wait until it is tried (again).
  *
- * What may be entered: TCP that is established or on its way to be, and UDP, with the first packet; echo after ECHO_PKTS. The first
+ * What may be entered: TCP that is established, or on its way to be, or closed by one side only, and UDP, with the first packet; echo after ECHO_PKTS. The first
  * packet's way through us costs as much as seven through the programs, entering a tenth of it, so one answer pays for ten flows
  * that have none. Of a connection that is being opened the program notes the SYN that answers, and state/ is told before it takes
  * the next step with the session, and else within a second (flowleave.c). Not a protocol without ports, not what the FTP ALG reads, not a session that was let in by an announcement, not what the stateless
@@ -47,6 +47,7 @@
 #include "addr/embed.h"
 #include "nat64/ftp.h"
 #include "nat64/stateless.h"
+#include "state/tcp.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -189,7 +190,7 @@ bool flow_may_be_cached(const struct nat64 *n, const struct session *e, const st
 
 static bool is_open_or_opening(const struct session *e)
 {
-	return e->tcp == TCP_ESTABLISHED || flow_is_opening(e);
+	return tcp_is_open(e->tcp) || flow_is_opening(e);
 }
 
 /* How many packets to wait until it is worth while to ask again; 0: it is now. */

@@ -190,7 +190,7 @@ static enum lifetime lifetime_of(const struct state_record *r)
 	};
 
 	/* RFC 6146 s3.5.2.2: with a FIN of one side only, the other one's data goes on as before. */
-	if (r->tcp == TCP_ESTABLISHED || r->tcp == TCP_V4_FIN || r->tcp == TCP_V6_FIN)
+	if (tcp_is_open(r->tcp))
 		return LIFETIME_TCP_ESTABLISHED;
 	return of_proto[r->proto];
 }

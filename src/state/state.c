@@ -234,17 +234,12 @@ void state_cache_set(struct state *s, const struct state_cache *c)
 
 nsec state_session_life(const struct state *s, const struct session *e, nsec when)
 {
-	static const uint8_t by_tcp[TCP_STATE_COUNT] = {
-		[TCP_ESTABLISHED] = LIFETIME_TCP_ESTABLISHED,
-		[TCP_V4_FIN] = LIFETIME_TCP_ESTABLISHED,
-		[TCP_V6_FIN] = LIFETIME_TCP_ESTABLISHED,
-	};
 	enum proto proto = s->bindings.at[e->binding].b.proto;
-	bool has_say = proto != PROTO_TCP || by_tcp[e->tcp] == LIFETIME_TCP_ESTABLISHED;
 
-	if (!has_say || when == 0)
+	if (when == 0 || (proto == PROTO_TCP && !tcp_is_open(e->tcp)))
 		return 0;
-	return when + s->config.lifetime[proto == PROTO_TCP ? by_tcp[e->tcp] : proto_lifetime[proto]];
+	return when +
+	       s->config.lifetime[proto == PROTO_TCP ? LIFETIME_TCP_ESTABLISHED : proto_lifetime[proto]];
 }
 
 /* A later time is left for the wheel to find out. */
@@ -289,7 +284,7 @@ void state_session_step(struct state *s, uint32_t id, struct tcp_step step, nsec
 		s->by_tcp[e->tcp]--;
 		s->by_tcp[step.next]++;
 		e->tcp = (enum tcp_state)step.next;
-		if (UNLIKELY(e->cached == SESSION_IS_CACHED) && e->tcp != TCP_ESTABLISHED)
+		if (UNLIKELY(e->cached == SESSION_IS_CACHED) && !tcp_is_open(e->tcp))
 			tell_move(s, id, now);
 	}
 	if (step.life != TCP_KEEP)

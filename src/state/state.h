@@ -271,7 +271,7 @@ struct state_cache {
 	nsec (*ask)(void *ctx, uint32_t session, nsec now);
 	/** answered() - of a session in V4 INIT or V6 INIT: when the other side's SYN passed; 0: it did not */
 	nsec (*answered)(void *ctx, uint32_t session, nsec now);
-	/** moves() - the connection is over, or will be: it just got another state than that of an open one */
+	/** moves() - the connection is over: it just got another state than that of an open one (tcp_is_open()) */
 	void (*moves)(void *ctx, uint32_t session, nsec now);
 	/** ends() - the session is going to be removed */
 	void (*ends)(void *ctx, uint32_t session, nsec now);

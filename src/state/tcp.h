@@ -32,6 +32,12 @@ enum tcp_event tcp_event_of(enum tcp_side side, uint8_t flags);
 /** tcp_step() - where the machine goes; in TCP_CLOSED, next == TCP_CLOSED says that no session begins */
 struct tcp_step tcp_step(enum tcp_state state, enum tcp_event event);
 
+/** tcp_is_open() - whether every packet gives the session its time anew: it is established, or one side alone has closed it */
+static inline bool tcp_is_open(enum tcp_state s)
+{
+	return s == TCP_ESTABLISHED || s == TCP_V4_FIN || s == TCP_V6_FIN;
+}
+
 /** tcp_step_expired() - where silence takes it: TCP_CLOSED, the session is deleted; else TCP_TRANS, after a
  * probe */
 struct tcp_step tcp_step_expired(enum tcp_state state);

@@ -100,6 +100,7 @@ struct pkt {
 	uint8_t *end;  /* one past the memory; data + len <= end */
 	struct offload off;
 	struct view v; /* filled by pkt_parse() */
+	bool is_sent; /* it is on its way already, translated by somebody else: all is to be done but sending it */
 	bool has_inner;
 	struct view in; /* the packet inside an ICMP error, if has_inner */
 };

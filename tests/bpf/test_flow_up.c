@@ -171,11 +171,8 @@ static void network_make(struct box *b)
 	b->host->has_say = 0;
 }
 
-static void table_make(struct table *s)
+static void rings_make(struct table *s)
 {
-	*s = (struct table){ .b = box_new() };
-	if (!s->b->bpf->rodata->has_up_rings)
-		test_skip("the kernel has no bpf_xdp_load_bytes()");
 	REQUIRE(flowpath_up_begin(s->b->bpf, BOX_WORKERS, &s->up) == 0);
 	CHECK_INT(s->up.len, BOX_WORKERS);
 	s->bells = mmap(NULL, BOX_WORKERS * sizeof(*s->bells), PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -186,6 +183,14 @@ static void table_make(struct table *s)
 		REQUIRE(upring_new(s->up.rings[i], &s->bells[i], &s->rings[i]) == 0);
 	}
 	CHECK(!upring_is(bpf_map__fd(s->b->bpf->maps.up_bells)) && !upring_is(0));
+}
+
+static void table_make(struct table *s)
+{
+	*s = (struct table){ .b = box_new() };
+	if (!s->b->bpf->rodata->has_up_rings)
+		test_skip("the kernel has no bpf_xdp_load_bytes()");
+	rings_make(s);
 	network_make(s->b);
 }
 
@@ -324,9 +329,10 @@ static void check_row(struct table *s, const struct row *r)
 	if (n == 0)
 		return;
 	CHECK_BYTES(got[0].data, got[0].len, want, want_len);
-	CHECK_INT(UP(s->b, r->flags & 5 || (r->flags == SYN && r->is_known) ? FLOW_UP_TCP_FLAGS
-									    : FLOW_UP_NO_ENTRY),
-		1);
+	CHECK(!got[0].is_sent);
+	bool is_flag = r->flags == RST || (r->flags != 0x10 && r->flags != 0 && r->is_known);
+
+	CHECK_INT(UP(s->b, is_flag ? FLOW_UP_TCP_FLAGS : FLOW_UP_NO_ENTRY), 1);
 }
 
 TEST(what_the_ring_has_is_what_the_tun_device_would_have)
@@ -336,6 +342,162 @@ TEST(what_the_ring_has_is_what_the_tun_device_would_have)
 	table_make(&s);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		check_row(&s, &rows[i]);
+	table_end(&s);
+}
+
+/* --- what is sent besides --- */
+
+/* Those of the box, where translated packets have a way out. */
+static void told_make(struct table *s)
+{
+	*s = (struct table){ .b = box_new() };
+	if (!s->b->bpf->rodata->has_up_rings)
+		test_skip("the kernel has no bpf_xdp_load_bytes()");
+	box_stand(s->b, STAND_XDP);
+	rings_make(s);
+}
+
+static uint32_t run_on(const struct box *b, struct frame *f)
+{
+	static uint8_t out[FRAME_MAX];
+	LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = f->bytes, .data_size_in = f->len, .data_out = out,
+		.data_size_out = sizeof(out), .repeat = 1);
+
+	REQUIRE(bpf_prog_test_run_opts(bpf_program__fd(b->bpf->progs.isthmus_flow_xdp), &o) == 0);
+	memcpy(f->bytes, out, o.data_size_out);
+	f->len = o.data_size_out;
+	return o.retval;
+}
+
+static void flow_enter_both(struct box *b, const char *server)
+{
+	struct ends e = { .proto = 6 };
+
+	REQUIRE(inet_pton(AF_INET6, "3fff:2::9", e.src6) == 1 &&
+		inet_pton(AF_INET, "203.0.113.1", e.src4) == 1);
+	REQUIRE(inet_pton(AF_INET, server, e.dst4) == 1);
+	REQUIRE(inet_pton(AF_INET6, "64:ff9b::c633:6407", e.dst6) == 1);
+	be16_put(e.sport6, 5000);
+	be16_put(e.sport4, 6000);
+	be16_put(e.dport6, 80);
+	be16_put(e.dport4, 80);
+	CHECK(box_enter64(b, &e) != NULL);
+	memcpy(e.src4, e.dst4, 4);
+	REQUIRE(inet_pton(AF_INET, "203.0.113.1", e.dst4) == 1);
+	memcpy(e.dst6, e.src6, 16);
+	REQUIRE(inet_pton(AF_INET6, "64:ff9b::c633:6407", e.src6) == 1);
+	be16_put(e.sport4, 80);
+	be16_put(e.dport4, 6000);
+	be16_put(e.sport6, 80);
+	be16_put(e.dport6, 5000);
+	CHECK(box_enter46(b, &e) != NULL);
+}
+
+/* A segment that ends nothing is translated the same way, but for its flags, and what IPv4 draws by lot. */
+static void check_told(struct table *s, struct row r, uint16_t sport, uint16_t dport)
+{
+	static struct frame in, fin, data;
+	struct pkt got[2];
+	size_t header = strchr(r.src, ':') ? IP6_HDR_LEN : IP4_HDR_LEN,
+	       other = IP6_HDR_LEN + IP4_HDR_LEN - header;
+
+	test_row(r.name);
+	r.flags = FIN;
+	packet_make(&r, &in);
+	be16_put(in.bytes + ETHERNET + header, sport);
+	be16_put(in.bytes + ETHERNET + header + 2, dport);
+	fin = data = in;
+	data.bytes[ETHERNET + header + 13] = 0x10;
+	uint32_t verdict = run_on(s->b, &data); /* one a second goes by the kernel's own way */
+
+	if (verdict == XDP_PASS) {
+		data = in;
+		data.bytes[ETHERNET + header + 13] = 0x10;
+		verdict = run_on(s->b, &data);
+	}
+	REQUIRE(verdict == XDP_REDIRECT);
+	memset(s->b->tallies, 0, s->b->processors * sizeof(*s->b->tallies));
+	CHECK_INT(run_on(s->b, &fin), XDP_REDIRECT);
+	CHECK_INT(upring_take(s->rings[0], buffers, got, 2), 1);
+	CHECK(got[0].is_sent);
+	CHECK_INT(fin.bytes[ETHERNET + other + 13], FIN);
+	fin.bytes[ETHERNET + other + 13] = 0x10;
+	if (other == IP4_HDR_LEN) {
+		memset(fin.bytes + ETHERNET + 4, 0, 2);
+		memset(data.bytes + ETHERNET + 4, 0, 2);
+		memset(fin.bytes + ETHERNET + 10, 0, 2);
+		memset(data.bytes + ETHERNET + 10, 0, 2);
+	}
+	CHECK_BYTES(fin.bytes, fin.len, data.bytes, data.len);
+	in.bytes[ETHERNET + (header == IP6_HDR_LEN ? 7 : 8)]--;
+	if (header == IP4_HDR_LEN) {
+		memset(in.bytes + ETHERNET + 10, 0, 2);
+		be16_put(in.bytes + ETHERNET + 10,
+			(uint16_t)~slow_ones(slow_sum(in.bytes + ETHERNET, IP4_HDR_LEN)));
+	}
+	CHECK_BYTES(got[0].data, got[0].len, in.bytes + ETHERNET, in.len - ETHERNET);
+	CHECK_INT(box_tally(s->b, offsetof(struct flow_tallies, told)), 1);
+	CHECK_INT(box_tally(s->b, offsetof(struct flow_tallies, redirected)), 1);
+	CHECK_INT(box_tally(s->b, offsetof(struct flow_tallies, pkts[FLOW_64][FLOW_TCP])) +
+			  box_tally(s->b, offsetof(struct flow_tallies, pkts[FLOW_46][FLOW_TCP])),
+		0);
+	CHECK_INT(box_ups(s->b), 0);
+}
+
+TEST(a_fin_goes_its_way_and_the_translator_is_told)
+{
+	static const struct row rows6 = { "IPv6", "3fff:2::9", "64:ff9b::c633:6407", BY_NOBODY, .len = 72,
+		.proto = 6 };
+	static const struct row rows4 = { "IPv4", "198.51.100.7", "203.0.113.1", BY_NOBODY, .len = 52,
+		.proto = 6 };
+	struct table s;
+
+	told_make(&s);
+	flow_enter_both(s.b, "198.51.100.7");
+	check_told(&s, rows6, 5000, 80);
+	check_told(&s, rows4, 80, 6000);
+	table_end(&s);
+}
+
+/* Whatever may begin the connection anew for the TCP machine, or cannot be told, is the translator's own to send. */
+TEST(what_the_translator_cannot_be_told_of_it_sends_itself)
+{
+	static const struct {
+		const char *name;
+		uint8_t flags;
+		uint16_t len;
+		bool has_say;
+		uint32_t verdict;
+	} odd[] = {
+		{ "RST", RST, 60, false, XDP_DROP },
+		{ "FIN and RST", FIN | RST, 60, false, XDP_DROP },
+		{ "FIN and SYN", FIN | SYN, 60, false, XDP_DROP },
+		{ "FIN with more than a short record takes", FIN, FLOW_UP_SHORT + 1, false, XDP_DROP },
+		{ "FIN where the host has a say", FIN, 60, true, XDP_PASS },
+	};
+	static struct frame f;
+	struct pkt got[2];
+	struct table s;
+
+	told_make(&s);
+	REQUIRE(system("ip -6 route add 64:ff9b::/96 dev tun0") == 0);
+	flow_enter_both(s.b, "198.51.100.7");
+	for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
+		struct row r = { odd[i].name, "3fff:2::9", "64:ff9b::c633:6407", BY_NOBODY, .proto = 6 };
+
+		test_row(r.name);
+		r.flags = odd[i].flags;
+		r.len = odd[i].len;
+		s.b->host->has_say = odd[i].has_say;
+		packet_make(&r, &f);
+		be16_put(f.bytes + ETHERNET + IP6_HDR_LEN, 5000);
+		be16_put(f.bytes + ETHERNET + IP6_HDR_LEN + 2, 80);
+		CHECK_INT(run_on(s.b, &f), odd[i].verdict);
+		unsigned n = upring_take(s.rings[0], buffers, got, 2);
+
+		CHECK_INT(n, odd[i].verdict == XDP_DROP);
+		CHECK(n == 0 || !got[0].is_sent);
+	}
 	table_end(&s);
 }
 

@@ -31,7 +31,7 @@ TEST(echo_is_entered_by_its_identifiers)
 	fast_free(f);
 }
 
-TEST(tcp_is_entered_when_established_and_leaves_with_a_fin_rfc6146_s3_5_2_2)
+TEST(tcp_stays_when_one_side_has_closed_and_leaves_with_the_second_fin_rfc6146_s3_5_2_2)
 {
 	struct fast f = fast_new();
 	uint16_t port = tcp_entered(f);
@@ -39,15 +39,21 @@ TEST(tcp_is_entered_when_established_and_leaves_with_a_fin_rfc6146_s3_5_2_2)
 	bool cached;
 
 	CHECK(!tcp_out(f, TCP_FIN | TCP_ACK));
+	CHECK_INT(count(f).flows, 1);
+	CHECK(tcp_in(f, port, TCP_ACK));
+	REQUIRE(only_session(f, &cached, &s));
+	CHECK(cached);
+	CHECK_INT(s.tcp, TCP_V6_FIN);
+	CHECK(!tcp_in(f, port, TCP_FIN | TCP_ACK));
 	CHECK_INT(count(f).flows, 0);
 	CHECK_INT(count(f).left[FLOW_LEAVE_TCP], 1);
-	CHECK(!tcp_in(f, port, TCP_ACK));
+	CHECK(!tcp_out(f, TCP_ACK));
 	pass(f, NSEC);
 	REQUIRE(only_session(f, &cached, &s));
 	CHECK(!cached);
-	CHECK_INT(s.tcp, TCP_V6_FIN);
-	CHECK_INT(s.pkts_64, 1 + 2 + 1 + 1);
-	CHECK_INT(s.pkts_46, 1 + 1 + 1);
+	CHECK_INT(s.tcp, TCP_V4_V6_FIN);
+	CHECK_INT(s.pkts_64, 1 + 2 + 1 + 1 + 1);
+	CHECK_INT(s.pkts_46, 1 + 1 + 1 + 1);
 	fast_free(f);
 }
 
@@ -67,8 +73,14 @@ TEST(a_connection_that_is_half_closed_lives_by_what_passed_before)
 		CHECK(!(side == 0 ? tcp_out(f, TCP_FIN | TCP_ACK) : tcp_in(f, port, TCP_FIN | TCP_ACK)));
 		pass(f, NSEC);
 		REQUIRE(only_session(f, &cached, &s));
-		CHECK(!cached);
-		/* RFC 6146 s3.5.2.2: a FIN says nothing of the lifetime. */
+		CHECK(cached);
+		/* RFC 6146 s3.5.2.2: a FIN says nothing of the lifetime, and what follows refreshes it. */
+		CHECK(s.expires >= used + 7440 * NSEC && s.expires < used + 7441 * NSEC);
+		pass(f, 7000 * NSEC);
+		CHECK(side == 0 ? tcp_in(f, port, TCP_ACK) : tcp_out(f, TCP_ACK));
+		used = f.b->now;
+		pass(f, 7000 * NSEC);
+		REQUIRE(only_session(f, &cached, &s));
 		CHECK(s.expires >= used + 7440 * NSEC && s.expires < used + 7441 * NSEC);
 		fast_free(f);
 	}
@@ -339,7 +351,7 @@ TEST(a_slot_is_not_given_to_another_flow_before_the_grace_is_over)
 	struct session e;
 	bool cached;
 
-	CHECK(!tcp_in(f, port, TCP_FIN | TCP_ACK));
+	CHECK(!tcp_in(f, port, TCP_RST));
 	CHECK_INT(s->epoch, 0);
 	s->pkts += 3; /* a program that had read the slot is done only now */
 	f.b->now += FLOW_GRACE_MS * MSEC;
