@@ -170,6 +170,15 @@ static __always_inline __u32 sum_of_port(__be16 from, __be16 to)
 	return (__u32)(__u16)~from + to;
 }
 
+/* As flow_way(), in a register that the verifier of Linux 6.1 knows the bounds of. */
+static __always_inline __u32 way_at(__u64 hash, __u32 i)
+{
+	__u32 way = flow_way(hash, i);
+
+	barrier_var(way);
+	return way & (FLOW_WAYS - 1);
+}
+
 static __always_inline int find64(
 	const struct flow_head *h, const struct packet *p, struct change *c, __u16 *ret_flags)
 {
@@ -187,7 +196,7 @@ static __always_inline int find64(
 		}
 		if (!set)
 			return 0;
-		way = flow_way(hash, i);
+		way = way_at(hash, i);
 		s = &set->way[way];
 		before = slot_begin(&s->sequence);
 		if (*(const __u64 *)s->in == p->addrs6[0] && *(const __u64 *)(s->in + 8) == p->addrs6[1] &&
@@ -227,7 +236,7 @@ static __always_inline int find46(const struct flow_head *h, const struct key46 
 		}
 		if (!set)
 			return 0;
-		way = flow_way(hash, i);
+		way = way_at(hash, i);
 		s = &set->way[way];
 		before = slot_begin(&s->sequence);
 		if (*(const __u64 *)&s->remote == key->addrs &&
@@ -417,7 +426,7 @@ static __always_inline int find_pair(
 		}
 		if (!set)
 			return 0;
-		way = flow_way(hash, i);
+		way = way_at(hash, i);
 		s = &set->way[way];
 		before = slot_begin(&s->sequence);
 		if (is_pair(s, p, is_6) && s->epoch == h->epoch)

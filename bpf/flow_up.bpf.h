@@ -65,15 +65,18 @@ static __always_inline __u64 up_wake(struct flow_up_bell *bell)
 	return BPF_RB_FORCE_WAKEUP;
 }
 
-/* The packet into the record; negative if that fails. What is compared and what is handed on must be one register to the verifier. */
+/*
+ * The packet into the record; negative if that fails. What is compared and what is handed on must be one register to the verifier, of
+ * which it must know from one comparison that it is not zero either.
+ */
 static __always_inline int up_copy(struct xdp_md *ctx, struct flow_up_record *r, __u32 room, __u64 len)
 {
-	if (len < IP4_BYTES)
+	__u64 last = len - 1;
+
+	barrier_var(last);
+	if (last >= room)
 		return -1;
-	barrier_var(len);
-	if (len > room)
-		return -1;
-	return (int)bpf_xdp_load_bytes(ctx, sizeof(struct ethhdr), r->packet, (__u32)len);
+	return (int)bpf_xdp_load_bytes(ctx, sizeof(struct ethhdr), r->packet, (__u32)(last + 1));
 }
 
 /* A record of @room bytes for a packet of @len; whether it is in the ring. */
