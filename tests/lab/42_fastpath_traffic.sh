@@ -134,8 +134,9 @@ second_link() {
 		ip -n "$SERVER_NS" addr add 192.0.3.10/24 dev second && ip -n "$SERVER_NS" link set second up &&
 		server sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.second.rp_filter=0 && wait_for 3 is_at wan5
 }
+# The server sends slowly. If the client read slowly instead, its window would be shut at times, and asking for it again takes TCP seconds.
 begin() {
-	client curl -sS -m $((20 * ${PATIENCE:-1})) --limit-rate 1500k -o "$LAB_DIR/out/slow" "http://[$WEB64]/slow" 2>"$LAB_DIR/out/curl.err" &
+	client curl -sS -m $((20 * ${PATIENCE:-1})) -o "$LAB_DIR/out/slow" "http://[$WEB64]/slower" 2>"$LAB_DIR/out/curl.err" &
 	CURL=$!
 	wait_for 5 has_grown "${1:-0}"
 }

@@ -268,6 +268,7 @@ lab_web_server() {
 				root $LAB_DIR/www;
 				location = /whoami { return 200 "\$remote_addr \$remote_port\\n"; }
 				location = /slow { alias $LAB_DIR/www/big; limit_rate $((3072 / ${PATIENCE:-1}))k; }
+				location = /slower { alias $LAB_DIR/www/big; limit_rate $((1500 / ${PATIENCE:-1}))k; }
 				location /upload/ { dav_methods PUT; client_max_body_size 0; }
 			}
 		}
