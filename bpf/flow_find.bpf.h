@@ -349,7 +349,8 @@ static __always_inline int change_64(
 {
 	__u16 flags = 0;
 
-	if (!passes_end(p, tells, c))
+	/* A SYN that answers nothing begins a connection, so it is not looked for: places of no known flow are in no cache. */
+	if (!passes_end(p, tells, c) || (is_syn(p) && !(p->tcp_flags & TCP_ACK)))
 		return FLOW_UP_TCP_FLAGS;
 	if (p->l4_len > IP4_PAYLOAD_MAX)
 		return FLOW_UP_TOO_BIG;

@@ -41,6 +41,7 @@
 #define TCP_FIN 0x01
 #define TCP_SYN 0x02
 #define TCP_FIN_RST 0x05
+#define TCP_ACK 0x10
 #define TCP_DOFF_AT 12
 #define TCP_FLAGS_AT 13
 #define TCP_SUM_AT 16

@@ -352,7 +352,10 @@ static bool is_form_taken(const struct drawn *d, const struct pkt *p)
 		return false; /* it may be one of nothing but zeros */
 	if (is_pair(d))
 		same.v.tcp_flags = 0; /* no connection is followed */
-	return is_plain(&same, d->is_syn_awaited);
+	/* A SYN that answers nothing is not looked for. */
+	bool may_answer = !is_64(d) || is_pair(d) || (same.v.tcp_flags & TCP_ACK) != 0;
+
+	return is_plain(&same, d->is_syn_awaited && may_answer);
 }
 
 /* True if the packet is one that the program must translate; *p is what must come out then. */

@@ -330,7 +330,7 @@ static void check_row(struct table *s, const struct row *r)
 		return;
 	CHECK_BYTES(got[0].data, got[0].len, want, want_len);
 	CHECK(!got[0].is_sent);
-	bool is_flag = r->flags == RST || (r->flags != 0x10 && r->flags != 0 && r->is_known);
+	bool is_flag = r->flags == RST || r->flags == SYN || (r->flags == FIN && r->is_known);
 
 	CHECK_INT(UP(s->b, is_flag ? FLOW_UP_TCP_FLAGS : FLOW_UP_NO_ENTRY), 1);
 }
